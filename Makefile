@@ -1,0 +1,121 @@
+# Userspace NAT gateway. `make help` lists the targets; V=1 shows the commands.
+
+CC ?= gcc
+AR ?= ar
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+PYTHON ?= /usr/bin/python3
+
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wcast-qual -Wundef -Wwrite-strings -Werror
+CFLAGS ?= -O2 -g
+SANITIZE ?=
+ifneq ($(SANITIZE),)
+SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+FLAGS = -std=gnu11 -D_GNU_SOURCE -Iinclude $(WARN) $(CFLAGS) $(SANFLAGS) -MMD -MP
+LIBS := -lconfig -ljansson -lmnl -lnetfilter_queue -lurcu-qsbr -lpthread
+
+# What builds, runs and tests need, by the names of Debian 12's packages.
+DEPS := gcc clang libclang-rt-14-dev libc6-dev make pkg-config \
+	libconfig-dev libjansson-dev libmnl-dev libnetfilter-queue-dev liburcu-dev libcmocka-dev \
+	iproute2 iputils-ping iperf3 traceroute curl dnsutils iptables nftables util-linux procps \
+	ethtool python3 python3-pytest python3-scapy man-db
+
+NAT_C := $(wildcard nat/*.c)
+ROUTER_C := $(filter-out router/main.c router/routerctl.c,$(wildcard router/*.c router/*/*.c))
+UNIT_C := $(wildcard test/unit/*/test_*.c)
+MODEL_C := $(wildcard test/model/*.c)
+BENCH_C := $(wildcard test/bench/*.c)
+
+NAT_O := $(NAT_C:%.c=$(BUILD)/%.o)
+ROUTER_O := $(ROUTER_C:%.c=$(BUILD)/%.o)
+UNIT := $(UNIT_C:test/%.c=$(BUILD)/test/%)
+BENCH := $(BENCH_C:test/bench/%.c=$(BUILD)/bench/%)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
+.PHONY: all deps check check-all units demo bench install clean help
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/router $(BUILD)/routerctl $(BUILD)/libnat.a ## build router, routerctl and libnat.a
+
+deps: ## install the Debian packages that building, running and testing need
+	@sh test/tools/deps.sh $(DEPS)
+
+check: deps ## run every test; the last line is the sum
+	@$(MAKE) --no-print-directory check-all
+
+check-all: all units
+	@$(PYTHON) test/tools/check.py --build $(BUILD)
+
+demo: deps ## a client, the gateway and a server in namespaces, with real traffic
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) sh test/net/demo.sh
+
+bench: deps ## measure; results as tables and JSON under build/bench
+	@$(MAKE) --no-print-directory all $(BENCH)
+	@sh test/bench/run.sh $(BUILD)
+
+units: $(UNIT) $(BUILD)/test/scenario $(BUILD)/test/differential
+
+install: all ## install below PREFIX, in DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib \
+		$(DESTDIR)$(PREFIX)/include/nat $(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)/etc/router
+	install -m 755 $(BUILD)/router $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BUILD)/routerctl $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(BUILD)/libnat.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 include/nat/*.h $(DESTDIR)$(PREFIX)/include/nat/
+	install -m 644 router.conf $(DESTDIR)/etc/router/router.conf.example
+	install -m 644 doc/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 doc/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BUILD)/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -c -o $@ $<
+
+$(BUILD)/libnat.a: $(NAT_O)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/librouter.a: $(ROUTER_O)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+link = $(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/router: $(BUILD)/router/main.o $(BUILD)/librouter.a $(BUILD)/libnat.a
+	$(call say,LD,$@)
+	$(link) $(LIBS)
+
+$(BUILD)/routerctl: $(BUILD)/router/routerctl.o
+	$(call say,LD,$@)
+	$(link) -ljansson
+
+$(BUILD)/test/unit/%: $(BUILD)/test/unit/%.o $(BUILD)/librouter.a $(BUILD)/libnat.a
+	$(call say,LD,$@)
+	$(link) $(LIBS) -lcmocka
+
+$(BUILD)/test/scenario: $(BUILD)/test/scenario/scenario.o $(BUILD)/libnat.a
+	$(call say,LD,$@)
+	$(link)
+
+$(BUILD)/test/differential: $(MODEL_C:%.c=$(BUILD)/%.o) $(BUILD)/libnat.a
+	$(call say,LD,$@)
+	$(link)
+
+$(BUILD)/bench/%: $(BUILD)/test/bench/%.o $(BUILD)/librouter.a $(BUILD)/libnat.a
+	$(call say,LD,$@)
+	$(link) $(LIBS) -lm
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

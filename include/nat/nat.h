@@ -1,0 +1,83 @@
+/*
+ * A NAT as a function: (configuration, seed, [(time, side, octets)…]) → [(verdict, octets)…].
+ *
+ * Words    side (inside, outside); endpoint (address and port or query identifier); tuple;
+ *          mapping (inside endpoint ↔ outside endpoint; RFC 6146: BIB entry); session (mapping
+ *          plus remote endpoint); pool; filter; hairpin; quoted (datagram inside an ICMP
+ *          error); verdict; reason; rewrite; owner (the worker that a session belongs to).
+ * Sources  RFC 4787, RFC 5382, RFC 5508, RFC 7857, RFC 3022.
+ * Memory   One arena, given by the caller; nothing is allocated later and nothing is global.
+ *          Not thread-safe: a NAT belongs to one worker.
+ * Promise  No clock, no randomness, no I/O. The same configuration, seed and calls give the
+ *          same results. A datagram is changed only in its addresses, ports or identifiers and
+ *          checksums, and only when the verdict says so.
+ * Errors   A verdict, with a reason when the datagram must be dropped.
+ */
+#ifndef NAT_NAT_H
+#define NAT_NAT_H
+
+#include "nat/session.h"
+#include "nat/time.h"
+
+struct nat;
+
+enum nat_verdict {
+	NAT_FORWARD,   /* rewritten (or left alone by policy): route it by its destination */
+	NAT_HAIRPIN,   /* now looks as if it came from outside: hand it to the owner of its
+			* destination as SIDE_OUTSIDE */
+	NAT_UNMATCHED, /* from outside, unchanged, and no mapping: local delivery, or drop it */
+	NAT_DROP,      /* unchanged: drop it for the reason */
+};
+
+enum { NAT_NO_SESSION = UINT32_MAX };
+
+/* One datagram's way through the NAT. */
+struct nat_job {
+	struct pkt *p;	    /* in; its octets are rewritten in place */
+	enum nat_side from; /* in */
+	enum nat_verdict verdict;
+	enum reason reason;
+	uint32_t session; /* whose rewrite was applied, or NAT_NO_SESSION; until nat_expire() */
+};
+
+/* Octets nat_init() needs for this configuration. */
+size_t nat_size(const struct nat_config *c);
+
+/* Make a NAT in mem (nat_size() octets, aligned to 64). c must have no fault, is copied, and its
+ * arrays must outlive the NAT. Workers of one gateway get the same seed. */
+struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[static 32]);
+
+/* Work by other policies, forwards and timeouts from now on. What sized the arena (worker,
+ * workers, sessions, fragments, pool) must be as before. Sessions stay as they are. */
+void nat_configure(struct nat *n, const struct nat_config *c);
+
+/* The worker that owns a datagram from a side: (port >> 1) mod workers, where port is the inside
+ * port for datagrams from inside and the outside port for those from outside (of the quoted
+ * datagram in ICMP errors); the inside endpoint of a forward belongs to the owner of its lowest
+ * outside port. Datagrams without ports belong to a keyed hash of remote address and protocol. */
+uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from);
+
+/* Translate one datagram that this worker owns. now never decreases between calls. */
+void nat_process(struct nat *n, nat_time now, struct nat_job *job);
+
+/* The same as nat_process() for each in turn, with the cache misses of all overlapping. */
+void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t count);
+
+/* Turn the octets of a NAT_FORWARD back into what came in, so that an ICMP error can quote them. */
+void nat_undo(const struct nat *n, struct nat_job *job);
+
+/* End sessions that are over at now, visiting at most budget; returns how many were visited,
+ * so that a return below budget says that none is left. Call before processing at now. */
+size_t nat_expire(struct nat *n, nat_time now, size_t budget);
+
+/* Listings: start with *cursor = 0, as long as true is returned. What happens in between may be
+ * missed or seen; nothing is seen twice. */
+bool nat_session_next(const struct nat *n, nat_time now, uint32_t *cursor, struct nat_session *out);
+bool nat_mapping_next(const struct nat *n, uint32_t *cursor, struct nat_mapping *out);
+
+struct nat_gauges nat_gauges(const struct nat *n);
+
+/* NULL, or the first broken invariant; static text. For tests and fuzzing: visits everything. */
+const char *nat_check(const struct nat *n);
+
+#endif

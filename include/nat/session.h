@@ -1,0 +1,54 @@
+/*
+ * What can be seen of sessions and mappings from outside the library: copies, for listings.
+ *
+ * Sources  RFC 4787 section 4, RFC 6146 section 2 (session, binding), RFC 7857 section 2 (states).
+ * Memory   Copies; they stay valid.
+ * Errors   None.
+ */
+#ifndef NAT_SESSION_H
+#define NAT_SESSION_H
+
+#include "nat/config.h"
+
+/* TCP states of RFC 7857 section 2 (RFC 6146 section 3.5.2); UDP and ICMP stay in NONE. */
+#define TCP_STATE_LIST(X) \
+	X(NONE, "-") \
+	X(INIT_INSIDE, "init") \
+	X(INIT_OUTSIDE, "init-outside") \
+	X(ESTABLISHED, "established") \
+	X(FIN_INSIDE, "fin-inside") \
+	X(FIN_OUTSIDE, "fin-outside") \
+	X(FIN_BOTH, "fin-both") \
+	X(TRANSITORY, "transitory")
+
+#define TCP_STATE_ENUM(id, name) TCP_##id,
+enum tcp_state { TCP_STATE_LIST(TCP_STATE_ENUM) TCP_STATE_COUNT };
+#undef TCP_STATE_ENUM
+
+const char *tcp_state_name(enum tcp_state s);
+
+struct nat_session {
+	uint32_t id; /* of the record; used again after the session ended */
+	uint8_t protocol;
+	struct endpoint inside, outside, remote;
+	enum tcp_state state;
+	uint32_t idle_ms, expires_ms; /* since the last refresh; until the end */
+	uint64_t packets[SIDE_COUNT], octets[SIDE_COUNT]; /* by the side they came from */
+	bool from_forward;
+};
+
+struct nat_mapping {
+	uint32_t id;
+	uint8_t protocol;
+	struct endpoint inside, outside;
+	uint32_t sessions;
+	bool from_forward;
+};
+
+struct nat_gauges {
+	uint32_t sessions, mappings, hosts;
+	uint32_t ports[3]; /* outside ports or identifiers in use: TCP, UDP, ICMP */
+	uint64_t sessions_created, sessions_ended;
+};
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * The configuration file as values: what it says, checked, not yet what it does.
+ *
+ * Sources  libconfig's grammar; router.conf(5). Every key stands in one table (conf_keys.c).
+ * Shape    Strings are owned by the struct conf; lists are counted arrays.
+ * Memory   conf_read() allocates, conf_free() frees all of it.
+ * Errors   Every fault of the file is listed as "FILE:LINE: what; what would be right". A struct
+ *          conf exists only if there was none.
+ */
+#ifndef ROUTER_CONF_H
+#define ROUTER_CONF_H
+
+#include <net/if.h>
+#include <stdio.h>
+
+#include "nat/config.h"
+#include "router/address.h"
+
+enum io_type { IO_TUN, IO_PACKET, IO_MEM, IO_TYPE_COUNT };
+
+struct conf_interface {
+	char name[IFNAMSIZ];   /* ours: how the rest of the file and listings call it */
+	char device[IFNAMSIZ]; /* the kernel's; the same as name if not given */
+	enum io_type type;
+	enum nat_side side;
+	struct prefix *addresses; /* the router's own on this link */
+	size_t address_count;
+	uint32_t mtu; /* 0: the device's */
+	uint16_t queues; /* 0: one per worker */
+	bool offload;
+	char *netns; /* tun: named namespace or path the kernel's end lives in; NULL: ours */
+	struct prefix *host_addresses; /* tun: for the kernel's end */
+	size_t host_address_count;
+	struct prefix *host_routes; /* tun: put into the kernel's table, through this device */
+	size_t host_route_count;
+	int line;
+};
+
+enum route_kind { ROUTE_UNICAST, ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT };
+
+struct conf_route {
+	struct prefix prefix;
+	enum route_kind kind;
+	size_t interface; /* index; for unicast */
+	struct address via; /* version 0: the destination itself is on the link */
+	uint32_t metric; /* the least wins; several with one metric share (ECMP) */
+	int line;
+};
+
+struct conf_nat {
+	char *name;
+	/* For "interface:wan0": index of the interface whose IPv4 address is the one address of the
+	 * slice. pool[] holds 0.0.0.0 there until gateway_start() knows it. SIZE_MAX: none. */
+	size_t pool_interface;
+	int line;
+};
+
+/* What a rewrite rule asks of a datagram, all of it; then what it changes. */
+enum { RULE_IN = 1 << 0, RULE_OUT = 1 << 1, RULE_SYN = 1 << 2 };
+enum { RULE_MSS_KEEP = 0, RULE_MSS_CLAMP = 1 }; /* above: that many octets */
+struct conf_rule {
+	uint8_t match; /* RULE_IN or RULE_OUT, perhaps RULE_SYN */
+	size_t interface;
+	uint8_t protocol; /* 0: any */
+	uint16_t mss;
+	int16_t dscp; /* -1: keep */
+	int16_t ttl;  /* -1: keep */
+	int line;
+};
+
+struct conf {
+	char *file;
+	uint16_t workers; /* already resolved: at least 1 */
+	char *control; /* path of the control socket; NULL: none */
+	bool virtual_clock;
+	uint64_t seed; /* 0: from the kernel */
+	struct conf_interface *interfaces;
+	size_t interface_count;
+	struct conf_route *routes;
+	size_t route_count;
+	struct conf_nat *nats; /* beside policies, one each */
+	struct nat_policy *policies;
+	size_t nat_count;
+	be32 *pool;
+	struct nat_forward *forwards;
+	struct conf_rule *rules;
+	size_t rule_count;
+	struct nat_config nat; /* its arrays are policies, pool and forwards from above */
+};
+
+/* Read and check a file, and list its faults on faults. NULL if there were any. */
+struct conf *conf_read(const char *file, FILE *faults);
+
+void conf_free(struct conf *c);
+
+/* The table of keys as the body of router.conf(5), in roff. */
+void conf_manual(FILE *out);
+
+#endif

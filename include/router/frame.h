@@ -1,0 +1,59 @@
+/*
+ * A packet in a buffer, with what is known about it on its way through a worker.
+ *
+ * Shape    One buffer holds one frame: headroom, then the IP datagram at FRAME_IP. Link-layer
+ *          header and virtio-net header lie directly in front of it, so that either end of a
+ *          packet's way needs one contiguous read or write.
+ * Memory   Buffers belong to the worker that received into them; others may hold one for a while
+ *          (hand-off) and give it back. FRAME_ROOM octets each, touched only as far as used.
+ * Errors   None.
+ */
+#ifndef ROUTER_FRAME_H
+#define ROUTER_FRAME_H
+
+#include <linux/virtio_net.h>
+
+#include "nat/nat.h"
+
+enum {
+	FRAME_IP = 128,		/* offset of the IP header in a buffer; a cache line boundary */
+	FRAME_LEN_MOST = 65535, /* longest IP datagram */
+	FRAME_ROOM = FRAME_IP + FRAME_LEN_MOST + 1,
+	FRAME_BATCH = 64, /* most frames that one receive call brings */
+};
+
+/* What is done with a frame in the end. */
+enum frame_fate { FRAME_OPEN, FRAME_SEND, FRAME_HANDED, FRAME_LOCAL, FRAME_DROPPED };
+
+struct frame {
+	uint8_t *octets;   /* FRAME_ROOM of them */
+	uint32_t len;	   /* of the IP datagram as received; may hide padding until parsed */
+	uint16_t ingress;  /* interface it came in by */
+	uint16_t egress;   /* interface it leaves by */
+	uint16_t hop;	   /* number of the next hop */
+	uint16_t worker;   /* that owns the buffer */
+	uint8_t from;	   /* enum nat_side; for a hairpinned datagram not that of ingress */
+	uint8_t fate;	   /* enum frame_fate */
+	bool handed;	   /* was handed off once already */
+	bool link_multicast; /* arrived as link-layer broadcast or multicast */
+	struct pkt p;
+	/* As received, and as to be sent; flags and gso_type zero: nothing to be done. Offsets in
+	 * it count from the IP header; a backend with a link layer shifts them. */
+	struct virtio_net_hdr offload;
+};
+
+static inline uint8_t *frame_ip(const struct frame *f)
+{
+	return f->octets + FRAME_IP;
+}
+
+/* What the parser wants to know from the virtio-net header. */
+struct pkt_offload frame_offload(const struct frame *f);
+
+/* For backends with link_len octets of link-layer header. load: take over the virtio-net header
+ * that lies in front of that at FRAME_IP. store: write it there in front of f->p, and return where
+ * it begins. */
+void frame_load_offload(struct frame *f, size_t link_len);
+uint8_t *frame_store_offload(const struct frame *f, size_t link_len);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * Routes as configured or learned, and the best of them put into the forwarding table.
+ *
+ * Shape    Several routes per prefix may be known; those of the least metric are used. What a
+ *          packet needs is a hop: where to send it, by number, in the table of hops.
+ * Memory   rib_new() to rib_free(). Changes by one thread; rib_hop() by any.
+ * Errors   -ENOMEM, -ENOSPC (more than FIB_HOP_MOST different hops): nothing was changed.
+ */
+#ifndef ROUTER_RIB_H
+#define ROUTER_RIB_H
+
+#include "router/conf.h"
+#include "router/fib.h"
+
+enum hop_kind {
+	HOP_NONE,	 /* no route */
+	HOP_VIA,	 /* to a router on the interface's link */
+	HOP_LINK,	 /* the destination itself is on the interface's link */
+	HOP_LOCAL,	 /* an address of the router itself */
+	HOP_POOL,	 /* an outside address of the NAT */
+	HOP_POOL_LOCAL,	 /* both: a pool address that is also the router's own */
+	HOP_BROADCAST,	 /* directed or limited broadcast */
+	HOP_BLACKHOLE,
+	HOP_UNREACHABLE,
+	HOP_PROHIBIT,
+	HOP_GROUP,	 /* several equal hops: choose by hash */
+};
+
+enum { HOP_GROUP_MOST = 16 };
+
+struct hop {
+	enum hop_kind kind;
+	uint16_t interface; /* index into the configuration's */
+	uint16_t group_count;
+	uint16_t group[HOP_GROUP_MOST]; /* numbers of the hops that share */
+	struct address via; /* for HOP_VIA */
+};
+
+enum route_origin { ORIGIN_LOCAL, ORIGIN_CONNECTED, ORIGIN_STATIC, ORIGIN_KERNEL };
+
+struct route {
+	struct prefix prefix;
+	struct hop hop; /* anything but HOP_GROUP */
+	uint32_t metric;
+	enum route_origin origin;
+};
+
+struct rib;
+
+struct rib *rib_new(void);
+void rib_free(struct rib *r);
+
+/* The forwarding table it keeps up to date. */
+struct fib *rib_fib(struct rib *r);
+
+/* Add a route, or remove the one equal in prefix, hop, metric and origin (-ENOENT: none is). */
+int rib_add(struct rib *r, const struct route *route);
+int rib_remove(struct rib *r, const struct route *route);
+
+/* The hop of a number that a lookup returned; hop 0 is HOP_NONE. A group is resolved by hash, so
+ * that what is returned never is one. */
+const struct hop *rib_hop(const struct rib *r, uint16_t number, uint32_t hash);
+
+/* Every route known, in order of prefix and metric; best says whether it is in use. Start with
+ * *cursor = 0. */
+bool rib_next(const struct rib *r, size_t *cursor, struct route *route, bool *best);
+
+/* Call after all readers have passed a quiescent state: frees what changes left behind. */
+void rib_reclaim(struct rib *r);
+
+/* Fill with what a configuration implies: own addresses (local), networks (connected), broadcast
+ * addresses, pool addresses and static routes. */
+int rib_fill(struct rib *r, const struct conf *c);
+
+#endif

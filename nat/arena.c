@@ -1,0 +1,125 @@
+/* One piece of memory, cut once: every array of a NAT lies in it, each at a cache line. */
+#include "core.h"
+
+enum { LINE = 64, KEYS_PER_SESSION = 2, KEYS_PER_MAPPING = 2 };
+
+/* Arrays of an arena in the making; measured with base NULL, cut with the real one. */
+struct cut {
+	uint8_t *base;
+	size_t len;
+};
+
+static void *take(struct cut *c, size_t len)
+{
+	void *at = c->base ? c->base + c->len : NULL;
+
+	c->len += (len + LINE - 1) / LINE * LINE;
+	return at;
+}
+
+struct arrays {
+	struct nat *nat;
+	struct session *sessions;
+	struct mapping *mappings;
+	struct peer *peers;
+	struct host *hosts;
+	struct bucket *sessions_by, *mappings_by, *peers_by, *hosts_by;
+	uint32_t *session_stack, *mapping_stack, *peer_stack, *host_stack;
+	uint32_t *slots;
+	uint64_t *bits;
+	uint16_t *next_port;
+};
+
+static struct arrays cut(struct cut *c, const struct nat_config *config)
+{
+	uint32_t most = sessions_of_worker(config);
+	size_t next_ports = config->pool_count * PORTS_PROTOCOLS * sizeof(uint16_t);
+
+	/* Designated initializers are evaluated in no order that is promised. */
+	struct arrays a;
+
+	a.nat = take(c, sizeof(struct nat));
+	a.sessions = take(c, most * sizeof(struct session));
+	a.mappings = take(c, most * sizeof(struct mapping));
+	a.peers = take(c, most * sizeof(struct peer));
+	a.hosts = take(c, most * sizeof(struct host));
+	a.sessions_by = take(c, table_size(most * KEYS_PER_SESSION));
+	a.mappings_by = take(c, table_size(most * KEYS_PER_MAPPING));
+	a.peers_by = take(c, table_size(most));
+	a.hosts_by = take(c, table_size(most));
+	a.session_stack = take(c, most * sizeof(uint32_t));
+	a.mapping_stack = take(c, most * sizeof(uint32_t));
+	a.peer_stack = take(c, most * sizeof(uint32_t));
+	a.host_stack = take(c, most * sizeof(uint32_t));
+	a.slots = take(c, WHEEL_SLOTS * sizeof(uint32_t));
+	a.bits = take(c, ports_size(config->pool_count, config->workers));
+	a.next_port = take(c, next_ports);
+	return a;
+}
+
+size_t nat_size(const struct nat_config *c)
+{
+	struct cut measure = { NULL, 0 };
+
+	cut(&measure, c);
+	return measure.len;
+}
+
+static bool passes_some(const struct nat_config *c)
+{
+	for (size_t i = 0; i < c->policy_count; i++)
+		if (c->policies[i].type == NAT_NONE)
+			return true;
+	return false;
+}
+
+void nat_configure(struct nat *n, const struct nat_config *c)
+{
+	n->config = *c;
+	n->passes_some = passes_some(c);
+	n->workers_inverse = UINT32_MAX / c->workers + 1;
+	n->host_limit = (c->sessions_per_host + c->workers - 1) / c->workers;
+}
+
+struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[static 32])
+{
+	struct cut whole = { mem, 0 };
+	struct arrays a = cut(&whole, c);
+	struct nat *n = a.nat;
+	uint32_t most = sessions_of_worker(c);
+
+	/* Records are filled when taken; all else begins as zero. */
+	memset(n, 0, sizeof(*n));
+	memset(a.sessions_by, 0, (size_t)((uint8_t *)a.session_stack - (uint8_t *)a.sessions_by));
+	memset(a.bits, 0, whole.len - (size_t)((uint8_t *)a.bits - (uint8_t *)mem));
+	nat_configure(n, c);
+	memcpy(&n->hash, seed, sizeof(n->hash));
+	memcpy(&n->draw, seed + sizeof(n->hash), sizeof(n->draw));
+	n->sessions = a.sessions;
+	n->mappings = a.mappings;
+	n->peers = a.peers;
+	n->hosts = a.hosts;
+	table_init(&n->sessions_by, a.sessions_by, most * KEYS_PER_SESSION, a.sessions,
+		   sizeof(struct session), KEYS_PER_SESSION);
+	table_init(&n->mappings_by, a.mappings_by, most * KEYS_PER_MAPPING, a.mappings,
+		   sizeof(struct mapping), KEYS_PER_MAPPING);
+	table_init(&n->peers_by, a.peers_by, most, a.peers, sizeof(struct peer), 1);
+	table_init(&n->hosts_by, a.hosts_by, most, a.hosts, sizeof(struct host), 1);
+	n->session_slab = (struct slab){ .stack = a.session_stack, .capacity = most };
+	n->mapping_slab = (struct slab){ .stack = a.mapping_stack, .capacity = most };
+	n->peer_slab = (struct slab){ .stack = a.peer_stack, .capacity = most };
+	n->host_slab = (struct slab){ .stack = a.host_stack, .capacity = most };
+	wheel_init(&n->wheel, a.slots, &a.sessions->link, sizeof(struct session));
+	ports_init(&n->ports, a.bits, c);
+	n->next_port = a.next_port;
+	return n;
+}
+
+/* SipHash of a counter under a key of its own: nobody who sees draws can tell the next. Lemire's
+ * reduction; its bias is below most in four thousand million. */
+uint32_t nat_draw(struct nat *n, uint32_t most)
+{
+	uint64_t h = hash_words(&n->draw, n->draws++, n->config.worker);
+
+	return (uint32_t)(((h >> 32) * most) >> 32);
+}

@@ -1,0 +1,147 @@
+/*
+ * The records of a NAT and the few functions its files share. Private to nat/.
+ *
+ * Shape    A mapping is named by its inside and its outside endpoint, a session by its tuple on
+ *          either side; peer records count the sessions that a mapping has with one remote
+ *          address (RFC 4787 section 5: address-dependent filtering); host records count the
+ *          sessions of an inside address.
+ * Memory   All in one arena; records refer to one another by number.
+ */
+#ifndef NAT_CORE_H
+#define NAT_CORE_H
+
+#include "nat/nat.h"
+#include "nat/rewrite.h"
+#include "ports.h"
+#include "slab.h"
+#include "table.h"
+#include "wheel.h"
+
+/* Bits of session.flags. */
+enum {
+	SESSION_REFRESH_INSIDE = 1 << 0,  /* packets from inside refresh it */
+	SESSION_REFRESH_OUTSIDE = 1 << 1, /* packets from outside do */
+	SESSION_HAIRPIN = 1 << 2,	  /* remote is an outside address of ours */
+	SESSION_KNOWN = 1 << 3,		  /* << side: ack[side] and window[side] are set */
+	SESSION_SENT = 1 << 5,		  /* << side: end[side] is set */
+};
+/* Bits of session.scales beside two times four bits of shift: both SYNs carried the option. */
+enum { SCALE_UNKNOWN = 15 };
+
+/* The first line is what a packet reads and writes; the second is written by one that passes (the
+ * counters), and otherwise when the session begins, moves or ends. */
+struct session {
+	struct tuple key[SIDE_COUNT];
+	csum_t addresses, ports; /* differences outwards; inwards their negation */
+	uint32_t seen_ms;	 /* last refresh; low bits of the time */
+	uint8_t state;		 /* enum tcp_state */
+	uint8_t timeout;	 /* enum nat_timeout */
+	uint8_t flags;
+	uint8_t scales; /* window scale of inside (low four bits) and outside; SCALE_UNKNOWN */
+	/* Per side: highest acknowledgement sent and the window with it (RFC 9293: RCV.NXT and
+	 * RCV.WND as the other side knows them), end of the highest segment sent. */
+	uint32_t ack[SIDE_COUNT], end[SIDE_COUNT];
+	uint16_t window[SIDE_COUNT];
+
+	uint64_t packets[SIDE_COUNT], octets[SIDE_COUNT];
+	struct wheel_link link;
+	uint32_t mapping;
+	uint32_t peer; /* SLAB_NONE if the mapping's filter needs none */
+	uint32_t unused[4];
+};
+
+_Static_assert(offsetof(struct session, packets) == 64, "a packet reads one cache line");
+_Static_assert(sizeof(struct session) == 128, "a session is two cache lines");
+
+struct mapping {
+	struct tuple key[SIDE_COUNT]; /* inside: remote as the mapping behaviour says; outside: none */
+	uint32_t sessions;
+	uint32_t host;
+	uint16_t address;  /* index into the pool; NO_ADDRESS if it holds no port there */
+	uint8_t forward;   /* made by a static forward: found by its outside endpoint only */
+	uint8_t filtering; /* enum nat_dependence */
+	uint8_t refresh;   /* enum nat_refresh */
+	uint8_t unused[3];
+};
+
+enum { NO_ADDRESS = UINT16_MAX };
+
+_Static_assert(sizeof(struct mapping) == 48, "a mapping is three quarters of a cache line");
+
+/* key: outside endpoint of the mapping and remote address. */
+struct peer {
+	struct tuple key;
+	uint32_t sessions;
+};
+
+/* key: inside address. */
+struct host {
+	struct tuple key;
+	uint32_t sessions;
+};
+
+struct nat {
+	struct nat_config config;
+	struct hash_key hash;
+	struct hash_key draw; /* for random choices */
+	uint64_t draws;
+	struct table sessions_by, mappings_by, peers_by, hosts_by;
+	struct session *sessions;
+	struct mapping *mappings;
+	struct peer *peers;
+	struct host *hosts;
+	struct slab session_slab, mapping_slab, peer_slab, host_slab;
+	struct wheel wheel;
+	struct ports ports;
+	uint16_t *next_port; /* sequential selection: per address and protocol */
+	uint32_t host_limit;
+	uint32_t workers_inverse; /* 2^32 / workers, rounded up */
+	bool passes_some; /* some policy is NAT_NONE */
+	uint64_t created, ended;
+};
+
+/* config.c */
+const struct nat_policy *policy_of(const struct nat_config *c, be32 inside);
+bool pool_has(const struct nat_config *c, be32 address, uint16_t *index);
+uint32_t sessions_of_worker(const struct nat_config *c);
+
+/* forward.c: where a forward leads, with its lowest external port where several do. */
+const struct nat_forward *forward_by_external(const struct nat_config *c, uint8_t protocol,
+					      struct endpoint e);
+const struct nat_forward *forward_by_internal(const struct nat_config *c, uint8_t protocol,
+					      struct endpoint e, struct endpoint *external);
+struct endpoint forward_internal(const struct nat_forward *f, be16 external_port);
+
+/* arena.c: a number below most, hard to guess without the seed. */
+uint32_t nat_draw(struct nat *n, uint32_t most);
+
+/* mapping.c */
+enum reason host_admits(const struct nat *n, be32 inside);
+enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *mapping);
+enum reason mapping_for_outside(struct nat *n, const struct tuple *t, uint32_t *mapping);
+void mapping_drop_unused(struct nat *n, uint32_t mapping);
+
+/* session.c */
+uint32_t session_find(const struct nat *n, const struct tuple *t);
+enum reason session_make(struct nat *n, nat_time now, const struct tuple *t, uint32_t mapping,
+			 uint32_t *session);
+void session_end(struct nat *n, uint32_t session);
+struct rewrite session_rewrite(const struct session *s, enum nat_side from);
+bool session_has_peer(const struct nat *n, const struct mapping *m, be32 remote);
+int64_t session_deadline(const struct nat *n, const struct session *s, nat_time now);
+
+/* tcp_state.c: check a segment and take it into account; *refresh: it keeps the session alive. */
+enum reason tcp_opens(const struct pkt *p);
+void tcp_begin(struct session *s, const struct pkt *p, enum nat_side from);
+enum reason tcp_step(struct session *s, const struct pkt *p, enum nat_side from, bool *refresh);
+bool tcp_quote_fits(const struct session *s, const struct pkt *quoted, enum nat_side sender);
+
+/* icmp.c */
+void icmp_error_process(struct nat *n, struct nat_job *job);
+
+static inline struct session *session_at(const struct nat *n, uint32_t number)
+{
+	return &n->sessions[number];
+}
+
+#endif

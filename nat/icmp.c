@@ -1,0 +1,59 @@
+/*
+ * ICMP errors about sessions (RFC 5508 section 4): the quoted datagram travelled the other way, so
+ * the session is found by its tuple with sides exchanged, and it gets the rewrite of that other
+ * way undone; what its octets gain, the error's own checksum absorbs.
+ */
+#include "core.h"
+
+static enum reason find_quoted(const struct nat *n, const struct nat_job *job, struct pkt *inner,
+			       uint32_t *session)
+{
+	struct tuple t;
+
+	if (!pkt_checksum_valid(job->p))
+		return REASON_ICMP_SUM;
+	if (pkt_parse_quoted(inner, job->p) != REASON_NONE)
+		return REASON_ICMP_QUOTE;
+	if ((inner->flags & PKT_ICMP_ERROR) || tuple_of_quoted(&t, inner, job->from) != REASON_NONE)
+		return REASON_ICMP_QUOTE;
+	/* An error goes to whoever sent what it quotes. */
+	if (memcmp(pkt_destination(job->p), pkt_source(inner), 4) != 0)
+		return REASON_ICMP_QUOTE;
+	*session = session_find(n, &t);
+	if (*session == SLAB_NONE)
+		return REASON_ICMP_NO_SESSION;
+	if (t.protocol == PROTO_TCP &&
+	    !tcp_quote_fits(session_at(n, *session), inner, side_other(job->from)))
+		return REASON_TCP_WINDOW;
+	return REASON_NONE;
+}
+
+/* The quoted datagram as its sender knows it, and the outer address that is ours (RFC 5508 REQ-4,
+ * REQ-5). */
+static void rewrite_both(const struct session *s, struct nat_job *job, struct pkt *inner)
+{
+	enum nat_side to = side_other(job->from);
+	struct rewrite r = rewrite_make(&s->key[job->from], &s->key[to], job->from == SIDE_OUTSIDE);
+	uint8_t *ours = job->from == SIDE_OUTSIDE ? pkt_destination(job->p) : pkt_source(job->p);
+	be32 was = be32_load(ours), now = s->key[to].local;
+	csum_t gained = rewrite_apply(inner, &r);
+
+	csum_patch(job->p->ip + job->p->checksum, gained);
+	be32_store(ours, now);
+	csum_patch(job->p->ip + 10, csum_diff(&was, &now, sizeof(now)));
+}
+
+void icmp_error_process(struct nat *n, struct nat_job *job)
+{
+	uint32_t session = SLAB_NONE;
+	struct pkt inner;
+
+	job->reason = find_quoted(n, job, &inner, &session);
+	job->verdict = NAT_DROP;
+	if (job->reason != REASON_NONE)
+		return;
+	rewrite_both(session_at(n, session), job, &inner);
+	job->verdict = NAT_FORWARD;
+	if (job->from == SIDE_INSIDE && (session_at(n, session)->flags & SESSION_HAIRPIN))
+		job->verdict = NAT_HAIRPIN;
+}

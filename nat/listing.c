@@ -1,0 +1,74 @@
+#include "core.h"
+
+static struct endpoint local_of(const struct tuple *t)
+{
+	return (struct endpoint){ t->local, t->local_port };
+}
+
+static struct endpoint remote_of(const struct tuple *t)
+{
+	return (struct endpoint){ t->remote, t->remote_port };
+}
+
+static struct nat_session copy_session(const struct nat *n, uint32_t number, nat_time now)
+{
+	const struct session *s = session_at(n, number);
+	int64_t left = session_deadline(n, s, now) - (int64_t)now.ms;
+
+	return (struct nat_session){
+		.id = number,
+		.protocol = s->key[SIDE_INSIDE].protocol,
+		.inside = local_of(&s->key[SIDE_INSIDE]),
+		.outside = local_of(&s->key[SIDE_OUTSIDE]),
+		.remote = remote_of(&s->key[SIDE_OUTSIDE]),
+		.state = s->state,
+		.idle_ms = (uint32_t)now.ms - s->seen_ms,
+		.expires_ms = left > 0 ? (uint32_t)left : 0,
+		.packets = { s->packets[0], s->packets[1] },
+		.octets = { s->octets[0], s->octets[1] },
+		.from_forward = n->mappings[s->mapping].forward,
+	};
+}
+
+bool nat_session_next(const struct nat *n, nat_time now, uint32_t *cursor, struct nat_session *out)
+{
+	for (; *cursor < n->session_slab.high; ++*cursor)
+		if (session_at(n, *cursor)->key[SIDE_INSIDE].protocol) {
+			*out = copy_session(n, (*cursor)++, now);
+			return true;
+		}
+	return false;
+}
+
+bool nat_mapping_next(const struct nat *n, uint32_t *cursor, struct nat_mapping *out)
+{
+	for (; *cursor < n->mapping_slab.high; ++*cursor) {
+		const struct mapping *m = &n->mappings[*cursor];
+
+		if (!m->key[SIDE_INSIDE].protocol)
+			continue;
+		*out = (struct nat_mapping){
+			.id = *cursor,
+			.protocol = m->key[SIDE_INSIDE].protocol,
+			.inside = local_of(&m->key[SIDE_INSIDE]),
+			.outside = local_of(&m->key[SIDE_OUTSIDE]),
+			.sessions = m->sessions,
+			.from_forward = m->forward,
+		};
+		++*cursor;
+		return true;
+	}
+	return false;
+}
+
+struct nat_gauges nat_gauges(const struct nat *n)
+{
+	return (struct nat_gauges){
+		.sessions = slab_used(&n->session_slab),
+		.mappings = slab_used(&n->mapping_slab),
+		.hosts = slab_used(&n->host_slab),
+		.ports = { n->ports.used[0], n->ports.used[1], n->ports.used[2] },
+		.sessions_created = n->created,
+		.sessions_ended = n->ended,
+	};
+}

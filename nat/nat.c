@@ -1,0 +1,264 @@
+/*
+ * The face of the library: from datagrams to verdicts.
+ *
+ * A batch goes through in three stages, so that the cache misses of its datagrams overlap: all
+ * tuples and hashes, with the index lines fetched; then the session lines that the index points
+ * at; then one datagram after the other, in order, as if alone.
+ */
+#include "core.h"
+
+enum { BATCH = 32 };
+
+/* What a datagram is looked up by. */
+struct sought {
+	struct tuple tuple;
+	uint64_t hash;
+	enum reason reason; /* why it has no tuple */
+};
+
+static void seek(const struct nat *n, const struct nat_job *job, struct sought *k)
+{
+	k->reason = REASON_FRAGMENT;
+	if (job->p->version != 4)
+		k->reason = REASON_NO_TRANSPORT;
+	else if (!pkt_is_fragment(job->p))
+		k->reason = tuple_of(&k->tuple, job->p, job->from);
+	if (k->reason != REASON_NONE)
+		return;
+	k->hash = hash_tuple(&n->hash, &k->tuple);
+	table_prefetch(&n->sessions_by, k->hash);
+}
+
+static void seek_further(const struct nat *n, const struct sought *k)
+{
+	uint32_t value;
+
+	if (k->reason != REASON_NONE)
+		return;
+	value = table_guess(&n->sessions_by, k->hash);
+	if (value == TABLE_NONE)
+		return;
+	__builtin_prefetch(session_at(n, value >> 1), 1);
+	__builtin_prefetch(&session_at(n, value >> 1)->packets, 1);
+}
+
+static void conclude(struct nat_job *job, enum nat_verdict verdict, enum reason reason)
+{
+	job->verdict = verdict;
+	job->reason = reason;
+}
+
+/* Policy none: the inside end of the datagram is not to be translated. */
+static bool passes(const struct nat *n, const struct nat_job *job)
+{
+	const uint8_t *inside = job->from == SIDE_INSIDE ? pkt_source(job->p)
+							 : pkt_destination(job->p);
+	const struct nat_policy *p;
+
+	if (!n->passes_some || job->p->version != 4)
+		return false;
+	p = policy_of(&n->config, be32_load(inside));
+	return p && p->type == NAT_NONE;
+}
+
+static void count(struct session *s, const struct nat_job *job)
+{
+	s->packets[job->from]++;
+	s->octets[job->from] += job->p->len;
+}
+
+/* A move to another timeout class may bring the deadline nearer than the wheel has it. */
+static void reschedule(struct nat *n, nat_time now, uint32_t number)
+{
+	wheel_take(&n->wheel, number);
+	wheel_put(&n->wheel, number, session_deadline(n, session_at(n, number), now));
+}
+
+static enum reason take_account(struct nat *n, nat_time now, const struct nat_job *job,
+				uint32_t number)
+{
+	struct session *s = session_at(n, number);
+	bool refresh = s->flags & (SESSION_REFRESH_INSIDE << job->from);
+	uint8_t was = s->timeout;
+	enum reason r;
+
+	if (s->key[0].protocol == PROTO_TCP) {
+		r = tcp_step(s, job->p, job->from, &refresh);
+		if (r != REASON_NONE)
+			return r;
+	}
+	if (refresh)
+		s->seen_ms = (uint32_t)now.ms;
+	if (s->timeout != was)
+		reschedule(n, now, number);
+	count(s, job);
+	return REASON_NONE;
+}
+
+static void translate(struct nat *n, struct nat_job *job, uint32_t number)
+{
+	const struct session *s = session_at(n, number);
+	struct rewrite r = session_rewrite(s, job->from);
+	bool hairpin = job->from == SIDE_INSIDE && (s->flags & SESSION_HAIRPIN);
+
+	rewrite_apply(job->p, &r);
+	job->session = number;
+	conclude(job, hairpin ? NAT_HAIRPIN : NAT_FORWARD, REASON_NONE);
+}
+
+static bool hairpin_is_off(const struct nat *n, const struct nat_policy *p, be32 remote)
+{
+	uint16_t index;
+
+	return p->hairpin == NAT_HAIRPIN_OFF && pool_has(&n->config, remote, &index);
+}
+
+static enum reason open_from_inside(struct nat *n, const struct nat_job *job,
+				    const struct tuple *t, uint32_t *mapping)
+{
+	const struct nat_policy *p = policy_of(&n->config, t->local);
+	enum reason r = t->protocol == PROTO_TCP ? tcp_opens(job->p) : REASON_NONE;
+
+	if (r == REASON_NONE && hairpin_is_off(n, p, t->remote))
+		r = REASON_HAIRPIN_OFF;
+	if (r == REASON_NONE)
+		r = host_admits(n, t->local);
+	return r == REASON_NONE ? mapping_for_inside(n, t, mapping) : r;
+}
+
+static enum reason open_from_outside(struct nat *n, const struct nat_job *job,
+				     const struct tuple *t, uint32_t *mapping)
+{
+	enum reason r = mapping_for_outside(n, t, mapping);
+
+	if (r == REASON_NONE && t->protocol == PROTO_TCP)
+		r = tcp_opens(job->p);
+	return r == REASON_NONE ? host_admits(n, n->mappings[*mapping].key[SIDE_INSIDE].local) : r;
+}
+
+/* No session yet: make one if this side may open it. What was made on the way to a refusal is
+ * dropped again. */
+static void open_session(struct nat *n, nat_time now, struct nat_job *job, const struct tuple *t)
+{
+	uint32_t mapping = SLAB_NONE, number = SLAB_NONE;
+	enum reason r = job->from == SIDE_INSIDE ? open_from_inside(n, job, t, &mapping)
+						 : open_from_outside(n, job, t, &mapping);
+
+	if (r == REASON_NONE)
+		r = session_make(n, now, t, mapping, &number);
+	if (mapping != SLAB_NONE)
+		mapping_drop_unused(n, mapping);
+	if (r != REASON_NONE) {
+		conclude(job, r == REASON_NO_MAPPING ? NAT_UNMATCHED : NAT_DROP, r);
+		return;
+	}
+	if (t->protocol == PROTO_TCP)
+		tcp_begin(session_at(n, number), job->p, job->from);
+	count(session_at(n, number), job);
+	translate(n, job, number);
+}
+
+/* Neither session nor tuple: what policy says about it. */
+static void without_session(struct nat *n, nat_time now, struct nat_job *job,
+			    const struct sought *k)
+{
+	if (passes(n, job))
+		conclude(job, NAT_FORWARD, REASON_NONE);
+	else if (job->from == SIDE_INSIDE && !policy_of(&n->config, be32_load(pkt_source(job->p))))
+		conclude(job, NAT_DROP, REASON_NO_POLICY);
+	else if (k->reason == REASON_NONE)
+		open_session(n, now, job, &k->tuple);
+	else if (job->from == SIDE_INSIDE || k->reason == REASON_FRAGMENT)
+		conclude(job, NAT_DROP, k->reason);
+	else
+		conclude(job, NAT_UNMATCHED, REASON_NO_MAPPING);
+}
+
+static void process_error(struct nat *n, struct nat_job *job)
+{
+	icmp_error_process(n, job);
+	if (job->reason == REASON_ICMP_NO_SESSION && passes(n, job))
+		conclude(job, NAT_FORWARD, REASON_NONE);
+}
+
+static void process(struct nat *n, nat_time now, struct nat_job *job, const struct sought *k)
+{
+	uint32_t value = TABLE_NONE;
+	enum reason r;
+
+	job->session = NAT_NO_SESSION;
+	if (job->p->version == 4 && (job->p->flags & PKT_ICMP_ERROR) && !pkt_is_fragment(job->p)) {
+		process_error(n, job);
+		return;
+	}
+	if (k->reason == REASON_NONE)
+		value = table_find(&n->sessions_by, k->hash, &k->tuple);
+	if (value == TABLE_NONE) {
+		without_session(n, now, job, k);
+		return;
+	}
+	r = take_account(n, now, job, value >> 1);
+	if (r == REASON_NONE)
+		translate(n, job, value >> 1);
+	else
+		conclude(job, NAT_DROP, r);
+}
+
+void nat_process(struct nat *n, nat_time now, struct nat_job *job)
+{
+	struct sought k;
+
+	seek(n, job, &k);
+	process(n, now, job, &k);
+}
+
+void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t count)
+{
+	struct sought sought[BATCH];
+
+	for (size_t at = 0; at < count; at += BATCH) {
+		size_t part = count - at < BATCH ? count - at : BATCH;
+
+		for (size_t i = 0; i < part; i++)
+			seek(n, &jobs[at + i], &sought[i]);
+		for (size_t i = 0; i < part; i++)
+			seek_further(n, &sought[i]);
+		for (size_t i = 0; i < part; i++)
+			process(n, now, &jobs[at + i], &sought[i]);
+	}
+}
+
+void nat_undo(const struct nat *n, struct nat_job *job)
+{
+	struct rewrite r;
+
+	if (job->session == NAT_NO_SESSION)
+		return;
+	r = session_rewrite(session_at(n, job->session), side_other(job->from));
+	/* Written where they came from, in the direction they came. */
+	r = (struct rewrite){ .source = r.destination, .destination = r.source,
+			      .source_port = r.destination_port, .destination_port = r.source_port,
+			      .addresses = r.addresses, .ports = r.ports };
+	rewrite_apply(job->p, &r);
+	job->session = NAT_NO_SESSION;
+}
+
+size_t nat_expire(struct nat *n, nat_time now, size_t budget)
+{
+	size_t visited = 0;
+
+	for (; visited < budget; visited++) {
+		uint32_t number = wheel_due(&n->wheel, now.ms);
+		int64_t deadline;
+
+		if (number == WHEEL_NONE)
+			break;
+		deadline = session_deadline(n, session_at(n, number), now);
+		/* Rounded up to ticks, as the wheel has it. */
+		if ((deadline + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS <= (int64_t)(now.ms / WHEEL_TICK_MS))
+			session_end(n, number);
+		else
+			wheel_put(&n->wheel, number, deadline);
+	}
+	return visited;
+}

@@ -1,0 +1,346 @@
+/*
+ * The only place that reads octets nobody has vouched for. Each layer checks that it is there,
+ * notes where the next one begins, and is not looked at again.
+ */
+#include "nat/packet.h"
+
+#include "nat/checksum.h"
+
+enum {
+	V4_HEADER = 20,
+	V6_HEADER = 40,
+	V6_EXTENSIONS_MOST = 8, /* RFC 8504 section 5.3 lets a node bound the chain */
+	TCP_HEADER = 20,
+	UDP_HEADER = 8,
+	ICMP_HEADER = 8,
+	QUOTED_TRANSPORT = 8, /* RFC 792: the header plus 64 bits */
+};
+
+/* RFC 791 section 3.1. Other options are harmless and pass (RFC 7126 section 4). */
+enum { OPTION_END = 0, OPTION_NOP = 1 };
+static bool option_is_route(uint8_t type)
+{
+	return type == 131 || type == 137 || type == 7 || type == 68;
+}
+
+static enum reason parse_options(struct pkt *p, size_t header)
+{
+	for (size_t at = V4_HEADER; at < header && p->ip[at] != OPTION_END;) {
+		size_t len = 1;
+
+		if (p->ip[at] != OPTION_NOP) {
+			if (at + 1 >= header || p->ip[at + 1] < 2)
+				return REASON_OPTION;
+			len = p->ip[at + 1];
+		}
+		if (at + len > header)
+			return REASON_OPTION;
+		if (option_is_route(p->ip[at]))
+			p->flags |= PKT_ROUTE_OPTION;
+		at += len;
+	}
+	return REASON_NONE;
+}
+
+static enum reason note_fragment(struct pkt *p, uint16_t offset, bool more, size_t payload)
+{
+	if (!offset && !more)
+		return REASON_NONE;
+	p->fragment_offset = offset;
+	p->flags |= offset ? PKT_FRAGMENT_LATER : PKT_FRAGMENT_FIRST;
+	if (p->flags & PKT_QUOTED)
+		return REASON_NONE;
+	/* A piece that is not the last has a multiple of eight octets; none reaches beyond 65535;
+	 * offset 8 would overwrite TCP flags (RFC 1858 section 3, RFC 3128). */
+	if (!payload || (more && payload % 8) || offset + payload > 65535)
+		return REASON_FRAGMENT_BAD;
+	if (offset == 8 && p->protocol == PROTO_TCP)
+		return REASON_FRAGMENT_BAD;
+	return REASON_NONE;
+}
+
+static enum reason parse_v4(struct pkt *p, size_t len)
+{
+	size_t header, total;
+	uint16_t fragment;
+	enum reason r;
+
+	if (len < V4_HEADER)
+		return REASON_SHORT;
+	header = (size_t)(p->ip[0] & 15) * 4;
+	if (header < V4_HEADER)
+		return REASON_HEADER_LEN;
+	if (len < header)
+		return REASON_SHORT;
+	total = load16(p->ip + 2);
+	if (total < header || (total > len && !(p->flags & PKT_QUOTED)))
+		return REASON_TOTAL_LEN;
+	if (csum_of(p->ip, header).raw != 0xffff)
+		return REASON_HEADER_SUM;
+	p->len = (uint32_t)(total < len ? total : len);
+	p->transport = (uint16_t)header;
+	p->protocol = p->ip[9];
+	fragment = load16(p->ip + 6);
+	if (fragment & 0x4000)
+		p->flags |= PKT_DONT_FRAGMENT;
+	r = note_fragment(p, (uint16_t)((fragment & 0x1fff) * 8), fragment & 0x2000, total - header);
+	if (r != REASON_NONE || header == V4_HEADER)
+		return r;
+	return parse_options(p, header);
+}
+
+/* Next headers that are extension headers of the common form (RFC 7045 section 4): hop-by-hop,
+ * routing, destination options, mobility, HIP, shim6. */
+static bool is_extension(uint8_t header)
+{
+	return header == 0 || header == 43 || header == 60 || header == 135 || header == 139 ||
+	       header == 140;
+}
+
+enum { V6_FRAGMENT = 44, V6_AUTHENTICATION = 51, V6_ROUTING = 43, V6_HOP_BY_HOP = 0 };
+
+/* One extension header at p->transport; *next is its type on entry, the following one's after. */
+static enum reason parse_extension(struct pkt *p, uint8_t *next)
+{
+	const uint8_t *at = p->ip + p->transport;
+	size_t room = p->len - p->transport;
+	size_t len;
+	uint16_t fragment;
+
+	if (room < 8)
+		return REASON_EXTENSION;
+	if (*next == V6_FRAGMENT) {
+		fragment = load16(at + 2);
+		p->protocol = at[0];
+		p->transport = (uint16_t)(p->transport + 8);
+		*next = at[0];
+		return note_fragment(p, fragment & 0xfff8, fragment & 1, room - 8);
+	}
+	len = *next == V6_AUTHENTICATION ? ((size_t)at[1] + 2) * 4 : ((size_t)at[1] + 1) * 8;
+	if (len > room)
+		return REASON_EXTENSION;
+	/* RFC 5095: routing type 0 with segments left. */
+	if (*next == V6_ROUTING && at[2] == 0 && at[3] != 0)
+		p->flags |= PKT_ROUTE_OPTION;
+	p->transport = (uint16_t)(p->transport + len);
+	*next = at[0];
+	return REASON_NONE;
+}
+
+static enum reason parse_v6(struct pkt *p, size_t len)
+{
+	size_t total;
+	uint8_t next;
+	enum reason r;
+
+	if (len < V6_HEADER)
+		return REASON_SHORT;
+	total = V6_HEADER + (size_t)load16(p->ip + 4);
+	if (total > len && !(p->flags & PKT_QUOTED))
+		return REASON_TOTAL_LEN;
+	p->len = (uint32_t)(total < len ? total : len);
+	p->flags |= PKT_DONT_FRAGMENT;
+	p->transport = V6_HEADER;
+	next = p->ip[6];
+	for (int count = 0; is_extension(next) || next == V6_FRAGMENT || next == V6_AUTHENTICATION;
+	     count++) {
+		/* Hop-by-hop options stand first or not at all (RFC 8200 section 4.1). */
+		if (count == V6_EXTENSIONS_MOST || (next == V6_HOP_BY_HOP && count))
+			return REASON_EXTENSION;
+		r = parse_extension(p, &next);
+		if (r != REASON_NONE)
+			return r;
+		if (p->flags & PKT_FRAGMENT_LATER)
+			break;
+	}
+	p->protocol = next;
+	return REASON_NONE;
+}
+
+/* The transport checksum, if its two octets are there. */
+static void note_checksum(struct pkt *p, size_t offset)
+{
+	if (p->transport + offset + 2 <= p->len)
+		p->checksum = (uint16_t)(p->transport + offset);
+}
+
+static enum reason parse_tcp(struct pkt *p, size_t room)
+{
+	note_checksum(p, 16);
+	if (p->flags & PKT_QUOTED)
+		return REASON_NONE;
+	if (room < TCP_HEADER)
+		return REASON_TRANSPORT_SHORT;
+	size_t offset = (size_t)(pkt_transport(p)[12] >> 4) * 4;
+	if (offset < TCP_HEADER || offset > room)
+		return REASON_TRANSPORT_LEN;
+	return REASON_NONE;
+}
+
+static enum reason parse_udp(struct pkt *p, size_t room)
+{
+	uint16_t len = load16(pkt_transport(p) + 4);
+
+	if (load16(pkt_transport(p) + 6))
+		note_checksum(p, 6);
+	if (p->flags & PKT_QUOTED)
+		return REASON_NONE;
+	/* In a first fragment the length counts what other fragments carry. */
+	if (len < UDP_HEADER || (len > room && !pkt_is_fragment(p)))
+		return REASON_TRANSPORT_LEN;
+	return REASON_NONE;
+}
+
+/* RFC 5508 section 3.1: queries with an identifier; RFC 792: errors. Source quench and redirect
+ * quote too, but are not errors that a NAT passes on. */
+static uint16_t icmp_kind(uint8_t protocol, uint8_t type)
+{
+	if (protocol == PROTO_ICMPV6)
+		return type == 128 || type == 129	? PKT_ICMP_QUERY
+		       : type >= 1 && type <= 4 ? PKT_ICMP_ERROR
+						: 0;
+	switch (type) {
+	case 0: case 8: case 13: case 14:
+		return PKT_ICMP_QUERY;
+	case 3: case 11: case 12:
+		return PKT_ICMP_ERROR;
+	default:
+		return 0;
+	}
+}
+
+static enum reason parse_transport(struct pkt *p)
+{
+	size_t room = p->len - p->transport;
+
+	if (p->flags & PKT_FRAGMENT_LATER)
+		return REASON_NONE;
+	if (p->protocol == PROTO_TCP || p->protocol == PROTO_UDP || p->protocol == PROTO_ICMP ||
+	    p->protocol == PROTO_ICMPV6) {
+		if (room < QUOTED_TRANSPORT)
+			return REASON_TRANSPORT_SHORT;
+	}
+	switch (p->protocol) {
+	case PROTO_TCP:
+		return parse_tcp(p, room);
+	case PROTO_UDP:
+		return parse_udp(p, room);
+	case PROTO_ICMP:
+	case PROTO_ICMPV6:
+		if ((p->protocol == PROTO_ICMP) != (p->version == 4))
+			return REASON_NONE;
+		note_checksum(p, 2);
+		p->flags |= icmp_kind(p->protocol, *pkt_transport(p));
+		return REASON_NONE;
+	default:
+		return REASON_NONE;
+	}
+}
+
+/* What the device says must fit what the octets say: the partial checksum is the transport's, and
+ * segments have room for a payload. */
+static enum reason note_offload(struct pkt *p, const struct pkt_offload *o)
+{
+	if (!o->partial && !o->gso_size)
+		return REASON_NONE;
+	if (p->flags & PKT_FRAGMENT_LATER)
+		return REASON_OFFLOAD;
+	if (o->partial) {
+		size_t at = (size_t)o->checksum_start + o->checksum_offset;
+
+		if (o->checksum_start != p->transport || at + 2 > p->len)
+			return REASON_OFFLOAD;
+		/* A partial sum of zero is no "none was sent". */
+		if (p->protocol != PROTO_TCP && p->protocol != PROTO_UDP)
+			return REASON_OFFLOAD;
+		if (o->checksum_offset != (p->protocol == PROTO_TCP ? 16 : 6))
+			return REASON_OFFLOAD;
+		p->checksum = (uint16_t)at;
+		p->flags |= PKT_PARTIAL;
+	}
+	if (o->gso_size && (!o->partial || pkt_is_fragment(p)))
+		return REASON_OFFLOAD;
+	p->gso_size = o->gso_size;
+	return REASON_NONE;
+}
+
+static enum reason parse_ip(struct pkt *p, size_t len)
+{
+	if (len < 1)
+		return REASON_SHORT;
+	p->version = p->ip[0] >> 4;
+	if (p->version == 4)
+		return parse_v4(p, len);
+	if (p->version == 6)
+		return parse_v6(p, len);
+	return REASON_VERSION;
+}
+
+enum reason pkt_parse(struct pkt *p, uint8_t *octets, size_t len,
+		      const struct pkt_offload *offload)
+{
+	enum reason r;
+
+	*p = (struct pkt){ .ip = octets };
+	r = parse_ip(p, len);
+	if (r == REASON_NONE)
+		r = parse_transport(p);
+	if (r == REASON_NONE && offload)
+		r = note_offload(p, offload);
+	return r;
+}
+
+enum reason pkt_parse_quoted(struct pkt *inner, const struct pkt *outer)
+{
+	size_t at = (size_t)outer->transport + ICMP_HEADER;
+	enum reason r;
+
+	*inner = (struct pkt){ .ip = outer->ip + at, .flags = PKT_QUOTED };
+	r = parse_ip(inner, outer->len - at);
+	if (r == REASON_NONE && inner->version != outer->version)
+		r = REASON_VERSION;
+	if (r == REASON_NONE)
+		r = parse_transport(inner);
+	return r;
+}
+
+/* Octets of headers that every segment of a super-packet repeats. */
+static uint32_t header_len(const struct pkt *p)
+{
+	if (p->protocol == PROTO_TCP)
+		return p->transport + (uint32_t)(pkt_transport(p)[12] >> 4) * 4;
+	return p->transport + (uint32_t)UDP_HEADER;
+}
+
+uint32_t pkt_wire_len(const struct pkt *p)
+{
+	uint32_t segment;
+
+	if (!p->gso_size)
+		return p->len;
+	segment = header_len(p) + p->gso_size;
+	return segment < p->len ? segment : p->len;
+}
+
+void pkt_decrement_ttl(struct pkt *p)
+{
+	--*pkt_ttl(p);
+	/* The TTL is the upper half of its word. */
+	if (p->version == 4)
+		csum_patch(p->ip + 10, csum_negate((csum_t){ be16_from(0x0100).raw }));
+}
+
+bool pkt_checksum_valid(const struct pkt *p)
+{
+	const uint8_t *transport = pkt_transport(p);
+	size_t len = p->len - p->transport;
+	csum_t sum = csum_of(transport, len);
+
+	if (!p->checksum)
+		return p->protocol == PROTO_UDP && p->version == 4;
+	if (p->protocol != PROTO_ICMP)
+		sum = csum_add(sum, csum_pseudo(pkt_source(p), pkt_destination(p),
+						p->version == 4 ? 4 : 16, p->protocol,
+						(uint32_t)len));
+	return sum.raw == 0xffff;
+}

@@ -1,0 +1,121 @@
+/*
+ * A worker's ports are pairs 2k and 2k + 1 with k mod workers = worker. They are numbered densely:
+ * slot 2j + parity is port 2 (j × workers + worker) + parity, so that a search runs over words of
+ * bits that are all this worker's, and parity is a mask.
+ */
+#include "ports.h"
+
+enum { WORD_BITS = 64, PAIRS = 32768 };
+
+static uint32_t words_for(uint16_t workers)
+{
+	uint32_t pairs = (PAIRS + workers - 1u) / workers;
+
+	return (pairs * 2 + WORD_BITS - 1) / WORD_BITS;
+}
+
+size_t ports_size(size_t pool_count, uint16_t workers)
+{
+	return pool_count * PORTS_PROTOCOLS * words_for(workers) * sizeof(uint64_t);
+}
+
+void ports_init(struct ports *p, uint64_t *bits, const struct nat_config *c)
+{
+	*p = (struct ports){
+		.bits = bits,
+		.words = words_for(c->workers),
+		.worker = c->worker,
+		.workers = c->workers,
+	};
+}
+
+static uint64_t *row(const struct ports *p, uint16_t address, enum ports_protocol o)
+{
+	return p->bits + ((size_t)address * PORTS_PROTOCOLS + o) * p->words;
+}
+
+static uint32_t slot_of(const struct ports *p, uint16_t port)
+{
+	return (port >> 1) / p->workers * 2u + (port & 1);
+}
+
+static uint32_t port_of(const struct ports *p, uint32_t slot)
+{
+	return ((slot >> 1) * p->workers + p->worker) * 2 + (slot & 1);
+}
+
+/* Lowest slot whose port is at or above port. */
+static uint32_t slot_from(const struct ports *p, uint32_t port)
+{
+	uint32_t pair = port >> 1;
+	uint32_t j = pair > p->worker ? (pair - p->worker + p->workers - 1u) / p->workers : 0;
+	uint32_t slot = j * 2;
+
+	return port_of(p, slot) < port ? slot + 1 : slot;
+}
+
+bool ports_is_own(const struct ports *p, uint16_t port)
+{
+	return (port >> 1) % p->workers == p->worker;
+}
+
+bool ports_is_taken(const struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port)
+{
+	uint32_t slot = slot_of(p, port);
+
+	return row(p, address, o)[slot / WORD_BITS] >> slot % WORD_BITS & 1;
+}
+
+/* First clear bit of slots [begin, end), of one parity if wanted. */
+static int64_t find_clear(const uint64_t *bits, uint32_t begin, uint32_t end, int parity)
+{
+	static const uint64_t masks[] = { ~0ull, 0x5555555555555555, 0xaaaaaaaaaaaaaaaa };
+	uint64_t wanted = masks[parity + 1];
+
+	for (uint32_t at = begin; at < end;) {
+		uint64_t free = ~bits[at / WORD_BITS] & wanted & ~0ull << at % WORD_BITS;
+
+		if (free) {
+			uint32_t slot = at / WORD_BITS * WORD_BITS + (uint32_t)__builtin_ctzll(free);
+
+			return slot < end ? (int64_t)slot : -1;
+		}
+		at = (at / WORD_BITS + 1) * WORD_BITS;
+	}
+	return -1;
+}
+
+int ports_find(const struct ports *p, const struct ports_wish *w)
+{
+	const uint64_t *bits = row(p, w->address, w->protocol);
+	uint32_t begin = slot_from(p, w->range.first);
+	uint32_t end = slot_from(p, w->range.last + 1u);
+	uint32_t middle = slot_from(p, w->start);
+	int64_t slot;
+
+	if (middle < begin || middle > end)
+		middle = begin;
+	slot = find_clear(bits, middle, end, w->parity);
+	if (slot < 0)
+		slot = find_clear(bits, begin, middle, w->parity);
+	return slot < 0 ? PORT_NONE : (int)port_of(p, (uint32_t)slot);
+}
+
+static void flip(struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port)
+{
+	uint32_t slot = slot_of(p, port);
+
+	row(p, address, o)[slot / WORD_BITS] ^= 1ull << slot % WORD_BITS;
+}
+
+void ports_take(struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port)
+{
+	flip(p, address, o, port);
+	p->used[o]++;
+}
+
+void ports_give(struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port)
+{
+	flip(p, address, o, port);
+	p->used[o]--;
+}

@@ -1,0 +1,59 @@
+/*
+ * Which outside ports and identifiers are taken, per outside address and protocol.
+ *
+ * Sources  RFC 4787 REQ-3 (no overloading), REQ-4 (parity), RFC 6056 section 3.3 (random choice).
+ * Shape    One bit per port of this worker's class, (port >> 1) mod workers; pairs of even and odd
+ *          neighbours stay together. Ports are host order.
+ * Memory   Sized once; 8 KiB divided by the workers for each address and protocol.
+ * Errors   PORT_NONE: nothing fits.
+ */
+#ifndef NAT_PORTS_H
+#define NAT_PORTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nat/config.h"
+
+enum { PORT_NONE = -1 };
+enum ports_protocol { PORTS_TCP, PORTS_UDP, PORTS_ICMP, PORTS_PROTOCOLS };
+
+struct ports {
+	uint64_t *bits;
+	uint32_t words; /* per address and protocol */
+	uint16_t worker, workers;
+	uint32_t used[PORTS_PROTOCOLS];
+};
+
+/* Where one looks for a port. */
+struct ports_wish {
+	uint16_t address; /* index into the pool */
+	enum ports_protocol protocol;
+	struct port_range range;
+	int parity;	/* 0 even, 1 odd, -1 either */
+	uint16_t start; /* look from here upwards, and around */
+};
+
+size_t ports_size(size_t pool_count, uint16_t workers);
+
+/* bits: ports_size() octets, zeroed. */
+void ports_init(struct ports *p, uint64_t *bits, const struct nat_config *c);
+
+bool ports_is_own(const struct ports *p, uint16_t port);
+bool ports_is_taken(const struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port);
+
+/* First free port of this worker's class at or above w->start in the range, then from its first
+ * on; PORT_NONE. Takes nothing. */
+int ports_find(const struct ports *p, const struct ports_wish *w);
+
+/* port must be of this worker's class and free; taken for ports_give(). */
+void ports_take(struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port);
+void ports_give(struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port);
+
+static inline enum ports_protocol ports_protocol(uint8_t protocol)
+{
+	return protocol == PROTO_TCP ? PORTS_TCP : protocol == PROTO_UDP ? PORTS_UDP : PORTS_ICMP;
+}
+
+#endif

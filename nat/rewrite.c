@@ -1,0 +1,75 @@
+#include "nat/rewrite.h"
+
+enum { V4_CHECKSUM = 10, V4_SOURCE = 12, ICMP_IDENTIFIER = 4 };
+
+static csum_t words(be32 a, be32 b)
+{
+	const be32 both[2] = { a, b };
+
+	return csum_of(both, sizeof(both));
+}
+
+static csum_t ports(be16 a, be16 b)
+{
+	return csum_add((csum_t){ a.raw }, (csum_t){ b.raw });
+}
+
+struct rewrite rewrite_make(const struct tuple *was, const struct tuple *now, bool outward)
+{
+	struct rewrite r = {
+		.source = outward ? now->local : now->remote,
+		.destination = outward ? now->remote : now->local,
+		.source_port = outward ? now->local_port : now->remote_port,
+		.destination_port = outward ? now->remote_port : now->local_port,
+		.addresses = csum_sub(words(now->local, now->remote), words(was->local, was->remote)),
+		.ports = csum_sub(ports(now->local_port, now->remote_port),
+				  ports(was->local_port, was->remote_port)),
+	};
+
+	if (now->protocol == PROTO_ICMP)
+		r.source_port = r.destination_port = now->local_port;
+	return r;
+}
+
+/* TCP and UDP: the pseudo-header counts too (RFC 3022 section 4.1). Returns what the transport's
+ * octets, the checksum among them, gained. */
+static csum_t apply_ports(struct pkt *p, const struct rewrite *r)
+{
+	uint8_t *at = pkt_transport(p);
+	uint8_t *field = p->ip + p->checksum;
+
+	be16_store(at, r->source_port);
+	be16_store(at + 2, r->destination_port);
+	if (!p->checksum)
+		return r->ports;
+	/* The device adds the ports up when it completes the sum. */
+	if (p->flags & PKT_PARTIAL)
+		csum_patch_partial(field, r->addresses);
+	else if (p->protocol == PROTO_UDP)
+		csum_patch_udp(field, csum_add(r->addresses, r->ports));
+	else
+		csum_patch(field, csum_add(r->addresses, r->ports));
+	return csum_negate(r->addresses);
+}
+
+static csum_t apply_identifier(struct pkt *p, const struct rewrite *r)
+{
+	be16_store(pkt_transport(p) + ICMP_IDENTIFIER, r->source_port);
+	if (!p->checksum)
+		return r->ports;
+	csum_patch(p->ip + p->checksum, r->ports);
+	return (csum_t){ 0 };
+}
+
+csum_t rewrite_apply(struct pkt *p, const struct rewrite *r)
+{
+	/* The header's own checksum makes up for the addresses, so that its octets gain nothing. */
+	be32_store(p->ip + V4_SOURCE, r->source);
+	be32_store(p->ip + V4_SOURCE + 4, r->destination);
+	csum_patch(p->ip + V4_CHECKSUM, r->addresses);
+	if (p->flags & PKT_FRAGMENT_LATER)
+		return (csum_t){ 0 };
+	if (p->protocol == PROTO_ICMP)
+		return apply_identifier(p, r);
+	return apply_ports(p, r);
+}
