@@ -24,13 +24,15 @@ DEPS := gcc clang libclang-rt-14-dev libc6-dev make pkg-config \
 	ethtool python3 python3-pytest python3-scapy man-db
 
 NAT_C := $(wildcard nat/*.c)
-ROUTER_C := $(filter-out router/main.c router/routerctl.c,$(wildcard router/*.c router/*/*.c))
+ROUTERCTL_C := $(wildcard router/routerctl*.c)
+ROUTER_C := $(filter-out router/main.c $(ROUTERCTL_C),$(wildcard router/*.c router/*/*.c))
 UNIT_C := $(wildcard test/unit/*/test_*.c)
 MODEL_C := $(wildcard test/model/*.c)
+SCENARIO_C := $(wildcard test/scenario/*.c)
 BENCH_C := $(wildcard test/bench/*.c)
 
-NAT_O := $(NAT_C:%.c=$(BUILD)/%.o)
-ROUTER_O := $(ROUTER_C:%.c=$(BUILD)/%.o)
+NAT_O := $(NAT_C:%.c=$(BUILD)/obj/%.o)
+ROUTER_O := $(ROUTER_C:%.c=$(BUILD)/obj/%.o)
 UNIT := $(UNIT_C:test/%.c=$(BUILD)/test/%)
 BENCH := $(BENCH_C:test/bench/%.c=$(BUILD)/bench/%)
 
@@ -59,7 +61,7 @@ bench: deps ## measure; results as tables and JSON under build/bench
 	@$(MAKE) --no-print-directory all $(BENCH)
 	@sh test/bench/run.sh $(BUILD)
 
-units: $(UNIT) $(BUILD)/test/scenario $(BUILD)/test/differential
+units: $(UNIT) $(BUILD)/test/play $(BUILD)/test/differential
 
 install: all ## install below PREFIX, in DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib \
@@ -79,7 +81,7 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(BUILD)/%.o: %.c
+$(BUILD)/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
@@ -94,27 +96,27 @@ $(BUILD)/librouter.a: $(ROUTER_O)
 
 link = $(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^
 
-$(BUILD)/router: $(BUILD)/router/main.o $(BUILD)/librouter.a $(BUILD)/libnat.a
+$(BUILD)/router: $(BUILD)/obj/router/main.o $(BUILD)/librouter.a $(BUILD)/libnat.a
 	$(call say,LD,$@)
 	$(link) $(LIBS)
 
-$(BUILD)/routerctl: $(BUILD)/router/routerctl.o
+$(BUILD)/routerctl: $(ROUTERCTL_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/librouter.a
 	$(call say,LD,$@)
 	$(link) -ljansson
 
-$(BUILD)/test/unit/%: $(BUILD)/test/unit/%.o $(BUILD)/librouter.a $(BUILD)/libnat.a
+$(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(BUILD)/librouter.a $(BUILD)/libnat.a
 	$(call say,LD,$@)
 	$(link) $(LIBS) -lcmocka
 
-$(BUILD)/test/scenario: $(BUILD)/test/scenario/scenario.o $(BUILD)/libnat.a
+$(BUILD)/test/play: $(SCENARIO_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/libnat.a
 	$(call say,LD,$@)
 	$(link)
 
-$(BUILD)/test/differential: $(MODEL_C:%.c=$(BUILD)/%.o) $(BUILD)/libnat.a
+$(BUILD)/test/differential: $(MODEL_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/libnat.a
 	$(call say,LD,$@)
 	$(link)
 
-$(BUILD)/bench/%: $(BUILD)/test/bench/%.o $(BUILD)/librouter.a $(BUILD)/libnat.a
+$(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(BUILD)/librouter.a $(BUILD)/libnat.a
 	$(call say,LD,$@)
 	$(link) $(LIBS) -lm
 

@@ -25,6 +25,9 @@ struct arrays {
 	struct host *hosts;
 	struct bucket *sessions_by, *mappings_by, *peers_by, *hosts_by;
 	uint32_t *session_stack, *mapping_stack, *peer_stack, *host_stack;
+	struct datagram *datagrams;
+	struct bucket *datagrams_by;
+	uint32_t *datagram_stack;
 	uint32_t *slots;
 	uint64_t *bits;
 	uint16_t *next_port;
@@ -32,7 +35,7 @@ struct arrays {
 
 static struct arrays cut(struct cut *c, const struct nat_config *config)
 {
-	uint32_t most = sessions_of_worker(config);
+	uint32_t most = sessions_of_worker(config), datagrams = fragments_of_worker(config);
 	size_t next_ports = config->pool_count * PORTS_PROTOCOLS * sizeof(uint16_t);
 
 	/* Designated initializers are evaluated in no order that is promised. */
@@ -47,10 +50,13 @@ static struct arrays cut(struct cut *c, const struct nat_config *config)
 	a.mappings_by = take(c, table_size(most * KEYS_PER_MAPPING));
 	a.peers_by = take(c, table_size(most));
 	a.hosts_by = take(c, table_size(most));
+	a.datagrams_by = take(c, table_size(datagrams));
 	a.session_stack = take(c, most * sizeof(uint32_t));
 	a.mapping_stack = take(c, most * sizeof(uint32_t));
 	a.peer_stack = take(c, most * sizeof(uint32_t));
 	a.host_stack = take(c, most * sizeof(uint32_t));
+	a.datagrams = take(c, datagrams * sizeof(struct datagram));
+	a.datagram_stack = take(c, datagrams * sizeof(uint32_t));
 	a.slots = take(c, WHEEL_SLOTS * sizeof(uint32_t));
 	a.bits = take(c, ports_size(config->pool_count, config->workers));
 	a.next_port = take(c, next_ports);
@@ -109,6 +115,14 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	n->mapping_slab = (struct slab){ .stack = a.mapping_stack, .capacity = most };
 	n->peer_slab = (struct slab){ .stack = a.peer_stack, .capacity = most };
 	n->host_slab = (struct slab){ .stack = a.host_stack, .capacity = most };
+	n->fragments = (struct fragments){
+		.datagrams = a.datagrams,
+		.slab = { .stack = a.datagram_stack, .capacity = fragments_of_worker(c) },
+		.oldest = SLAB_NONE,
+		.newest = SLAB_NONE,
+	};
+	table_init(&n->fragments.by, a.datagrams_by, fragments_of_worker(c), a.datagrams,
+		   sizeof(struct datagram), 1);
 	wheel_init(&n->wheel, a.slots, &a.sessions->link, sizeof(struct session));
 	ports_init(&n->ports, a.bits, c);
 	n->next_port = a.next_port;

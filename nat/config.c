@@ -31,6 +31,17 @@ const struct nat_policy *policy_of(const struct nat_config *c, be32 inside)
 	return NULL;
 }
 
+bool policy_passes(const struct nat *n, const struct pkt *p, enum nat_side from)
+{
+	const uint8_t *inside = from == SIDE_INSIDE ? pkt_source(p) : pkt_destination(p);
+	const struct nat_policy *found;
+
+	if (!n->passes_some || p->version != 4)
+		return false;
+	found = policy_of(&n->config, be32_load(inside));
+	return found && found->type == NAT_NONE;
+}
+
 /* Pools are short in practice; this is asked when a session begins, not per packet. */
 bool pool_has(const struct nat_config *c, be32 address, uint16_t *index)
 {
@@ -45,6 +56,11 @@ bool pool_has(const struct nat_config *c, be32 address, uint16_t *index)
 uint32_t sessions_of_worker(const struct nat_config *c)
 {
 	return (c->sessions + c->workers - 1) / c->workers;
+}
+
+uint32_t fragments_of_worker(const struct nat_config *c)
+{
+	return (c->fragments + c->workers - 1) / c->workers;
 }
 
 static const char *range_fault(struct port_range r)
@@ -84,6 +100,8 @@ static const char *size_fault(const struct nat_config *c)
 		return "number of workers";
 	if (!c->sessions || c->sessions > 1u << 28)
 		return "number of sessions";
+	if (c->fragments > 1u << 20)
+		return "number of fragmented datagrams";
 	if (c->pool_count > NAT_POOL_MOST)
 		return "pool too large";
 	if (c->forward_count > NAT_FORWARDS_MOST)

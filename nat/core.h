@@ -80,6 +80,31 @@ struct host {
 	uint32_t sessions;
 };
 
+enum { FRAGMENT_RANGES = 12 };
+
+/* A datagram of which fragments were seen. key: source, destination, identification. Ranges are
+ * what has come, in units of eight octets, [begin, end), apart from one another. */
+struct datagram {
+	struct tuple key;
+	be16 ports[2];
+	uint32_t serial;
+	uint32_t newer; /* in order of arrival; WHEEL_NONE ends it */
+	uint32_t older;
+	uint64_t begun_ms;
+	uint16_t end; /* of the last fragment, in units; 0: not seen */
+	uint8_t ranges;
+	bool known; /* the first fragment has come */
+	bool dead;  /* fragments overlapped: nothing more of it passes */
+	struct { uint16_t begin, end; } range[FRAGMENT_RANGES];
+};
+
+struct fragments {
+	struct table by;
+	struct datagram *datagrams;
+	struct slab slab;
+	uint32_t oldest, newest, serial;
+};
+
 struct nat {
 	struct nat_config config;
 	struct hash_key hash;
@@ -92,6 +117,7 @@ struct nat {
 	struct host *hosts;
 	struct slab session_slab, mapping_slab, peer_slab, host_slab;
 	struct wheel wheel;
+	struct fragments fragments;
 	struct ports ports;
 	uint16_t *next_port; /* sequential selection: per address and protocol */
 	uint32_t host_limit;
@@ -100,10 +126,12 @@ struct nat {
 	uint64_t created, ended;
 };
 
-/* config.c */
+/* config.c; policy_passes(): the inside end of the datagram is not to be translated. */
+bool policy_passes(const struct nat *n, const struct pkt *p, enum nat_side from);
 const struct nat_policy *policy_of(const struct nat_config *c, be32 inside);
 bool pool_has(const struct nat_config *c, be32 address, uint16_t *index);
 uint32_t sessions_of_worker(const struct nat_config *c);
+uint32_t fragments_of_worker(const struct nat_config *c);
 
 /* forward.c: where a forward leads, with its lowest external port where several do. */
 const struct nat_forward *forward_by_external(const struct nat_config *c, uint8_t protocol,

@@ -21,7 +21,7 @@ static void seek(const struct nat *n, const struct nat_job *job, struct sought *
 	k->reason = REASON_FRAGMENT;
 	if (job->p->version != 4)
 		k->reason = REASON_NO_TRANSPORT;
-	else if (!pkt_is_fragment(job->p))
+	else if (!pkt_is_fragment(job->p) || (job->p->flags & PKT_PORTS_KNOWN))
 		k->reason = tuple_of(&k->tuple, job->p, job->from);
 	if (k->reason != REASON_NONE)
 		return;
@@ -48,19 +48,6 @@ static void conclude(struct nat_job *job, enum nat_verdict verdict, enum reason 
 	job->reason = reason;
 }
 
-/* Policy none: the inside end of the datagram is not to be translated. */
-static bool passes(const struct nat *n, const struct nat_job *job)
-{
-	const uint8_t *inside = job->from == SIDE_INSIDE ? pkt_source(job->p)
-							 : pkt_destination(job->p);
-	const struct nat_policy *p;
-
-	if (!n->passes_some || job->p->version != 4)
-		return false;
-	p = policy_of(&n->config, be32_load(inside));
-	return p && p->type == NAT_NONE;
-}
-
 static void count(struct session *s, const struct nat_job *job)
 {
 	s->packets[job->from]++;
@@ -82,7 +69,10 @@ static enum reason take_account(struct nat *n, nat_time now, const struct nat_jo
 	uint8_t was = s->timeout;
 	enum reason r;
 
-	if (s->key[0].protocol == PROTO_TCP) {
+	/* Later fragments have no flags to judge by, and keep nothing alive that TCP would not. */
+	if (s->key[0].protocol == PROTO_TCP && (job->p->flags & PKT_FRAGMENT_LATER)) {
+		refresh = false;
+	} else if (s->key[0].protocol == PROTO_TCP) {
 		r = tcp_step(s, job->p, job->from, &refresh);
 		if (r != REASON_NONE)
 			return r;
@@ -162,10 +152,12 @@ static void open_session(struct nat *n, nat_time now, struct nat_job *job, const
 static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 			    const struct sought *k)
 {
-	if (passes(n, job))
+	if (policy_passes(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);
 	else if (job->from == SIDE_INSIDE && !policy_of(&n->config, be32_load(pkt_source(job->p))))
 		conclude(job, NAT_DROP, REASON_NO_POLICY);
+	else if (job->p->flags & PKT_FRAGMENT_LATER)
+		conclude(job, NAT_DROP, REASON_FRAGMENT);
 	else if (k->reason == REASON_NONE)
 		open_session(n, now, job, &k->tuple);
 	else if (job->from == SIDE_INSIDE || k->reason == REASON_FRAGMENT)
@@ -177,7 +169,7 @@ static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 static void process_error(struct nat *n, struct nat_job *job)
 {
 	icmp_error_process(n, job);
-	if (job->reason == REASON_ICMP_NO_SESSION && passes(n, job))
+	if (job->reason == REASON_ICMP_NO_SESSION && policy_passes(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);
 }
 

@@ -44,7 +44,7 @@ uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from)
 
 	if (n->config.workers == 1)
 		return 0;
-	if (p->version == 4 && !pkt_is_fragment(p)) {
+	if (p->version == 4 && (!pkt_is_fragment(p) || (p->flags & PKT_PORTS_KNOWN))) {
 		if (!(p->flags & PKT_ICMP_ERROR))
 			r = tuple_of(&t, p, from);
 		else if (pkt_parse_quoted(&inner, p) == REASON_NONE)

@@ -67,8 +67,11 @@ csum_t rewrite_apply(struct pkt *p, const struct rewrite *r)
 	be32_store(p->ip + V4_SOURCE, r->source);
 	be32_store(p->ip + V4_SOURCE + 4, r->destination);
 	csum_patch(p->ip + V4_CHECKSUM, r->addresses);
-	if (p->flags & PKT_FRAGMENT_LATER)
+	if (p->flags & PKT_FRAGMENT_LATER) {
+		p->ports[0] = r->source_port;
+		p->ports[1] = r->destination_port;
 		return (csum_t){ 0 };
+	}
 	if (p->protocol == PROTO_ICMP)
 		return apply_identifier(p, r);
 	return apply_ports(p, r);

@@ -11,34 +11,85 @@ static bool is_request(uint8_t type)
 	return type == queries[0].request || type == queries[1].request;
 }
 
+/* What stands where ports stand: read from the transport, or known of a later fragment. */
+static enum reason read_ports(const struct pkt *p, bool outward, be16 ports[static 2])
+{
+	const uint8_t *transport = pkt_transport(p);
+
+	if (p->protocol != PROTO_TCP && p->protocol != PROTO_UDP && p->protocol != PROTO_ICMP)
+		return REASON_NO_TRANSPORT;
+	if (p->flags & PKT_FRAGMENT_LATER) {
+		ports[0] = p->ports[0];
+		ports[1] = p->ports[1];
+		return p->flags & PKT_PORTS_KNOWN ? REASON_NONE : REASON_FRAGMENT;
+	}
+	if (p->protocol != PROTO_ICMP) {
+		ports[0] = be16_load(transport);
+		ports[1] = be16_load(transport + 2);
+		return REASON_NONE;
+	}
+	/* Requests go outward only: the other way round they are for the router. */
+	if (!(p->flags & PKT_ICMP_QUERY) || is_request(transport[0]) != outward)
+		return REASON_NOT_A_QUERY;
+	ports[0] = ports[1] = be16_load(transport + 4);
+	return REASON_NONE;
+}
+
+/* Two numbers as they lie in memory one after the other. A tuple is written in whole words, because
+ * it is hashed and compared in whole words at once: a load that spans several stores must wait
+ * until they have left the store buffer. */
+static uint64_t beside(uint32_t first, uint32_t second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (uint64_t)second << 32;
+#else
+	return (uint64_t)first << 32 | second;
+#endif
+}
+
+static uint32_t beside16(uint16_t first, uint16_t second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (uint32_t)second << 16;
+#else
+	return (uint32_t)first << 16 | second;
+#endif
+}
+
+static uint16_t octet_pair(uint8_t first, uint8_t second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (uint16_t)(first | second << 8);
+#else
+	return (uint16_t)(first << 8 | second);
+#endif
+}
+
+static void put(struct tuple *t, be32 local, be32 remote, uint32_t ports, uint32_t rest)
+{
+	const uint64_t words[2] = { beside(local.raw, remote.raw), beside(ports, rest) };
+
+	memcpy(t, words, sizeof(words));
+}
+
 /* Endpoints as they stand in the datagram; outward: the source is the local one. */
 static enum reason fill(struct tuple *t, const struct pkt *p, enum nat_side side, bool outward)
 {
-	const uint8_t *transport = pkt_transport(p);
 	be32 source = be32_load(p->ip + 12), destination = be32_load(p->ip + 16);
-	be16 source_port = { 0 }, destination_port = { 0 };
+	be16 ports[2];
+	uint32_t rest;
+	enum reason r = p->version == 4 ? read_ports(p, outward, ports) : REASON_NO_TRANSPORT;
 
-	if (p->version != 4 || (p->flags & PKT_FRAGMENT_LATER))
-		return REASON_NO_TRANSPORT;
-	if (p->protocol == PROTO_TCP || p->protocol == PROTO_UDP) {
-		source_port = be16_load(transport);
-		destination_port = be16_load(transport + 2);
-	} else if (p->protocol == PROTO_ICMP) {
-		/* Requests go outward only: the other way round they are for the router. */
-		if (!(p->flags & PKT_ICMP_QUERY) || is_request(transport[0]) != outward)
-			return REASON_NOT_A_QUERY;
-		*(outward ? &source_port : &destination_port) = be16_load(transport + 4);
-	} else {
-		return REASON_NO_TRANSPORT;
-	}
-	*t = (struct tuple){
-		.local = outward ? source : destination,
-		.remote = outward ? destination : source,
-		.local_port = outward ? source_port : destination_port,
-		.remote_port = outward ? destination_port : source_port,
-		.protocol = p->protocol,
-		.side = (uint8_t)side,
-	};
+	if (r != REASON_NONE)
+		return r;
+	/* The identifier belongs to whoever asks. */
+	if (p->protocol == PROTO_ICMP)
+		ports[outward] = (be16){ 0 };
+	rest = beside16(octet_pair(p->protocol, (uint8_t)side), 0);
+	if (outward)
+		put(t, source, destination, beside16(ports[0].raw, ports[1].raw), rest);
+	else
+		put(t, destination, source, beside16(ports[1].raw, ports[0].raw), rest);
 	return REASON_NONE;
 }
 

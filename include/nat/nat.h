@@ -57,6 +57,25 @@ void nat_configure(struct nat *n, const struct nat_config *c);
  * outside port. Datagrams without ports belong to a keyed hash of remote address and protocol. */
 uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from);
 
+/* What to do with a fragment, before anything else is done with it. */
+enum nat_fragment {
+	FRAGMENT_KNOWN, /* its ports are in the view now: process it like any datagram */
+	FRAGMENT_HOLD,	/* the first fragment has not come yet: keep it */
+	FRAGMENT_DROP,
+};
+
+struct nat_fragment_note {
+	enum reason reason;   /* of FRAGMENT_DROP */
+	uint32_t datagram;    /* FRAGMENT_HOLD: which one it waits for */
+	bool release;	      /* FRAGMENT_KNOWN: those held for datagram have these ports as well */
+};
+
+/* Learn the ports of a fragment, by its first fragment if it is a later one (RFC 4787 REQ-14). The
+ * worker that nat_owner() names for the view without ports must do it. What is held longer than
+ * the fragment timeout will never be released. */
+enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat_side from,
+			    struct nat_fragment_note *note);
+
 /* Translate one datagram that this worker owns. now never decreases between calls. */
 void nat_process(struct nat *n, nat_time now, struct nat_job *job);
 

@@ -34,6 +34,7 @@ enum {
 	PKT_ROUTE_OPTION = 1 << 5, /* LSRR, SSRR, record route, timestamp; IPv6 routing type 0 */
 	PKT_ICMP_ERROR = 1 << 6,   /* ICMP or ICMPv6 message that quotes a datagram */
 	PKT_ICMP_QUERY = 1 << 7,   /* ICMP or ICMPv6 request or reply with an identifier */
+	PKT_PORTS_KNOWN = 1 << 8,  /* of a fragment: ports[] are those of its datagram */
 };
 
 struct pkt {
@@ -46,6 +47,7 @@ struct pkt {
 	uint16_t flags;
 	uint16_t gso_size;  /* payload octets per segment; 0: an ordinary datagram */
 	uint16_t fragment_offset; /* octets */
+	be16 ports[2]; /* source and destination, or the identifier twice; if PKT_PORTS_KNOWN */
 };
 
 /* What a device says about a datagram beside its octets (virtio-net header). */

@@ -41,7 +41,8 @@ static inline bool tuple_equal(const struct tuple *a, const struct tuple *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* Tuple of an IPv4 datagram that came from a side. Not for ICMP errors and later fragments. */
+/* Tuple of an IPv4 datagram that came from a side. Not for ICMP errors, and for later fragments
+ * only once their ports are known. */
 enum reason tuple_of(struct tuple *t, const struct pkt *p, enum nat_side from);
 
 /* Tuple of the session that a quoted datagram belongs to; the ICMP error that quotes it came

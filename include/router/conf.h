@@ -25,6 +25,7 @@ struct conf_interface {
 	enum nat_side side;
 	struct prefix *addresses; /* the router's own on this link */
 	size_t address_count;
+	bool shares_address; /* packet: the kernel's own, filled in at start */
 	uint32_t mtu; /* 0: the device's */
 	uint16_t queues; /* 0: one per worker */
 	bool offload;

@@ -22,9 +22,6 @@ enum {
 	FRAME_BATCH = 64, /* most frames that one receive call brings */
 };
 
-/* What is done with a frame in the end. */
-enum frame_fate { FRAME_OPEN, FRAME_SEND, FRAME_HANDED, FRAME_LOCAL, FRAME_DROPPED };
-
 struct frame {
 	uint8_t *octets;   /* FRAME_ROOM of them */
 	uint32_t len;	   /* of the IP datagram as received; may hide padding until parsed */
@@ -33,8 +30,10 @@ struct frame {
 	uint16_t hop;	   /* number of the next hop */
 	uint16_t worker;   /* that owns the buffer */
 	uint8_t from;	   /* enum nat_side; for a hairpinned datagram not that of ingress */
-	uint8_t fate;	   /* enum frame_fate */
-	bool handed;	   /* was handed off once already */
+	bool translate;	   /* goes through the NAT before it is forwarded */
+	bool own;	   /* made by the router itself */
+	uint32_t way;	   /* hash that chooses among equal routes */
+	uint32_t session;  /* whose rewrite it got, or NAT_NO_SESSION */
 	bool link_multicast; /* arrived as link-layer broadcast or multicast */
 	struct pkt p;
 	/* As received, and as to be sent; flags and gso_type zero: nothing to be done. Offsets in

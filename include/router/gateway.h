@@ -1,25 +1,47 @@
 /*
  * The running gateway: interfaces, routes and workers made from one configuration.
  *
- * Memory   gateway_start() to gateway_stop(); the struct conf given to it belongs to it.
+ * Memory   gateway_start() to gateway_stop(); the struct conf given to it belongs to it, also when
+ *          it fails.
  * Promise  gateway_start() creates all or nothing. gateway_stop() removes what was created.
+ *          gateway_reload() changes all or nothing, without stopping a worker; sessions stay.
  * Errors   A negative errno and one line that says what to do.
  */
 #ifndef ROUTER_GATEWAY_H
 #define ROUTER_GATEWAY_H
 
+#include <pthread.h>
+
+#include "router/guard.h"
 #include "router/worker.h"
 
 struct gateway {
-	struct snapshot *snapshot; /* current; readers take it through rcu_dereference() */
+	struct snapshot *snapshot; /* current; workers take it through rcu_dereference() */
 	struct io **ios;	   /* per interface of the configuration */
+	struct guard **guards;	   /* the same; NULL where none is needed */
 	struct worker **workers;   /* snapshot->conf->workers of them */
+	pthread_t *threads;
+	size_t threads_running;
+	struct worker_links links;
 	nat_time started;
+	uint8_t seed[32];
 	bool offload; /* super-packets are exchanged with every device */
+	bool stop;    /* asks the workers to end */
 };
+
+/* Everything but the threads: whoever does without them calls worker_step() himself. */
+int gateway_open(struct gateway **g, struct conf *conf, struct io_error *error);
 
 int gateway_start(struct gateway **g, struct conf *conf, struct io_error *error);
 void gateway_stop(struct gateway *g);
+
+/* Work by another configuration from now on. What sized the gateway (workers, limits, interfaces,
+ * pool) must be as before: -EINVAL says which is not. */
+int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error);
+
+/* Let interfaces learn what changed about their devices, and free what reloads left behind; once a
+ * second or so. */
+void gateway_tick(struct gateway *g);
 
 /* Milliseconds of the monotonic clock. */
 nat_time gateway_now(void);

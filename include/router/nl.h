@@ -21,8 +21,8 @@ void nl_close(struct nl *nl);
 /* Descriptor of a namespace, for nl_link_move(); the caller closes it. */
 int nl_netns(const char *netns);
 
-/* up: administratively, and the carrier is there. */
-struct nl_link { uint32_t index, mtu; bool up, ethernet; uint8_t mac[6]; };
+/* up: set up by its administrator; carrier: there is somebody at the other end. */
+struct nl_link { uint32_t index, mtu; bool up, carrier, ethernet; uint8_t mac[6]; };
 int nl_link(struct nl *nl, const char *name, struct nl_link *out);
 
 /* Set the MTU (0: leave it) and bring the link up. */

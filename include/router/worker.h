@@ -18,6 +18,7 @@
 /* What workers share and never write: replaced whole, freed after a quiescent state. */
 struct snapshot {
 	const struct conf *conf;
+	struct conf *conf_owned; /* the same, for whoever frees the snapshot */
 	struct rib *rib;
 	uint32_t generation;
 };
@@ -37,12 +38,18 @@ struct counters {
 
 struct worker;
 
+/* Frames that a ring between two workers holds, and that one of so many workers owns: what a ring
+ * of returns must have room for, a power of two. */
+enum { WORKER_RING = 256 };
+size_t worker_frames(uint16_t workers);
+
 /* rings[i][j] carries frames from worker i to worker j and returns[i][j] carries emptied buffers
  * of j from i back to it; both NULL where i == j, and unused with one worker. */
 struct worker_links {
 	uint16_t workers;
 	struct ring **rings, **returns; /* workers × workers, row by producer */
 	int *wakeups; /* eventfd of each worker */
+	bool *sleeping; /* worker is, or is about to be: only then it needs waking */
 };
 
 struct worker_setup {

@@ -1,0 +1,201 @@
+/*
+ * Virtual reassembly (RFC 4787 REQ-14): fragments are not put together, only known by their first.
+ *
+ * Per datagram (source, destination, protocol, identification, side) it is noted which stretches
+ * have come, so that none passes twice and overlapping ones kill the datagram, and what the ports
+ * are once the first fragment has come. Later fragments that come before it are the caller's to
+ * hold. A record ends when the datagram is complete or the timeout is over; all have the same
+ * timeout, so that the list in order of arrival is in order of deadline too.
+ */
+#include "core.h"
+
+static struct tuple key_of(const struct pkt *p, enum nat_side from)
+{
+	return (struct tuple){
+		.local = be32_load(p->ip + 12),
+		.remote = be32_load(p->ip + 16),
+		.local_port = be16_load(p->ip + 4),
+		.protocol = p->protocol,
+		.side = (uint8_t)from,
+	};
+}
+
+static struct datagram *at(const struct fragments *f, uint32_t number)
+{
+	return &f->datagrams[number];
+}
+
+static void append(struct fragments *f, uint32_t number)
+{
+	struct datagram *d = at(f, number);
+
+	d->older = f->newest;
+	d->newer = SLAB_NONE;
+	if (f->newest == SLAB_NONE)
+		f->oldest = number;
+	else
+		at(f, f->newest)->newer = number;
+	f->newest = number;
+}
+
+static void end(struct nat *n, uint32_t number)
+{
+	struct fragments *f = &n->fragments;
+	struct datagram *d = at(f, number);
+
+	if (d->older == SLAB_NONE)
+		f->oldest = d->newer;
+	else
+		at(f, d->older)->newer = d->newer;
+	if (d->newer == SLAB_NONE)
+		f->newest = d->older;
+	else
+		at(f, d->newer)->older = d->older;
+	table_remove(&f->by, hash_tuple(&n->hash, &d->key), number);
+	slab_give(&f->slab, number);
+}
+
+static void expire(struct nat *n, nat_time now)
+{
+	struct fragments *f = &n->fragments;
+
+	while (f->oldest != SLAB_NONE &&
+	       now.ms - at(f, f->oldest)->begun_ms >= n->config.timeout_ms[TIMEOUT_FRAGMENT])
+		end(n, f->oldest);
+}
+
+/* The datagram's record, made if there is none; SLAB_NONE if there is no room. */
+static uint32_t find_or_make(struct nat *n, nat_time now, const struct tuple *key)
+{
+	struct fragments *f = &n->fragments;
+	uint64_t hash = hash_tuple(&n->hash, key);
+	uint32_t number = table_find(&f->by, hash, key);
+
+	if (number != TABLE_NONE)
+		return number;
+	number = slab_take(&f->slab);
+	if (number == SLAB_NONE)
+		return SLAB_NONE;
+	*at(f, number) = (struct datagram){ .key = *key, .serial = ++f->serial,
+					    .begun_ms = now.ms };
+	if (!table_insert(&f->by, hash, number)) {
+		slab_give(&f->slab, number);
+		return SLAB_NONE;
+	}
+	append(f, number);
+	return number;
+}
+
+/* Join the stretch to what has come. It lies apart from all ranges, but may touch two. */
+static enum reason join(struct datagram *d, uint16_t begin, uint16_t end_unit)
+{
+	int left = -1, right = -1;
+
+	for (int i = 0; i < d->ranges; i++) {
+		left = d->range[i].end == begin ? i : left;
+		right = d->range[i].begin == end_unit ? i : right;
+	}
+	if (left >= 0 && right >= 0) {
+		d->range[left].end = d->range[right].end;
+		d->range[right] = d->range[--d->ranges];
+	} else if (left >= 0) {
+		d->range[left].end = end_unit;
+	} else if (right >= 0) {
+		d->range[right].begin = begin;
+	} else if (d->ranges == FRAGMENT_RANGES) {
+		return REASON_FRAGMENT_LIMIT;
+	} else {
+		d->range[d->ranges].begin = begin;
+		d->range[d->ranges++].end = end_unit;
+	}
+	return REASON_NONE;
+}
+
+/* RFC 5722 section 4, for IPv4 as well (RFC 1858 section 4): overlap ends the datagram. What lies
+ * wholly in a stretch that has come is a repetition, and only not passed again. */
+static enum reason place(struct datagram *d, uint16_t begin, uint16_t end_unit, bool last)
+{
+	if (d->dead)
+		return REASON_FRAGMENT_OVERLAP;
+	for (int i = 0; i < d->ranges; i++) {
+		if (end_unit <= d->range[i].begin || begin >= d->range[i].end)
+			continue;
+		d->dead = begin < d->range[i].begin || end_unit > d->range[i].end;
+		return REASON_FRAGMENT_OVERLAP;
+	}
+	if ((d->end && end_unit > d->end) || (last && d->end)) {
+		d->dead = true;
+		return REASON_FRAGMENT_OVERLAP;
+	}
+	if (last)
+		d->end = end_unit;
+	return join(d, begin, end_unit);
+}
+
+static bool is_complete(const struct datagram *d)
+{
+	return d->end && d->ranges == 1 && d->range[0].begin == 0 && d->range[0].end == d->end;
+}
+
+/* What the first fragment says; an ICMP error in pieces says nothing that could be used. */
+static enum reason read_first(const struct pkt *p, enum nat_side from, struct datagram *d)
+{
+	struct tuple t;
+	enum reason r = tuple_of(&t, p, from);
+	bool outward = from == SIDE_INSIDE;
+
+	if (r != REASON_NONE)
+		return REASON_FRAGMENT;
+	d->ports[0] = outward ? t.local_port : t.remote_port;
+	d->ports[1] = outward ? t.remote_port : t.local_port;
+	if (t.protocol == PROTO_ICMP)
+		d->ports[0] = d->ports[1] = t.local_port;
+	d->known = true;
+	return REASON_NONE;
+}
+
+static enum reason take_in(struct datagram *d, const struct pkt *p, enum nat_side from)
+{
+	uint16_t begin = p->fragment_offset / 8;
+	uint16_t units = (uint16_t)((p->len - p->transport + 7) / 8);
+	bool last = !(load16(p->ip + 6) & 0x2000);
+	enum reason r = place(d, begin, (uint16_t)(begin + units), last);
+
+	if (r != REASON_NONE || !(p->flags & PKT_FRAGMENT_FIRST))
+		return r;
+	r = read_first(p, from, d);
+	d->dead = r != REASON_NONE;
+	return r;
+}
+
+enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat_side from,
+			    struct nat_fragment_note *note)
+{
+	struct tuple key = key_of(p, from);
+	struct datagram *d;
+	uint32_t number;
+
+	*note = (struct nat_fragment_note){ .reason = REASON_FRAGMENT_LIMIT };
+	/* Where nothing is translated the ports do not matter. */
+	if (policy_passes(n, p, from)) {
+		p->flags |= PKT_PORTS_KNOWN;
+		return FRAGMENT_KNOWN;
+	}
+	expire(n, now);
+	number = find_or_make(n, now, &key);
+	if (number == SLAB_NONE)
+		return FRAGMENT_DROP;
+	d = at(&n->fragments, number);
+	note->datagram = d->serial;
+	note->reason = take_in(d, p, from);
+	if (note->reason != REASON_NONE)
+		return FRAGMENT_DROP;
+	if (!d->known)
+		return FRAGMENT_HOLD;
+	memcpy(p->ports, d->ports, sizeof(p->ports));
+	p->flags |= PKT_PORTS_KNOWN;
+	note->release = p->flags & PKT_FRAGMENT_FIRST;
+	if (is_complete(d))
+		end(n, number);
+	return FRAGMENT_KNOWN;
+}

@@ -1,0 +1,131 @@
+/* What may come in: well-formed datagrams with addresses that may be routed. */
+#include "worker_core.h"
+
+/* One session always takes the same of several equal ways. */
+static uint32_t hash_ways(const struct pkt *p)
+{
+	uint32_t h = p->protocol;
+	uint32_t words = p->version == 4 ? 2 : 8;
+
+	for (uint32_t i = 0; i < words; i++)
+		h = (h ^ load32(pkt_source(p) + 4 * i)) * 0x9e3779b1u;
+	if (!pkt_is_fragment(p) && (p->protocol == PROTO_TCP || p->protocol == PROTO_UDP))
+		h = (h ^ load32(pkt_transport(p))) * 0x9e3779b1u;
+	return h ^ h >> 15;
+}
+
+static bool parse(struct worker *w, struct frame *f)
+{
+	struct pkt_offload offload = frame_offload(f);
+	enum reason r = pkt_parse(&f->p, frame_ip(f), f->len, &offload);
+
+	f->translate = false;
+	f->own = false;
+	f->session = NAT_NO_SESSION;
+	f->from = (uint8_t)worker_conf(w)->interfaces[f->ingress].side;
+	if (r == REASON_NONE)
+		f->way = hash_ways(&f->p);
+	else
+		frame_drop(w, f, r);
+	return r == REASON_NONE;
+}
+
+size_t stage_parse(struct worker *w, struct frame **frames, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (parse(w, frames[i]))
+			frames[kept++] = frames[i];
+	return kept;
+}
+
+/* RFC 1812 section 5.3.7, RFC 6890, RFC 3927 section 2.6.2. */
+static bool v4_is_martian(const uint8_t *a)
+{
+	return a[0] == 0 || a[0] == 127 || a[0] >= 240 || (a[0] == 169 && a[1] == 254);
+}
+
+static enum reason check_v4(const uint8_t *source, const uint8_t *destination)
+{
+	if (v4_is_martian(source) || source[0] >= 224)
+		return REASON_MARTIAN_SOURCE;
+	/* RFC 919: the limited broadcast never leaves its link. */
+	if ((destination[0] & 0xf0) == 0xe0 || load32(destination) == 0xffffffff)
+		return REASON_MULTICAST;
+	return v4_is_martian(destination) ? REASON_MARTIAN_DESTINATION : REASON_NONE;
+}
+
+/* Unspecified, loopback and link-local (RFC 4291 sections 2.5.2, 2.5.3 and 2.5.6). */
+static bool v6_is_martian(const uint8_t *a)
+{
+	static const uint8_t zero[15];
+
+	return (memcmp(a, zero, 15) == 0 && a[15] <= 1) || (a[0] == 0xfe && (a[1] & 0xc0) == 0x80);
+}
+
+static enum reason check_v6(const uint8_t *source, const uint8_t *destination)
+{
+	if (destination[0] == 0xff)
+		return REASON_MULTICAST;
+	if (v6_is_martian(source) || source[0] == 0xff)
+		return REASON_MARTIAN_SOURCE;
+	return v6_is_martian(destination) ? REASON_MARTIAN_DESTINATION : REASON_NONE;
+}
+
+/* RFC 3704 section 2.2 on inside interfaces: a source must be reached through the interface it
+ * comes in by. From outside nobody may claim to be inside, or to be us. */
+static bool is_spoofed(const struct worker *w, const struct frame *f)
+{
+	uint16_t number;
+	const struct hop *hop = route_find(w, f, pkt_source(&f->p), &number);
+	bool leads_back = hop->kind == HOP_VIA || hop->kind == HOP_LINK;
+
+	if (f->from == SIDE_INSIDE)
+		return !leads_back || hop->interface != f->ingress;
+	if (leads_back)
+		return worker_conf(w)->interfaces[hop->interface].side == SIDE_INSIDE;
+	return hop->kind == HOP_LOCAL || hop->kind == HOP_POOL || hop->kind == HOP_POOL_LOCAL;
+}
+
+static enum reason judge(const struct worker *w, const struct frame *f)
+{
+	const uint8_t *source = pkt_source(&f->p), *destination = pkt_destination(&f->p);
+	enum reason r = f->p.version == 4 ? check_v4(source, destination)
+					  : check_v6(source, destination);
+
+	if (r != REASON_NONE)
+		return r;
+	/* RFC 1812 section 5.3.4: unicast in a link-layer broadcast. */
+	if (f->link_multicast)
+		return REASON_MULTICAST;
+	/* RFC 7126 section 4, RFC 5095. */
+	if (f->p.flags & PKT_ROUTE_OPTION)
+		return REASON_SOURCE_ROUTE;
+	return is_spoofed(w, f) ? REASON_SPOOFED : REASON_NONE;
+}
+
+static bool admit(struct worker *w, struct frame *f)
+{
+	enum reason r = judge(w, f);
+
+	if (r != REASON_NONE)
+		frame_drop(w, f, r);
+	return r == REASON_NONE;
+}
+
+size_t stage_admit(struct worker *w, struct frame **frames, size_t count)
+{
+	const struct fib *fib = rib_fib(w->snapshot->rib);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (frames[i]->p.version == 4) {
+			fib_prefetch4(fib, be32_load(pkt_source(&frames[i]->p)));
+			fib_prefetch4(fib, be32_load(pkt_destination(&frames[i]->p)));
+		}
+	for (size_t i = 0; i < count; i++)
+		if (admit(w, frames[i]))
+			frames[kept++] = frames[i];
+	return kept;
+}

@@ -1,0 +1,91 @@
+/* The last leg: one hop less, small enough, rewritten by rule, and out in batches. */
+#include "worker_core.h"
+
+static void count_sent(struct worker *w, uint16_t interface, struct frame *const *frames,
+		       size_t count)
+{
+	struct link_counters *link = &w->counters.links[interface];
+	uint64_t octets = 0;
+
+	for (size_t i = 0; i < count; i++)
+		octets += frames[i]->p.len;
+	bump(&link->packets_out, count);
+	bump(&link->octets_out, octets);
+	bump(&w->counters.reasons[REASON_NONE], count);
+}
+
+/* What the queue refuses is counted by name; the rest goes on. */
+static void send_box(struct worker *w, uint16_t interface)
+{
+	struct outbox *box = &w->outboxes[interface];
+	size_t at = 0;
+
+	while (at < box->count) {
+		size_t sent = 0;
+		enum reason r = io_send(w->setup.ios[interface], w->id, box->frames + at,
+					box->next_hops + at, box->count - at, &sent);
+
+		count_sent(w, interface, box->frames + at, sent);
+		for (size_t i = 0; i < sent; i++)
+			frame_release(w, box->frames[at + i]);
+		at += sent;
+		if (at < box->count)
+			frame_drop(w, box->frames[at++], r == REASON_NONE ? REASON_SEND_ERROR : r);
+	}
+	box->count = 0;
+}
+
+void forward_flush(struct worker *w)
+{
+	for (uint16_t i = 0; i < worker_conf(w)->interface_count; i++)
+		if (w->outboxes[i].count)
+			send_box(w, i);
+}
+
+static struct address next_hop(const struct frame *f, const struct hop *hop)
+{
+	if (hop->kind == HOP_VIA)
+		return hop->via;
+	return f->p.version == 4 ? address_v4(pkt_destination(&f->p))
+				 : address_v6(pkt_destination(&f->p));
+}
+
+void forward_one(struct worker *w, struct frame *f, const struct hop *hop)
+{
+	struct outbox *box = &w->outboxes[f->egress];
+
+	if (box->count == FRAME_BATCH)
+		send_box(w, f->egress);
+	box->frames[box->count] = f;
+	box->next_hops[box->count++] = next_hop(f, hop);
+}
+
+static void forward(struct worker *w, struct frame *f)
+{
+	const struct hop *hop = rib_hop(w->snapshot->rib, f->hop, f->way);
+	uint32_t mtu = io_mtu(w->setup.ios[f->egress]);
+	bool fits = pkt_wire_len(&f->p) <= mtu;
+
+	/* RFC 1812 section 5.3.1, RFC 8200 section 3. */
+	if (*pkt_ttl(&f->p) <= 1) {
+		local_refuse(w, f, REASON_TTL);
+		return;
+	}
+	if (!fits && (f->p.flags & PKT_DONT_FRAGMENT)) {
+		local_refuse(w, f, REASON_TOO_BIG);
+		return;
+	}
+	pkt_decrement_ttl(&f->p);
+	if (worker_conf(w)->rule_count)
+		rule_apply(w, f);
+	if (fits)
+		forward_one(w, f, hop);
+	else
+		fragment_send(w, f, hop, mtu);
+}
+
+void stage_forward(struct worker *w, struct frame **frames, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		forward(w, frames[i]);
+}

@@ -1,0 +1,122 @@
+/*
+ * IPv4 fragmentation (RFC 791 section 3.2, RFC 1812 section 4.2.2.7): as few pieces as fit, the
+ * largest first, in order; later pieces carry only the options that say so.
+ */
+#include "nat/checksum.h"
+
+#include "worker_core.h"
+
+enum { V4_HEADER = 20, HEADER_MOST = 60, MORE = 0x2000, OFFSET_MASK = 0x1fff };
+
+/* The datagram to be cut, and what each piece begins with. */
+struct cutter {
+	const struct frame *whole;
+	const uint8_t *payload;
+	uint32_t payload_len;
+	bool more;		     /* the whole is itself not the last fragment */
+	uint8_t header[HEADER_MOST]; /* of later pieces; the first has the whole's */
+	uint32_t header_len;
+};
+
+/* Options with the top bit set are copied (RFC 791 section 3.1); padded to whole words. */
+static uint32_t copy_options(uint8_t *to, const uint8_t *ip, uint32_t header)
+{
+	uint32_t len = 0, at = V4_HEADER;
+
+	while (at < header && ip[at]) {
+		uint32_t size = ip[at] == 1 ? 1 : ip[at + 1];
+
+		if (ip[at] & 0x80) {
+			memcpy(to + len, ip + at, size);
+			len += size;
+		}
+		at += size;
+	}
+	while (len % 4)
+		to[len++] = 0;
+	return len;
+}
+
+static struct cutter cutter_of(const struct frame *whole)
+{
+	const struct pkt *p = &whole->p;
+	struct cutter c = {
+		.whole = whole,
+		.payload = pkt_transport(p),
+		.payload_len = p->len - p->transport,
+		.more = load16(p->ip + 6) & MORE,
+	};
+
+	memcpy(c.header, p->ip, V4_HEADER);
+	c.header_len = V4_HEADER + copy_options(c.header + V4_HEADER, p->ip, p->transport);
+	c.header[0] = (uint8_t)(0x40 | c.header_len / 4);
+	return c;
+}
+
+/* Length, offset and flags of a piece, and its header's checksum. */
+static void finish(uint8_t *ip, uint32_t len, uint32_t offset, bool more)
+{
+	store16(ip + 2, (uint16_t)len);
+	store16(ip + 6, (uint16_t)((offset / 8 & OFFSET_MASK) | (more ? MORE : 0)));
+	store16(ip + 10, 0);
+	csum_store(ip + 10, csum_of(ip, (size_t)(ip[0] & 15) * 4));
+}
+
+/* A partial checksum covers all pieces: it is completed first. */
+static void complete(struct frame *f)
+{
+	struct pkt *p = &f->p;
+
+	if (!(p->flags & PKT_PARTIAL))
+		return;
+	csum_store(p->ip + p->checksum, csum_of(pkt_transport(p), p->len - p->transport));
+	p->flags &= (uint16_t)~PKT_PARTIAL;
+	f->offload = (struct virtio_net_hdr){ 0 };
+}
+
+/* The piece that begins at an offset of the payload, as a frame of its own with at most mtu octets;
+ * *len: payload octets in it. NULL if there is no frame to spare. */
+static struct frame *make_piece(struct worker *w, const struct cutter *c, uint32_t at, uint32_t mtu,
+				uint32_t *len)
+{
+	uint32_t header = at ? c->header_len : c->whole->p.transport;
+	uint32_t left = c->payload_len - at, room = (mtu - header) & ~7u;
+	struct frame *f = frame_take(w);
+	uint8_t *ip;
+
+	if (!f)
+		return NULL;
+	*len = left < room ? left : room;
+	ip = frame_ip(f);
+	memcpy(ip, at ? c->header : c->whole->p.ip, header);
+	memcpy(ip + header, c->payload + at, *len);
+	finish(ip, header + *len, c->whole->p.fragment_offset + at, c->more || *len < left);
+	f->ingress = c->whole->ingress;
+	f->egress = c->whole->egress;
+	f->p = (struct pkt){ .ip = ip, .len = header + *len, .version = 4,
+			     .transport = (uint16_t)header, .protocol = c->whole->p.protocol,
+			     .flags = PKT_FRAGMENT_LATER };
+	return f;
+}
+
+void fragment_send(struct worker *w, struct frame *f, const struct hop *hop, uint32_t mtu)
+{
+	struct cutter c = cutter_of(f);
+	uint32_t len;
+
+	if (mtu < HEADER_MOST + 8 || f->p.gso_size) {
+		frame_drop(w, f, REASON_TOO_BIG);
+		return;
+	}
+	complete(f);
+	for (uint32_t at = 0; at < c.payload_len; at += len) {
+		struct frame *piece = make_piece(w, &c, at, mtu, &len);
+
+		if (!piece) {
+			frame_drop(w, f, REASON_SEND_FULL);
+			return;
+		}
+		forward_one(w, piece, hop);
+	}
+	frame_release(w, f);
+}

@@ -1,0 +1,343 @@
+#include "router/gateway.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+#include <urcu-qsbr.h>
+
+#include "gateway_core.h"
+
+nat_time gateway_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (nat_time){ (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 };
+}
+
+static int no_memory(struct io_error *error)
+{
+	snprintf(error->text, sizeof(error->text),
+		 "not enough memory; lower limits.sessions or workers");
+	return -ENOMEM;
+}
+
+/* The key of one configuration, or of the kernel's choice (RFC 6056 section 3.3: ports must not be
+ * guessed). */
+static int make_seed(struct gateway *g, const struct conf *c, struct io_error *error)
+{
+	if (c->seed) {
+		memcpy(g->seed, &c->seed, sizeof(c->seed));
+		return 0;
+	}
+	if (getrandom(g->seed, sizeof(g->seed), 0) == sizeof(g->seed))
+		return 0;
+	snprintf(error->text, sizeof(error->text), "no randomness from the kernel; set seed");
+	return -EIO;
+}
+
+static int make_links(struct worker_links *l, uint16_t workers)
+{
+	size_t pairs = (size_t)workers * workers;
+
+	*l = (struct worker_links){
+		.workers = workers,
+		.rings = calloc(pairs, sizeof(struct ring *)),
+		.returns = calloc(pairs, sizeof(struct ring *)),
+		.wakeups = calloc(workers, sizeof(int)),
+		.sleeping = calloc(workers, sizeof(bool)),
+	};
+	if (!l->rings || !l->returns || !l->wakeups || !l->sleeping)
+		return -ENOMEM;
+	for (uint16_t i = 0; i < workers; i++)
+		l->wakeups[i] = -1;
+	for (uint16_t i = 0; i < workers; i++) {
+		l->wakeups[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		if (l->wakeups[i] < 0)
+			return -errno;
+	}
+	for (size_t i = 0; i < pairs; i++) {
+		if (i / workers == i % workers)
+			continue;
+		l->rings[i] = ring_new(WORKER_RING);
+		l->returns[i] = ring_new(worker_frames(workers));
+		if (!l->rings[i] || !l->returns[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void free_links(struct worker_links *l)
+{
+	size_t pairs = (size_t)l->workers * l->workers;
+
+	for (size_t i = 0; l->rings && i < pairs; i++)
+		ring_free(l->rings[i]);
+	for (size_t i = 0; l->returns && i < pairs; i++)
+		ring_free(l->returns[i]);
+	for (size_t i = 0; l->wakeups && i < l->workers; i++)
+		if (l->wakeups[i] >= 0)
+			close(l->wakeups[i]);
+	free(l->rings);
+	free(l->returns);
+	free(l->wakeups);
+	free(l->sleeping);
+}
+
+static void close_interfaces(struct gateway *g)
+{
+	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++) {
+		io_close(g->ios[i]);
+		g->ios[i] = NULL;
+	}
+}
+
+static int open_interfaces(struct gateway *g, struct io_error *error)
+{
+	const struct conf *c = g->snapshot->conf;
+
+	for (size_t i = 0; i < c->interface_count; i++) {
+		int r = io_open(&g->ios[i], &c->interfaces[i], c->workers, g->offload, error);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static bool all_offload(const struct gateway *g)
+{
+	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
+		if (!io_has_offload(g->ios[i]))
+			return false;
+	return true;
+}
+
+/* Super-packets cross only if every device takes them: otherwise the kernel cuts them before they
+ * reach us. */
+static int open_alike(struct gateway *g, struct io_error *error)
+{
+	const struct conf *c = g->snapshot->conf;
+	int r;
+
+	g->offload = true;
+	for (size_t i = 0; i < c->interface_count; i++)
+		g->offload &= c->interfaces[i].offload;
+	r = open_interfaces(g, error);
+	if (r || !g->offload || all_offload(g))
+		return r;
+	close_interfaces(g);
+	g->offload = false;
+	return open_interfaces(g, error);
+}
+
+static int make_workers(struct gateway *g, struct io_error *error)
+{
+	uint16_t count = g->snapshot->conf->workers;
+	struct worker_setup setup = {
+		.links = &g->links,
+		.ios = g->ios,
+		.snapshot = &g->snapshot,
+	};
+
+	memcpy(setup.seed, g->seed, sizeof(setup.seed));
+	for (uint16_t i = 0; i < count; i++) {
+		setup.id = i;
+		g->workers[i] = worker_new(&setup);
+		if (!g->workers[i])
+			return no_memory(error);
+	}
+	return 0;
+}
+
+struct start {
+	struct gateway *gateway;
+	struct worker *worker;
+};
+
+static void *run(void *argument)
+{
+	struct start s = *(struct start *)argument;
+
+	free(argument);
+	worker_run(s.worker, &s.gateway->stop);
+	return NULL;
+}
+
+/* Signals are the main thread's. */
+static int start_threads(struct gateway *g, struct io_error *error)
+{
+	uint16_t count = g->snapshot->conf->workers;
+	sigset_t all, before;
+	int r = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (!r && g->threads_running < count) {
+		struct start *s = malloc(sizeof(*s));
+
+		if (!s) {
+			r = ENOMEM;
+			break;
+		}
+		*s = (struct start){ g, g->workers[g->threads_running] };
+		r = pthread_create(&g->threads[g->threads_running], NULL, run, s);
+		if (r)
+			free(s);
+		else
+			g->threads_running++;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r)
+		snprintf(error->text, sizeof(error->text), "cannot start thread %zu of %u: %s",
+			 g->threads_running, count, strerror(r));
+	return -r;
+}
+
+static void stop_threads(struct gateway *g)
+{
+	const uint64_t one = 1;
+
+	__atomic_store_n(&g->stop, true, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < g->threads_running; i++)
+		if (write(g->links.wakeups[i], &one, sizeof(one)) < 0)
+			continue; /* it wakes by itself before long */
+	for (size_t i = 0; i < g->threads_running; i++)
+		pthread_join(g->threads[i], NULL);
+}
+
+static void free_snapshot(struct snapshot *s)
+{
+	if (!s)
+		return;
+	rib_free(s->rib);
+	conf_free(s->conf_owned);
+	free(s);
+}
+
+static struct snapshot *make_snapshot(struct conf *c, uint32_t generation)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->conf = c;
+	s->generation = generation;
+	s->rib = rib_new();
+	if (s->rib && rib_fill(s->rib, c) == 0)
+		return s;
+	rib_free(s->rib);
+	free(s);
+	return NULL;
+}
+
+static int build(struct gateway *g, struct io_error *error)
+{
+	const struct conf *c = g->snapshot->conf;
+	int r = make_seed(g, c, error);
+
+	g->started = gateway_now();
+	g->ios = calloc(c->interface_count, sizeof(*g->ios));
+	g->guards = calloc(c->interface_count, sizeof(*g->guards));
+	g->workers = calloc(c->workers, sizeof(*g->workers));
+	g->threads = calloc(c->workers, sizeof(*g->threads));
+	if (!r && (!g->ios || !g->guards || !g->workers || !g->threads ||
+		   make_links(&g->links, c->workers)))
+		r = no_memory(error);
+	if (!r)
+		r = gateway_guard(g, error);
+	if (!r)
+		r = open_alike(g, error);
+	if (!r)
+		r = make_workers(g, error);
+	return r;
+}
+
+int gateway_open(struct gateway **out, struct conf *conf, struct io_error *error)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+	int r = gateway_learn(conf, error);
+
+	if (g && !r)
+		g->snapshot = make_snapshot(conf, 1);
+	if (!r && (!g || !g->snapshot))
+		r = no_memory(error);
+	if (r) {
+		free(g);
+		conf_free(conf);
+		return r;
+	}
+	g->snapshot->conf_owned = conf;
+	r = build(g, error);
+	if (r)
+		gateway_stop(g);
+	else
+		*out = g;
+	return r;
+}
+
+int gateway_start(struct gateway **out, struct conf *conf, struct io_error *error)
+{
+	int r = gateway_open(out, conf, error);
+
+	if (r)
+		return r;
+	r = start_threads(*out, error);
+	if (r)
+		gateway_stop(*out);
+	return r;
+}
+
+void gateway_stop(struct gateway *g)
+{
+	size_t interfaces = g->snapshot->conf->interface_count;
+
+	stop_threads(g);
+	for (size_t i = 0; g->workers && i < g->snapshot->conf->workers; i++)
+		worker_free(g->workers[i]);
+	if (g->ios)
+		close_interfaces(g);
+	for (size_t i = 0; g->guards && i < interfaces; i++)
+		guard_remove(g->guards[i]);
+	free_links(&g->links);
+	free_snapshot(g->snapshot);
+	free(g->ios);
+	free(g->guards);
+	free(g->workers);
+	free(g->threads);
+	free(g);
+}
+
+int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error)
+{
+	struct snapshot *was = g->snapshot, *now;
+	int r = gateway_learn(conf, error);
+
+	if (!r)
+		r = gateway_same_shape(was->conf, conf, error);
+	if (r) {
+		conf_free(conf);
+		return r;
+	}
+	now = make_snapshot(conf, was->generation + 1);
+	if (!now) {
+		conf_free(conf);
+		return no_memory(error);
+	}
+	now->conf_owned = conf;
+	rcu_assign_pointer(g->snapshot, now);
+	/* Every worker looks at the new one before it does anything else. */
+	synchronize_rcu();
+	free_snapshot(was);
+	return 0;
+}
+
+void gateway_tick(struct gateway *g)
+{
+	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
+		io_refresh(g->ios[i]);
+}

@@ -1,0 +1,183 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway_core.h"
+#include "router/nl.h"
+
+static int refuse(struct io_error *error, const struct conf *c, int line, const char *what,
+		  const char *name)
+{
+	snprintf(error->text, sizeof(error->text), "%s:%d: %s: %s", c->file, line, name, what);
+	return -EINVAL;
+}
+
+/* The device's first IPv4 address becomes the interface's own. */
+static int learn_address(const struct conf *c, struct conf_interface *i, struct nl *nl,
+			 struct io_error *error)
+{
+	struct nl_link link;
+	struct prefix first;
+
+	if (nl_link(nl, i->device, &link))
+		return refuse(error, c, i->line, "no such device; create it, or correct device",
+			      i->device);
+	if (nl_address_first(nl, link.index, &first))
+		return refuse(error, c, i->line,
+			      "has no IPv4 address; give it one, or set address", i->device);
+	i->addresses = malloc(sizeof(*i->addresses));
+	if (!i->addresses)
+		return -ENOMEM;
+	i->addresses[0] = first;
+	i->address_count = 1;
+	i->shares_address = true;
+	return 0;
+}
+
+static int learn_addresses(struct conf *c, struct io_error *error)
+{
+	struct nl *nl;
+	int r = nl_open(&nl);
+
+	if (r) {
+		snprintf(error->text, sizeof(error->text), "rtnetlink: %s", strerror(-r));
+		return r;
+	}
+	for (size_t i = 0; !r && i < c->interface_count; i++)
+		if (c->interfaces[i].type == IO_PACKET && !c->interfaces[i].address_count)
+			r = learn_address(c, &c->interfaces[i], nl, error);
+	nl_close(nl);
+	return r;
+}
+
+static const struct prefix *first_v4(const struct conf_interface *i)
+{
+	for (size_t a = 0; a < i->address_count; a++)
+		if (i->addresses[a].address.version == 4)
+			return &i->addresses[a];
+	return NULL;
+}
+
+static int learn_pools(struct conf *c, struct io_error *error)
+{
+	for (size_t i = 0; i < c->nat_count; i++) {
+		const struct conf_interface *from;
+		const struct prefix *own;
+
+		if (c->nats[i].pool_interface == SIZE_MAX)
+			continue;
+		from = &c->interfaces[c->nats[i].pool_interface];
+		own = first_v4(from);
+		if (!own)
+			return refuse(error, c, c->nats[i].line,
+				      "has no IPv4 address for the pool; set its address", from->name);
+		c->pool[c->policies[i].pool_first] = be32_load(own->address.octets);
+	}
+	return 0;
+}
+
+int gateway_learn(struct conf *c, struct io_error *error)
+{
+	bool shares = false;
+	int r = 0;
+
+	for (size_t i = 0; i < c->interface_count; i++)
+		shares |= c->interfaces[i].type == IO_PACKET && !c->interfaces[i].address_count;
+	if (shares)
+		r = learn_addresses(c, error);
+	return r ? r : learn_pools(c, error);
+}
+
+static bool same_interface(const struct conf_interface *a, const struct conf_interface *b)
+{
+	if (a->address_count != b->address_count)
+		return false;
+	for (size_t i = 0; i < a->address_count; i++)
+		if (!address_equal(&a->addresses[i].address, &b->addresses[i].address) ||
+		    a->addresses[i].len != b->addresses[i].len)
+			return false;
+	return strcmp(a->name, b->name) == 0 && strcmp(a->device, b->device) == 0 &&
+	       a->type == b->type && a->side == b->side && a->mtu == b->mtu &&
+	       a->queues == b->queues && a->offload == b->offload;
+}
+
+static const char *difference(const struct conf *was, const struct conf *now)
+{
+	if (was->workers != now->workers)
+		return "workers";
+	if (was->nat.sessions != now->nat.sessions || was->nat.fragments != now->nat.fragments)
+		return "limits.sessions or limits.fragments";
+	if (was->interface_count != now->interface_count)
+		return "interfaces";
+	for (size_t i = 0; i < was->interface_count; i++)
+		if (!same_interface(&was->interfaces[i], &now->interfaces[i]))
+			return "interfaces";
+	if (was->nat.pool_count != now->nat.pool_count ||
+	    memcmp(was->pool, now->pool, was->nat.pool_count * sizeof(*was->pool)) != 0)
+		return "a nat pool";
+	return NULL;
+}
+
+int gateway_same_shape(const struct conf *was, const struct conf *now, struct io_error *error)
+{
+	const char *what = difference(was, now);
+
+	if (!what)
+		return 0;
+	snprintf(error->text, sizeof(error->text),
+		 "%s: %s changed, which needs a restart; nothing was changed", now->file, what);
+	return -EINVAL;
+}
+
+static bool in_pool(const struct conf *c, const struct address *a)
+{
+	for (size_t i = 0; i < c->nat.pool_count; i++)
+		if (be32_equal(c->pool[i], be32_load(a->octets)))
+			return true;
+	return false;
+}
+
+static void widen(struct port_range *r, uint16_t first, uint16_t last)
+{
+	r->first = first < r->first ? first : r->first;
+	r->last = last > r->last ? last : r->last;
+}
+
+/* The ports of the policies and forwards that use an address, as one range. */
+static struct port_range ports_of(const struct conf *c, const struct address *a)
+{
+	struct port_range all = { UINT16_MAX, 0 };
+
+	for (size_t i = 0; i < c->nat_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+		bool uses = false;
+
+		for (uint32_t k = 0; k < p->pool_count; k++)
+			uses |= be32_equal(c->pool[p->pool_first + k], be32_load(a->octets));
+		if (uses)
+			widen(&all, p->ports.first, p->ports.last);
+	}
+	for (size_t i = 0; i < c->nat.forward_count; i++)
+		if (be32_equal(c->forwards[i].external, be32_load(a->octets)))
+			widen(&all, c->forwards[i].first, c->forwards[i].last);
+	return all;
+}
+
+int gateway_guard(struct gateway *g, struct io_error *error)
+{
+	const struct conf *c = g->snapshot->conf;
+
+	for (size_t i = 0; i < c->interface_count; i++) {
+		const struct conf_interface *own = &c->interfaces[i];
+		const struct prefix *first = first_v4(own);
+		int r;
+
+		if (!own->shares_address || !in_pool(c, &first->address))
+			continue;
+		r = guard_install(&g->guards[i], own->device, &first->address,
+				  ports_of(c, &first->address), error);
+		if (r)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,91 @@
+/*
+ * Fragments on their way to the NAT. Which worker owns the session is not known until the first
+ * fragment has come; until then the owner by remote address keeps them, a few and for a while.
+ */
+#include "worker_core.h"
+
+static void hold(struct worker *w, struct frame *f, uint32_t datagram)
+{
+	uint32_t wait = worker_conf(w)->nat.timeout_ms[TIMEOUT_FRAGMENT];
+
+	for (size_t i = 0; i < HELD_MOST; i++)
+		if (!w->held[i].frame) {
+			w->held[i] = (struct held){ f, datagram, w->now.ms + wait };
+			w->held_count++;
+			return;
+		}
+	frame_drop(w, f, REASON_FRAGMENT_LIMIT);
+}
+
+/* What waited for this first fragment follows it. */
+static void release(struct worker *w, const struct frame *first, uint32_t datagram)
+{
+	for (size_t i = 0; w->held_count && i < HELD_MOST; i++) {
+		struct frame *f = w->held[i].frame;
+
+		if (!f || w->held[i].datagram != datagram)
+			continue;
+		memcpy(f->p.ports, first->p.ports, sizeof(f->p.ports));
+		f->p.flags |= PKT_PORTS_KNOWN;
+		w->held[i].frame = NULL;
+		w->held_count--;
+		frame_again(w, f);
+	}
+}
+
+static bool learn(struct worker *w, struct frame *f)
+{
+	struct nat_fragment_note note;
+
+	switch (nat_learn(w->nat, w->now, &f->p, f->from, &note)) {
+	case FRAGMENT_KNOWN:
+		if (note.release)
+			release(w, f, note.datagram);
+		return true;
+	case FRAGMENT_HOLD:
+		hold(w, f, note.datagram);
+		return false;
+	case FRAGMENT_DROP:
+		break;
+	}
+	frame_drop(w, f, note.reason);
+	return false;
+}
+
+/* False: the frame is held, handed to the worker that gathers its datagram, or dropped. */
+static bool gather(struct worker *w, struct frame *f)
+{
+	uint16_t owner;
+
+	if (!f->translate || !pkt_is_fragment(&f->p) || (f->p.flags & PKT_PORTS_KNOWN))
+		return true;
+	owner = nat_owner(w->nat, &f->p, f->from);
+	if (owner == w->id)
+		return learn(w, f);
+	if (!frame_hand(w, f, owner))
+		frame_drop(w, f, REASON_HANDOFF_FULL);
+	return false;
+}
+
+size_t stage_gather(struct worker *w, struct frame **frames, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (gather(w, frames[i]))
+			frames[kept++] = frames[i];
+	return kept;
+}
+
+void gather_expire(struct worker *w)
+{
+	for (size_t i = 0; w->held_count && i < HELD_MOST; i++) {
+		struct frame *f = w->held[i].frame;
+
+		if (!f || w->now.ms < w->held[i].until_ms)
+			continue;
+		w->held[i].frame = NULL;
+		w->held_count--;
+		frame_drop(w, f, REASON_FRAGMENT);
+	}
+}

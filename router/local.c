@@ -1,0 +1,131 @@
+/*
+ * The router as a host: it answers pings to its own addresses, and says why it refused a datagram.
+ *
+ * What it sends is routed like anything else, but not translated: its addresses are its own. Only
+ * what goes to one of our outside addresses, an answer to somebody who hairpinned, comes in from
+ * outside again.
+ */
+#include "nat/icmp_error.h"
+
+#include "worker_core.h"
+
+enum { ERROR_TTL = 64 };
+
+static void send_own(struct worker *w, struct frame *f)
+{
+	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
+
+	f->own = true;
+	f->session = NAT_NO_SESSION;
+	switch (hop->kind) {
+	case HOP_VIA:
+	case HOP_LINK:
+		f->egress = hop->interface;
+		forward_one(w, f, hop);
+		return;
+	case HOP_POOL:
+	case HOP_POOL_LOCAL:
+		f->from = SIDE_OUTSIDE;
+		f->translate = true;
+		frame_again(w, f);
+		return;
+	default:
+		frame_drop(w, f, REASON_NO_ROUTE);
+	}
+}
+
+static const uint8_t *own_address(const struct conf_interface *c, uint8_t version)
+{
+	for (size_t i = 0; i < c->address_count; i++)
+		if (c->addresses[i].address.version == version)
+			return c->addresses[i].address.octets;
+	return NULL;
+}
+
+/* RFC 1812 section 4.3.2.4: an address of the interface that the error leaves by. One without an
+ * address borrows of its own side, so that nothing inside shows outside. */
+static const uint8_t *error_source(const struct worker *w, const struct frame *f)
+{
+	const struct conf *c = worker_conf(w);
+	const struct conf_interface *ingress = &c->interfaces[f->ingress];
+	const uint8_t *source = own_address(ingress, f->p.version);
+
+	for (size_t i = 0; !source && i < c->interface_count; i++)
+		if (c->interfaces[i].side == ingress->side)
+			source = own_address(&c->interfaces[i], f->p.version);
+	return source;
+}
+
+/* As it came in, so that the sender knows it again. */
+static void restore(struct worker *w, struct frame *f)
+{
+	struct nat_job job = { .p = &f->p, .from = f->from, .session = f->session };
+
+	if (f->session != NAT_NO_SESSION)
+		nat_undo(w->nat, &job);
+	f->session = NAT_NO_SESSION;
+}
+
+/* From outside only what speaks of a datagram's way is said; that there is nothing to be had here
+ * is not (RFC 5382 REQ-4: no answer to an unsolicited SYN). */
+static bool is_told(const struct frame *f, enum reason r)
+{
+	return f->from == SIDE_INSIDE || r == REASON_TTL || r == REASON_TOO_BIG;
+}
+
+static struct frame *make_error(struct worker *w, struct frame *cause, enum reason r)
+{
+	struct icmp_error e = {
+		.reason = r,
+		.source = error_source(w, cause),
+		.mtu = (uint16_t)(r == REASON_TOO_BIG ? io_mtu(w->setup.ios[cause->egress]) : 0),
+		.ttl = ERROR_TTL,
+	};
+	struct frame *f = e.source ? frame_take(w) : NULL;
+
+	if (!f)
+		return NULL;
+	f->len = (uint32_t)icmp_error_make(frame_ip(f), &e, &cause->p);
+	if (f->len && pkt_parse(&f->p, frame_ip(f), f->len, NULL) == REASON_NONE) {
+		f->ingress = cause->ingress;
+		f->from = cause->from;
+		f->way = cause->way;
+		return f;
+	}
+	frame_release(w, f);
+	return NULL;
+}
+
+void local_refuse(struct worker *w, struct frame *f, enum reason r)
+{
+	struct frame *error = NULL;
+
+	if (is_told(f, r)) {
+		restore(w, f);
+		error = make_error(w, f, r);
+	}
+	frame_drop(w, f, r);
+	if (!error)
+		return;
+	if (limiter_allows(&w->limiter, w->now, f->way)) {
+		bump(&w->counters.errors_sent, 1);
+		send_own(w, error);
+	} else {
+		frame_drop(w, error, REASON_ERROR_LIMIT);
+	}
+}
+
+void local_deliver(struct worker *w, struct frame *f)
+{
+	/* What the kernel's own address got, the kernel has got as well, and answers. */
+	if (worker_conf(w)->interfaces[f->ingress].shares_address) {
+		frame_drop(w, f, REASON_NOT_OURS);
+		return;
+	}
+	if (!icmp_echo_answer(&f->p)) {
+		local_refuse(w, f, REASON_LOCAL_SERVICE);
+		return;
+	}
+	bump(&w->counters.local, 1);
+	send_own(w, f);
+}

@@ -1,0 +1,70 @@
+/* Where a datagram is going, as it came in: to us, through the NAT, or straight on. */
+#include "worker_core.h"
+
+const struct hop *route_find(const struct worker *w, const struct frame *f,
+			     const uint8_t *address, uint16_t *number)
+{
+	struct rib *rib = w->snapshot->rib;
+	const struct fib *fib = rib_fib(rib);
+
+	*number = f->p.version == 4 ? fib_lookup4(fib, be32_load(address))
+				    : fib_lookup6(fib, address);
+	return rib_hop(rib, *number, f->way);
+}
+
+static enum reason reason_of(enum hop_kind kind)
+{
+	switch (kind) {
+	case HOP_BLACKHOLE: return REASON_BLACKHOLE;
+	case HOP_UNREACHABLE: return REASON_UNREACHABLE;
+	case HOP_PROHIBIT: return REASON_PROHIBIT;
+	case HOP_BROADCAST: return REASON_MULTICAST;
+	default: return REASON_NO_ROUTE;
+	}
+}
+
+/* IPv4 that crosses between the sides is translated, whatever else. From outside everything but
+ * what is for the router alone may belong to a mapping, or to a prefix that passes untranslated. */
+static bool route_onwards(struct worker *w, struct frame *f, const struct hop *hop)
+{
+	enum nat_side to = worker_conf(w)->interfaces[hop->interface].side;
+
+	f->egress = hop->interface;
+	if (f->from == SIDE_OUTSIDE && to == SIDE_OUTSIDE) {
+		local_refuse(w, f, REASON_OUTSIDE_TRANSIT);
+		return false;
+	}
+	f->translate = f->p.version == 4 && (enum nat_side)f->from != to;
+	return true;
+}
+
+static bool route(struct worker *w, struct frame *f)
+{
+	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
+
+	switch (hop->kind) {
+	case HOP_VIA:
+	case HOP_LINK:
+		return route_onwards(w, f, hop);
+	case HOP_POOL:
+	case HOP_POOL_LOCAL:
+		f->translate = true;
+		return true;
+	case HOP_LOCAL:
+		local_deliver(w, f);
+		return false;
+	default:
+		local_refuse(w, f, reason_of(hop->kind));
+		return false;
+	}
+}
+
+size_t stage_route(struct worker *w, struct frame **frames, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (route(w, frames[i]))
+			frames[kept++] = frames[i];
+	return kept;
+}

@@ -1,0 +1,101 @@
+/* To the worker that owns the session, and through its NAT. */
+#include "worker_core.h"
+
+/* False: it is on its way to its owner, or could not be. */
+static bool steer(struct worker *w, struct frame *f)
+{
+	uint16_t owner;
+
+	if (!f->translate)
+		return true;
+	owner = nat_owner(w->nat, &f->p, f->from);
+	if (owner == w->id)
+		return true;
+	if (!frame_hand(w, f, owner))
+		frame_drop(w, f, REASON_HANDOFF_FULL);
+	return false;
+}
+
+size_t stage_steer(struct worker *w, struct frame **frames, size_t count)
+{
+	size_t kept = 0;
+
+	if (w->workers == 1)
+		return count;
+	for (size_t i = 0; i < count; i++)
+		if (steer(w, frames[i]))
+			frames[kept++] = frames[i];
+	return kept;
+}
+
+/* From outside the destination is known only now. Whatever it is, it lies inside: an outside
+ * address behind a mapping would be a loop. */
+static bool route_inwards(struct worker *w, struct frame *f)
+{
+	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
+	enum reason r = REASON_NONE;
+
+	if (hop->kind != HOP_VIA && hop->kind != HOP_LINK)
+		r = REASON_NO_ROUTE;
+	else if (worker_conf(w)->interfaces[hop->interface].side != SIDE_INSIDE)
+		r = REASON_OUTSIDE_TRANSIT;
+	f->egress = hop->interface;
+	if (r != REASON_NONE)
+		local_refuse(w, f, r);
+	return r == REASON_NONE;
+}
+
+static void hairpin(struct worker *w, struct frame *f)
+{
+	f->from = SIDE_OUTSIDE;
+	f->session = NAT_NO_SESSION;
+	bump(&w->counters.hairpinned, 1);
+	frame_again(w, f);
+}
+
+/* From outside without a mapping: perhaps it is for the router itself. */
+static void unmatched(struct worker *w, struct frame *f)
+{
+	uint16_t number;
+
+	if (route_find(w, f, pkt_destination(&f->p), &number)->kind == HOP_POOL_LOCAL)
+		local_deliver(w, f);
+	else
+		frame_drop(w, f, REASON_NO_MAPPING);
+}
+
+/* True if the frame goes on in this batch. */
+static bool follow(struct worker *w, struct frame *f, const struct nat_job *job)
+{
+	f->session = job->session;
+	switch (job->verdict) {
+	case NAT_FORWARD:
+		return f->from == SIDE_INSIDE || route_inwards(w, f);
+	case NAT_HAIRPIN:
+		hairpin(w, f);
+		return false;
+	case NAT_UNMATCHED:
+		unmatched(w, f);
+		return false;
+	case NAT_DROP:
+		break;
+	}
+	local_refuse(w, f, job->reason);
+	return false;
+}
+
+size_t stage_translate(struct worker *w, struct frame **frames, size_t count)
+{
+	struct nat_job jobs[FRAME_BATCH];
+	size_t wanted = 0, job = 0, kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (frames[i]->translate)
+			jobs[wanted++] = (struct nat_job){ .p = &frames[i]->p,
+							   .from = frames[i]->from };
+	nat_process_batch(w->nat, w->now, jobs, wanted);
+	for (size_t i = 0; i < count; i++)
+		if (!frames[i]->translate || follow(w, frames[i], &jobs[job++]))
+			frames[kept++] = frames[i];
+	return kept;
+}

@@ -1,0 +1,402 @@
+/*
+ * A worker's turn: what other workers handed over, then what its queues hold, batch by batch
+ * through the stages; then sessions that are over, and questions from other threads.
+ *
+ * Sleeping: a worker that has nothing to do says so in links->sleeping, looks once more, and only
+ * then waits; whoever pushes into one of its rings looks at the flag after the push. Both sides
+ * have a full barrier in between, so that one of the two sees the other.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <urcu-qsbr.h>
+
+#include "worker_core.h"
+
+enum { EXPIRE_BUDGET = 512, SLEEP_MOST_MS = 256, SPINS = 32 };
+enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
+
+/* From the NAT to the wire: all that is left for frames which another worker parsed and routed. */
+static void work_on(struct worker *w, struct frame **frames, size_t count)
+{
+	count = stage_gather(w, frames, count);
+	count = stage_steer(w, frames, count);
+	count = stage_translate(w, frames, count);
+	stage_forward(w, frames, count);
+}
+
+static void work(struct worker *w, struct frame **frames, size_t count)
+{
+	count = stage_parse(w, frames, count);
+	count = stage_admit(w, frames, count);
+	count = stage_route(w, frames, count);
+	work_on(w, frames, count);
+}
+
+/* Each pass may add more, but no datagram's way is longer than two NATs and the wait between its
+ * fragments. */
+static void work_again(struct worker *w)
+{
+	struct frame *frames[FRAME_BATCH];
+	size_t count;
+
+	while (w->again_count) {
+		count = w->again_count < FRAME_BATCH ? w->again_count : FRAME_BATCH;
+		memcpy(frames, w->again, count * sizeof(*frames));
+		w->again_count -= count;
+		memmove(w->again, w->again + count, w->again_count * sizeof(*frames));
+		work_on(w, frames, count);
+	}
+}
+
+static struct ring *ring_between(struct ring **rings, const struct worker *w, uint16_t from,
+				 uint16_t to)
+{
+	return rings[(size_t)from * w->workers + to];
+}
+
+static size_t receive_handed(struct worker *w, uint16_t from)
+{
+	struct ring *ring = ring_between(w->setup.links->rings, w, from, w->id);
+	struct frame *frames[FRAME_BATCH];
+	size_t count = 0;
+
+	while (count < FRAME_BATCH && (frames[count] = ring_pop(ring)))
+		count++;
+	work_on(w, frames, count);
+	work_again(w);
+	return count;
+}
+
+static void take_back(struct worker *w, uint16_t from)
+{
+	struct ring *ring = ring_between(w->setup.links->returns, w, from, w->id);
+	struct frame *f;
+
+	while ((f = ring_pop(ring)))
+		w->spare[w->spare_count++] = f;
+}
+
+static void receive_failed(struct worker *w, uint16_t interface, int error)
+{
+	if (error != -EAGAIN && error != -EINTR)
+		w->ready &= ~(1u << interface);
+}
+
+static size_t receive(struct worker *w, uint16_t interface)
+{
+	struct link_counters *link = &w->counters.links[interface];
+	struct frame *frames[FRAME_BATCH];
+	size_t room = w->spare_count < FRAME_BATCH ? w->spare_count : FRAME_BATCH;
+	int got;
+
+	for (size_t i = 0; i < room; i++)
+		frames[i] = w->spare[w->spare_count - 1 - i];
+	got = room ? io_recv(w->setup.ios[interface], w->id, frames, room) : 0;
+	if (got <= 0) {
+		receive_failed(w, interface, got);
+		if (room)
+			w->ready &= ~(1u << interface);
+		return 0;
+	}
+	w->spare_count -= (size_t)got;
+	for (int i = 0; i < got; i++) {
+		frames[i]->ingress = interface;
+		bump(&link->octets_in, frames[i]->len);
+	}
+	bump(&link->packets_in, (uint64_t)got);
+	work(w, frames, (size_t)got);
+	work_again(w);
+	return (size_t)got;
+}
+
+/* A new snapshot changes policies, forwards and timeouts of the NAT, and nothing of its size. */
+static void follow_snapshot(struct worker *w)
+{
+	struct nat_config c;
+
+	w->snapshot = rcu_dereference(*w->setup.snapshot);
+	if (w->generation == w->snapshot->generation)
+		return;
+	c = w->snapshot->conf->nat;
+	c.worker = w->id;
+	nat_configure(w->nat, &c);
+	w->generation = w->snapshot->generation;
+}
+
+static void answer_sessions(struct worker *w, struct worker_answer *a)
+{
+	while (a->count < WORKER_ANSWER_MOST &&
+	       nat_session_next(w->nat, w->now, &a->cursor, &a->sessions[a->count]))
+		a->count++;
+}
+
+static void answer_mappings(struct worker *w, struct worker_answer *a)
+{
+	while (a->count < WORKER_ANSWER_MOST &&
+	       nat_mapping_next(w->nat, &a->cursor, &a->mappings[a->count]))
+		a->count++;
+}
+
+static void answer(struct worker *w)
+{
+	struct mail *m = &w->mail;
+	int asked = MAIL_ASKED;
+
+	if (__atomic_load_n(&m->state, __ATOMIC_RELAXED) != MAIL_ASKED)
+		return;
+	if (!__atomic_compare_exchange_n(&m->state, &asked, MAIL_TAKEN, false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
+		return;
+	m->answer->count = 0;
+	m->answer->cursor = m->cursor;
+	if (m->question == ASK_SESSIONS)
+		answer_sessions(w, m->answer);
+	else if (m->question == ASK_MAPPINGS)
+		answer_mappings(w, m->answer);
+	else
+		m->answer->gauges = nat_gauges(w->nat);
+	m->answer->more = m->question != ASK_GAUGES && m->answer->count == WORKER_ANSWER_MOST;
+	__atomic_store_n(&m->state, MAIL_ANSWERED, __ATOMIC_RELEASE);
+}
+
+size_t worker_step(struct worker *w, nat_time now)
+{
+	size_t worked = 0;
+
+	w->now = now;
+	follow_snapshot(w);
+	nat_expire(w->nat, now, EXPIRE_BUDGET);
+	gather_expire(w);
+	for (uint16_t other = 0; other < w->workers; other++) {
+		if (other == w->id)
+			continue;
+		take_back(w, other);
+		worked += receive_handed(w, other);
+	}
+	for (uint32_t ready = w->ready; ready; ready &= ready - 1)
+		worked += receive(w, (uint16_t)__builtin_ctz(ready));
+	forward_flush(w);
+	answer(w);
+	return worked;
+}
+
+static nat_time read_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (nat_time){ (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 };
+}
+
+static bool has_work(const struct worker *w)
+{
+	for (uint16_t other = 0; other < w->workers; other++)
+		if (other != w->id &&
+		    !ring_is_empty(ring_between(w->setup.links->rings, w, other, w->id)))
+			return true;
+	return __atomic_load_n(&w->mail.state, __ATOMIC_RELAXED) == MAIL_ASKED;
+}
+
+/* Learn which queues have something; wait for that at most so long. */
+static void look(struct worker *w, int wait_ms)
+{
+	struct epoll_event events[WORKER_INTERFACES_MOST + 1];
+	int count = epoll_wait(w->epoll, events, WORKER_INTERFACES_MOST + 1, wait_ms);
+	uint64_t wakeups;
+
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.u32 < WORKER_INTERFACES_MOST)
+			w->ready |= 1u << events[i].data.u32;
+		else if (read(w->setup.links->wakeups[w->id], &wakeups, sizeof(wakeups)) < 0)
+			continue;
+	}
+}
+
+static void wait_for_work(struct worker *w)
+{
+	bool *sleeping = &w->setup.links->sleeping[w->id];
+
+	__atomic_store_n(sleeping, true, __ATOMIC_SEQ_CST);
+	if (!has_work(w)) {
+		rcu_thread_offline();
+		look(w, SLEEP_MOST_MS);
+		rcu_thread_online();
+	}
+	__atomic_store_n(sleeping, false, __ATOMIC_RELAXED);
+}
+
+void worker_run(struct worker *w, const bool *stop)
+{
+	unsigned idle = 0;
+
+	rcu_register_thread();
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+		idle = worker_step(w, read_clock()) ? 0 : idle + 1;
+		rcu_quiescent_state();
+		if (idle > SPINS)
+			wait_for_work(w);
+		else
+			look(w, 0);
+	}
+	rcu_unregister_thread();
+}
+
+struct counters worker_counters(const struct worker *w)
+{
+	struct counters c;
+	const uint64_t *from = (const uint64_t *)(const void *)&w->counters;
+	uint64_t *to = (uint64_t *)(void *)&c;
+
+	_Static_assert(sizeof(c) % sizeof(uint64_t) == 0, "counters are nothing but counters");
+	for (size_t i = 0; i < sizeof(c) / sizeof(uint64_t); i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	return c;
+}
+
+static bool wait_for_answer(struct mail *m)
+{
+	const struct timespec pause = { .tv_nsec = 50000 };
+
+	for (int i = 0; i < 20000; i++) {
+		if (__atomic_load_n(&m->state, __ATOMIC_ACQUIRE) == MAIL_ANSWERED)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+int worker_ask(struct worker *w, enum worker_question q, uint32_t cursor,
+	       struct worker_answer *answer_to)
+{
+	struct mail *m = &w->mail;
+	const uint64_t one = 1;
+	int asked = MAIL_ASKED;
+
+	if (__atomic_load_n(&m->state, __ATOMIC_RELAXED) != MAIL_EMPTY)
+		return -EBUSY;
+	m->question = q;
+	m->cursor = cursor;
+	m->answer = answer_to;
+	__atomic_store_n(&m->state, MAIL_ASKED, __ATOMIC_RELEASE);
+	if (write(w->setup.links->wakeups[w->id], &one, sizeof(one)) < 0 && errno != EAGAIN)
+		return -errno;
+	while (!wait_for_answer(m))
+		/* Take the question back, unless it is being answered at this moment. */
+		if (__atomic_compare_exchange_n(&m->state, &asked, MAIL_EMPTY, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return -ETIMEDOUT;
+	__atomic_store_n(&m->state, MAIL_EMPTY, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* Enough for a full batch in hand, full rings to all others, and some of our own making. */
+size_t worker_frames(uint16_t workers)
+{
+	size_t wanted = FRAME_BATCH * 2 + OWN_FRAMES + HELD_MOST + (size_t)(workers - 1) * WORKER_RING;
+	size_t power = 1;
+
+	while (power < wanted)
+		power *= 2;
+	return power;
+}
+
+/* Large pages: the tables are read at random, and a miss of the address translation costs as much
+ * as one of the cache. */
+static void *allocate_large(size_t len)
+{
+	size_t rounded = (len + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+	void *at = aligned_alloc(LARGE_PAGE, rounded);
+
+	if (at)
+		madvise(at, rounded, MADV_HUGEPAGE);
+	return at;
+}
+
+static int allocate(struct worker *w)
+{
+	struct nat_config c = w->snapshot->conf->nat;
+
+	c.worker = w->id;
+	w->frame_count = worker_frames(w->workers);
+	w->frames = calloc(w->frame_count, sizeof(*w->frames));
+	w->spare = calloc(w->frame_count, sizeof(struct frame *));
+	w->buffers = aligned_alloc(PAGE, (w->frame_count * FRAME_ROOM + PAGE - 1) / PAGE * PAGE);
+	w->arena = allocate_large(nat_size(&c));
+	if (!w->frames || !w->spare || !w->buffers || !w->arena)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->frame_count; i++) {
+		w->frames[i].octets = w->buffers + i * FRAME_ROOM;
+		w->frames[i].worker = w->id;
+		w->spare[i] = &w->frames[i];
+	}
+	w->spare_count = w->frame_count;
+	w->nat = nat_init(w->arena, &c, w->setup.seed);
+	return 0;
+}
+
+static int watch(struct worker *w, int fd, uint32_t number)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u32 = number };
+
+	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+/* A queue without a descriptor cannot say that it is ready: it always may be. */
+static int watch_all(struct worker *w)
+{
+	int r;
+
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll < 0)
+		return -errno;
+	r = watch(w, w->setup.links->wakeups[w->id], WORKER_INTERFACES_MOST);
+	for (uint16_t i = 0; !r && i < worker_conf(w)->interface_count; i++) {
+		int fd = io_descriptor(w->setup.ios[i], w->id);
+
+		if (fd >= 0)
+			r = watch(w, fd, i);
+		w->ready |= 1u << i;
+	}
+	return r;
+}
+
+struct worker *worker_new(const struct worker_setup *s)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return NULL;
+	w->setup = *s;
+	w->id = s->id;
+	w->workers = s->links->workers;
+	w->snapshot = *s->snapshot;
+	w->generation = w->snapshot->generation;
+	w->epoll = -1;
+	limiter_init(&w->limiter);
+	r = allocate(w);
+	if (!r)
+		r = watch_all(w);
+	if (!r)
+		return w;
+	worker_free(w);
+	errno = -r;
+	return NULL;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	if (w->epoll >= 0)
+		close(w->epoll);
+	free(w->arena);
+	free(w->buffers);
+	free(w->spare);
+	free(w->frames);
+	free(w);
+}

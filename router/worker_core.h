@@ -1,0 +1,135 @@
+/*
+ * What the files of a worker share: its state, and the stages of the pipeline in the order a frame
+ * meets them. Private to router/.
+ *
+ * Memory   A frame is taken from w->spare, goes through the stages, and is given back when its
+ *          fate is decided; one that another worker owns goes back through a ring.
+ */
+#ifndef ROUTER_WORKER_CORE_H
+#define ROUTER_WORKER_CORE_H
+
+#include "router/worker.h"
+
+enum { OWN_FRAMES = 64, AGAIN_MOST = 2 * FRAME_BATCH };
+
+/* ICMP errors: a token bucket for all and one per group of destinations (RFC 1812 section
+ * 4.3.2.8, RFC 4443 section 2.4 (f)). */
+enum { LIMITER_GROUPS = 256 };
+
+struct bucket_of_tokens { uint64_t filled_ms; uint32_t tokens; };
+
+struct limiter {
+	struct bucket_of_tokens all, groups[LIMITER_GROUPS];
+};
+
+void limiter_init(struct limiter *l);
+bool limiter_allows(struct limiter *l, nat_time now, uint32_t destination_hash);
+
+/* Frames that leave by one interface, collected over a batch. */
+struct outbox {
+	struct frame *frames[FRAME_BATCH];
+	struct address next_hops[FRAME_BATCH];
+	size_t count;
+};
+
+/* Fragments that came before the first of their datagram. */
+enum { HELD_MOST = 48 };
+
+struct held {
+	struct frame *frame; /* NULL: free */
+	uint32_t datagram;
+	uint64_t until_ms;
+};
+
+/* A question in its way from another thread. */
+enum mail_state { MAIL_EMPTY, MAIL_ASKED, MAIL_TAKEN, MAIL_ANSWERED };
+
+struct mail {
+	int state; /* enum mail_state; atomic */
+	enum worker_question question;
+	uint32_t cursor;
+	struct worker_answer *answer;
+};
+
+struct worker {
+	struct worker_setup setup;
+	uint16_t id, workers;
+	struct nat *nat;
+	void *arena;
+	const struct snapshot *snapshot;
+	uint32_t generation; /* of the snapshot that the NAT is configured by */
+	nat_time now;
+
+	struct frame *frames; /* all that this worker owns */
+	uint8_t *buffers;
+	size_t frame_count;
+	struct frame **spare;
+	size_t spare_count;
+
+	/* Frames to go through the NAT in this turn yet: hairpinned, answered, or held before. */
+	struct frame *again[AGAIN_MOST];
+	size_t again_count;
+	struct held held[HELD_MOST];
+	size_t held_count;
+
+	struct outbox outboxes[WORKER_INTERFACES_MOST];
+	uint32_t ready; /* interfaces that may have something to receive */
+	int epoll;
+	struct limiter limiter;
+	struct mail mail;
+	struct counters counters;
+};
+
+/* Counters are read by other threads while they are written. */
+static inline void bump(uint64_t *counter, uint64_t by)
+{
+	__atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED);
+}
+
+static inline const struct conf *worker_conf(const struct worker *w)
+{
+	return w->snapshot->conf;
+}
+
+/* frames.c: where frames come from and go. frame_drop() counts, and releases. */
+struct frame *frame_take(struct worker *w);
+void frame_release(struct worker *w, struct frame *f);
+void frame_drop(struct worker *w, struct frame *f, enum reason r);
+bool frame_hand(struct worker *w, struct frame *f, uint16_t to);
+/* Once more from the NAT on, later in this turn. */
+void frame_again(struct worker *w, struct frame *f);
+
+/* A stage takes what leaves the batch there, moves the others up, and returns how many remain.
+ * admit.c: what may come in at all. */
+size_t stage_parse(struct worker *w, struct frame **frames, size_t count);
+size_t stage_admit(struct worker *w, struct frame **frames, size_t count);
+
+/* route.c: where a frame is going. */
+const struct hop *route_find(const struct worker *w, const struct frame *f,
+			     const uint8_t *address, uint16_t *number);
+size_t stage_route(struct worker *w, struct frame **frames, size_t count);
+
+/* gather.c: what ports a fragment belongs to. gather_expire() drops what waited in vain. */
+size_t stage_gather(struct worker *w, struct frame **frames, size_t count);
+void gather_expire(struct worker *w);
+
+/* translate.c */
+size_t stage_steer(struct worker *w, struct frame **frames, size_t count);
+size_t stage_translate(struct worker *w, struct frame **frames, size_t count);
+
+/* forward.c: TTL, MTU, rules, and out. */
+void stage_forward(struct worker *w, struct frame **frames, size_t count);
+void forward_flush(struct worker *w);
+void forward_one(struct worker *w, struct frame *f, const struct hop *hop);
+
+/* local.c: the router as a host of its own. Both take the frame. */
+void local_deliver(struct worker *w, struct frame *f);
+void local_refuse(struct worker *w, struct frame *f, enum reason r);
+
+/* rule.c: apply the rewrite rules that match. */
+void rule_apply(struct worker *w, struct frame *f);
+
+/* fragment.c: send f in pieces of at most mtu octets; takes the frame. */
+void fragment_send(struct worker *w, struct frame *f, const struct hop *hop, uint32_t mtu);
+
+#endif

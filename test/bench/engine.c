@@ -1,0 +1,308 @@
+/*
+ * The engine alone: parse, session, rewrite and route of small datagrams, over the backend mem.
+ *
+ * Half of the datagrams come from inside and half are the replies, in random session order. Copying
+ * in and counting out are part of what is measured, devices are not.
+ */
+#include <getopt.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "nat/checksum.h"
+#include "router/gateway.h"
+
+enum { DATAGRAM = 64, PORTS_PER_HOST = 32, POOL = 64, FIRST_PORT = 2048 };
+
+struct options {
+	uint32_t sessions, routes;
+	uint16_t workers;
+	double seconds;
+	bool json;
+};
+
+struct result {
+	double ns_per_packet, packets_per_second;
+	size_t octets_per_session;
+};
+
+static uint64_t random_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+static double seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "engine: %s\n", what);
+	exit(1);
+}
+
+static struct gateway *make_gateway(const struct options *o)
+{
+	char file[] = "/tmp/engine-XXXXXX";
+	int fd = mkstemp(file);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+	struct io_error error = { "" };
+	struct gateway *g;
+	struct conf *c;
+
+	if (!f)
+		die("cannot write a configuration");
+	fprintf(f, "workers = %u; seed = 1;\n"
+		   "limits = { sessions = %u; sessions_per_host = 4096; };\n"
+		   "interfaces = ( { name = \"lan0\"; type = \"mem\"; side = \"inside\";"
+		   " address = [ \"10.0.0.1/8\" ]; },"
+		   " { name = \"wan0\"; type = \"mem\"; side = \"outside\";"
+		   " address = [ \"203.0.113.1/24\" ]; } );\n"
+		   "routes = ( { prefix = \"0.0.0.0/0\"; interface = \"wan0\";"
+		   " via = \"203.0.113.254\"; } );\n"
+		   "nat = ( { name = \"all\"; match = \"10.0.0.0/8\"; type = \"napt44\";"
+		   " pool = [ \"198.18.0.1-198.18.0.%u\" ]; } );\n",
+		o->workers, o->sessions + o->workers * 8192u, POOL);
+	fclose(f);
+	c = conf_read(file, stderr);
+	unlink(file);
+	if (!c || gateway_open(&g, c, &error))
+		die(error.text);
+	return g;
+}
+
+/* Random prefixes with lengths as in the Internet's table: six in ten are /24. */
+static void add_routes(struct gateway *g, uint32_t count)
+{
+	static const uint8_t lens[] = { 24, 24, 24, 24, 24, 24, 23, 22, 20, 16 };
+	uint64_t state = 7;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t a = (uint32_t)random_next(&state) % 0xd0000000u + 0x0b000000u;
+		struct route r = { .origin = ORIGIN_STATIC };
+		uint8_t octets[4];
+
+		if (a >> 24 == 127 || a >> 16 == 0xc612 || a >> 24 == 203)
+			continue;
+		store32(octets, a);
+		r.prefix = prefix_masked((struct prefix){ address_v4(octets), lens[i % 10] });
+		r.hop = (struct hop){ .kind = HOP_VIA, .interface = 1,
+				      .via = address_v4((uint8_t[]){ 203, 0, 113, (uint8_t)(i % 200 + 2) }) };
+		rib_add(g->snapshot->rib, &r);
+	}
+}
+
+static void make_datagram(uint8_t *d, uint32_t session, uint64_t *state)
+{
+	static const uint8_t header[20] = { 0x45, 0, 0, DATAGRAM, 0, 0, 0x40, 0, 64, PROTO_UDP };
+	uint32_t remote;
+
+	memset(d, 0, DATAGRAM);
+	memcpy(d, header, sizeof(header));
+	store32(d + 12, 0x0a010000u + session / PORTS_PER_HOST);
+	do
+		remote = 0x0b000000u + (uint32_t)random_next(state) % 0xb0000000u;
+	while (remote >> 24 == 127 || remote >> 16 == 0xa9fe || remote >> 16 == 0xc612);
+	store32(d + 16, remote);
+	csum_store(d + 10, csum_of(d, 20));
+	store16(d + 20, (uint16_t)(FIRST_PORT + session % PORTS_PER_HOST));
+	store16(d + 22, 53);
+	store16(d + 24, DATAGRAM - 20);
+}
+
+static void make_reply(uint8_t *reply, const uint8_t *sent)
+{
+	memcpy(reply, sent, DATAGRAM);
+	memcpy(reply + 12, sent + 16, 4);
+	memcpy(reply + 16, sent + 12, 4);
+	memcpy(reply + 20, sent + 22, 2);
+	memcpy(reply + 22, sent + 20, 2);
+}
+
+static uint16_t owner_of(const uint8_t *port, uint16_t workers)
+{
+	return (load16(port) >> 1) % workers;
+}
+
+/* Open every session once; out: what was sent, back: its reply. */
+static void open_sessions(struct gateway *g, const struct options *o, uint8_t *out, uint8_t *back)
+{
+	uint64_t state = 3;
+
+	for (uint32_t i = 0; i < o->sessions; i++) {
+		uint8_t *d = out + (size_t)i * DATAGRAM;
+		uint8_t sent[DATAGRAM];
+		uint16_t owner;
+
+		make_datagram(d, i, &state);
+		owner = owner_of(d + 20, o->workers);
+		if (io_mem_push(g->ios[0], owner, d, DATAGRAM))
+			die("out of memory");
+		worker_step(g->workers[owner], (nat_time){ 1 });
+		if (io_mem_pull(g->ios[1], owner, sent, sizeof(sent)) != DATAGRAM)
+			die("a session was not opened");
+		make_reply(back + (size_t)i * DATAGRAM, sent);
+	}
+}
+
+static void push_all(struct gateway *g, const struct options *o, const uint8_t *out,
+		     const uint8_t *back)
+{
+	uint32_t *order = malloc(o->sessions * sizeof(*order));
+	uint64_t state = 5;
+
+	if (!order)
+		die("out of memory");
+	for (uint32_t i = 0; i < o->sessions; i++)
+		order[i] = i;
+	for (uint32_t i = o->sessions; i > 1; i--) {
+		uint32_t j = (uint32_t)(random_next(&state) % i), was = order[i - 1];
+
+		order[i - 1] = order[j];
+		order[j] = was;
+	}
+	for (uint32_t i = 0; i < o->sessions; i++) {
+		const uint8_t *d = out + (size_t)order[i] * DATAGRAM;
+		const uint8_t *r = back + (size_t)order[o->sessions - 1 - i] * DATAGRAM;
+
+		io_mem_push(g->ios[0], owner_of(d + 20, o->workers), d, DATAGRAM);
+		io_mem_push(g->ios[1], owner_of(r + 22, o->workers), r, DATAGRAM);
+	}
+	for (uint16_t w = 0; w < o->workers; w++) {
+		io_mem_loop(g->ios[0], w, true);
+		io_mem_loop(g->ios[1], w, true);
+	}
+	free(order);
+}
+
+struct lane {
+	struct worker *worker;
+	double seconds, ns_per_packet;
+	size_t packets;
+};
+
+static void *drive(void *argument)
+{
+	struct lane *lane = argument;
+	double begin = seconds_now(), end;
+
+	do {
+		for (int i = 0; i < 64; i++)
+			lane->packets += worker_step(lane->worker, (nat_time){ 2 });
+		end = seconds_now();
+	} while (end - begin < lane->seconds);
+	lane->ns_per_packet = (end - begin) * 1e9 / (double)lane->packets;
+	return NULL;
+}
+
+static void drive_all(struct gateway *g, const struct options *o, struct lane *lanes, double seconds)
+{
+	pthread_t threads[NAT_WORKERS_MOST];
+
+	for (uint16_t w = 0; w < o->workers; w++) {
+		lanes[w] = (struct lane){ .worker = g->workers[w], .seconds = seconds };
+		if (w && pthread_create(&threads[w], NULL, drive, &lanes[w]))
+			die("cannot start a thread");
+	}
+	drive(&lanes[0]);
+	for (uint16_t w = 1; w < o->workers; w++)
+		pthread_join(threads[w], NULL);
+}
+
+/* Every datagram must have been forwarded, or the figures would be of something else. */
+static void demand_all_sent(const struct gateway *g, const struct options *o)
+{
+	for (uint16_t w = 0; w < o->workers; w++) {
+		struct counters c = worker_counters(g->workers[w]);
+
+		for (int r = REASON_NONE + 1; r < REASON_COUNT; r++)
+			if (c.reasons[r])
+				die(reason_name((enum reason)r));
+	}
+}
+
+static struct result measure(const struct options *o)
+{
+	struct gateway *g = make_gateway(o);
+	uint8_t *out = malloc((size_t)o->sessions * DATAGRAM);
+	uint8_t *back = malloc((size_t)o->sessions * DATAGRAM);
+	struct lane lanes[NAT_WORKERS_MOST];
+	struct result r = { 0 };
+
+	if (!out || !back)
+		die("out of memory");
+	add_routes(g, o->routes);
+	open_sessions(g, o, out, back);
+	push_all(g, o, out, back);
+	drive_all(g, o, lanes, o->seconds / 4);
+	drive_all(g, o, lanes, o->seconds);
+	demand_all_sent(g, o);
+	for (uint16_t w = 0; w < o->workers; w++) {
+		r.packets_per_second += 1e9 / lanes[w].ns_per_packet;
+		r.ns_per_packet += lanes[w].ns_per_packet / o->workers;
+	}
+	r.octets_per_session = o->workers * nat_size(&g->snapshot->conf->nat) /
+			       g->snapshot->conf->nat.sessions;
+	gateway_stop(g);
+	free(out);
+	free(back);
+	return r;
+}
+
+static void usage(void)
+{
+	fputs("usage: engine [--sessions N] [--workers N] [--routes N] [--seconds S] [--json]\n",
+	      stderr);
+	exit(2);
+}
+
+static struct options parse(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "sessions", required_argument, NULL, 's' }, { "workers", required_argument, NULL, 'w' },
+		{ "routes", required_argument, NULL, 'r' }, { "seconds", required_argument, NULL, 't' },
+		{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 },
+	};
+	struct options o = { .sessions = 65536, .workers = 1, .seconds = 2 };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)
+		switch (c) {
+		case 's': o.sessions = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'w': o.workers = (uint16_t)strtoul(optarg, NULL, 10); break;
+		case 'r': o.routes = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 't': o.seconds = strtod(optarg, NULL); break;
+		case 'j': o.json = true; break;
+		default: usage();
+		}
+	if (!o.sessions || !o.workers || o.workers > NAT_WORKERS_MOST || o.seconds <= 0)
+		usage();
+	return o;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = parse(argc, argv);
+	struct result r = measure(&o);
+
+	if (o.json)
+		printf("{\"sessions\": %u, \"workers\": %u, \"routes\": %u, \"ns_per_packet\": %.1f, "
+		       "\"packets_per_second\": %.0f, \"octets_per_session\": %zu}\n",
+		       o.sessions, o.workers, o.routes, r.ns_per_packet, r.packets_per_second,
+		       r.octets_per_session);
+	else
+		printf("%u sessions, %u worker(s), %u routes: %.1f ns per packet, %.2f M packets/s, "
+		       "%zu octets per session\n", o.sessions, o.workers, o.routes, r.ns_per_packet,
+		       r.packets_per_second / 1e6, r.octets_per_session);
+	return 0;
+}
