@@ -15,11 +15,11 @@ ifneq ($(SANITIZE),)
 SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 FLAGS = -std=gnu11 -D_GNU_SOURCE -Iinclude $(WARN) $(CFLAGS) $(SANFLAGS) -MMD -MP
-LIBS := -lconfig -ljansson -lmnl -lnetfilter_queue -lurcu-qsbr -lpthread
+LIBS := -lconfig -ljansson -lmnl -lnetfilter_queue -lnftables -lurcu-qsbr -lpthread
 
 # What builds, runs and tests need, by the names of Debian 12's packages.
 DEPS := gcc clang libclang-rt-14-dev libc6-dev make pkg-config \
-	libconfig-dev libjansson-dev libmnl-dev libnetfilter-queue-dev liburcu-dev libcmocka-dev \
+	libconfig-dev libjansson-dev libmnl-dev libnetfilter-queue-dev libnftables-dev liburcu-dev libcmocka-dev \
 	iproute2 iputils-ping iperf3 traceroute curl dnsutils iptables nftables util-linux procps \
 	ethtool python3 python3-pytest python3-scapy man-db
 
@@ -41,6 +41,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 .PHONY: all deps check check-all units demo bench install clean help
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 all: $(BUILD)/router $(BUILD)/routerctl $(BUILD)/libnat.a ## build router, routerctl and libnat.a
 
@@ -107,6 +108,8 @@ $(BUILD)/routerctl: $(ROUTERCTL_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/librouter.a
 $(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(BUILD)/librouter.a $(BUILD)/libnat.a
 	$(call say,LD,$@)
 	$(link) $(LIBS) -lcmocka
+
+$(BUILD)/test/unit/router/test_routerctl: | $(BUILD)/routerctl
 
 $(BUILD)/test/play: $(SCENARIO_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/libnat.a
 	$(call say,LD,$@)

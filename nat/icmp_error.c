@@ -23,6 +23,31 @@ static const struct row {
 	[REASON_HOST_LIMIT] = { 3, 1, 1, 3 },
 };
 
+/* RFC 1812 section 5.2.7.1, RFC 4443 section 3.4: it is the protocol that nobody speaks here. */
+static const struct row no_protocol = { 3, 2, 4, 1 };
+
+static const struct row *row_of(const struct icmp_error *e, const struct pkt *cause)
+{
+	if (e->reason == REASON_LOCAL_SERVICE && cause->protocol != PROTO_TCP &&
+	    cause->protocol != PROTO_UDP)
+		return &no_protocol;
+	return &rows[e->reason];
+}
+
+/* Where the IPv6 header or extension header in front of the transport names it. The chain was
+ * walked by the parser. */
+static uint32_t next_header_at(const struct pkt *p)
+{
+	uint32_t field = 6, next = p->ip[6], len;
+
+	for (uint32_t at = V6_HEADER; at < p->transport; at += len) {
+		len = next == 44 ? 8 : next == 51 ? (p->ip[at + 1] + 2u) * 4 : (p->ip[at + 1] + 1u) * 8;
+		next = p->ip[at];
+		field = at;
+	}
+	return field;
+}
+
 /* RFC 1812 section 4.3.2.7: sources that name no single host. */
 static bool v4_names_a_host(const uint8_t *a)
 {
@@ -72,7 +97,7 @@ static void complete_quote(uint8_t *quote, size_t quoted, const struct pkt *caus
 static size_t put_message(uint8_t *icmp, const struct icmp_error *e, const struct pkt *cause,
 			  size_t most)
 {
-	const struct row *r = &rows[e->reason];
+	const struct row *r = row_of(e, cause);
 	size_t quoted = cause->len < most ? cause->len : most;
 
 	memset(icmp, 0, ICMP_HEADER);
@@ -80,6 +105,8 @@ static size_t put_message(uint8_t *icmp, const struct icmp_error *e, const struc
 	icmp[1] = cause->version == 4 ? r->v4_code : r->v6_code;
 	if (e->reason == REASON_TOO_BIG)
 		store16(icmp + 6, e->mtu);
+	if (icmp[0] == 4 && cause->version == 6)
+		store32(icmp + 4, next_header_at(cause));
 	memcpy(icmp + ICMP_HEADER, cause->ip, quoted);
 	complete_quote(icmp + ICMP_HEADER, quoted, cause);
 	return ICMP_HEADER + quoted;

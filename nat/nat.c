@@ -152,7 +152,7 @@ static void open_session(struct nat *n, nat_time now, struct nat_job *job, const
 static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 			    const struct sought *k)
 {
-	if (policy_passes(n, job->p, job->from))
+	if (job->known_only || policy_passes(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);
 	else if (job->from == SIDE_INSIDE && !policy_of(&n->config, be32_load(pkt_source(job->p))))
 		conclude(job, NAT_DROP, REASON_NO_POLICY);
@@ -169,7 +169,8 @@ static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 static void process_error(struct nat *n, struct nat_job *job)
 {
 	icmp_error_process(n, job);
-	if (job->reason == REASON_ICMP_NO_SESSION && policy_passes(n, job->p, job->from))
+	if (job->reason == REASON_ICMP_NO_SESSION &&
+	    (job->known_only || policy_passes(n, job->p, job->from)))
 		conclude(job, NAT_FORWARD, REASON_NONE);
 }
 

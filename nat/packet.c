@@ -333,11 +333,13 @@ void pkt_decrement_ttl(struct pkt *p)
 bool pkt_checksum_valid(const struct pkt *p)
 {
 	const uint8_t *transport = pkt_transport(p);
-	size_t len = p->len - p->transport;
-	csum_t sum = csum_of(transport, len);
+	/* What lies behind a UDP datagram does not count (RFC 768). */
+	size_t len = p->protocol == PROTO_UDP ? load16(transport + 4) : p->len - p->transport;
+	csum_t sum;
 
 	if (!p->checksum)
 		return p->protocol == PROTO_UDP && p->version == 4;
+	sum = csum_of(transport, len);
 	if (p->protocol != PROTO_ICMP)
 		sum = csum_add(sum, csum_pseudo(pkt_source(p), pkt_destination(p),
 						p->version == 4 ? 4 : 16, p->protocol,

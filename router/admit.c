@@ -20,7 +20,7 @@ static bool parse(struct worker *w, struct frame *f)
 	enum reason r = pkt_parse(&f->p, frame_ip(f), f->len, &offload);
 
 	f->translate = false;
-	f->own = false;
+	f->known_only = false;
 	f->session = NAT_NO_SESSION;
 	f->from = (uint8_t)worker_conf(w)->interfaces[f->ingress].side;
 	if (r == REASON_NONE)
@@ -79,13 +79,13 @@ static bool is_spoofed(const struct worker *w, const struct frame *f)
 {
 	uint16_t number;
 	const struct hop *hop = route_find(w, f, pkt_source(&f->p), &number);
-	bool leads_back = hop->kind == HOP_VIA || hop->kind == HOP_LINK;
 
 	if (f->from == SIDE_INSIDE)
-		return !leads_back || hop->interface != f->ingress;
-	if (leads_back)
+		return !rib_leads_out(w->snapshot->rib, number, f->ingress);
+	if (hop->kind == HOP_VIA || hop->kind == HOP_LINK)
 		return worker_conf(w)->interfaces[hop->interface].side == SIDE_INSIDE;
-	return hop->kind == HOP_LOCAL || hop->kind == HOP_POOL || hop->kind == HOP_POOL_LOCAL;
+	return hop->kind == HOP_LOCAL || hop->kind == HOP_POOL || hop->kind == HOP_POOL_LOCAL ||
+	       hop->kind == HOP_BROADCAST;
 }
 
 static enum reason judge(const struct worker *w, const struct frame *f)

@@ -1,17 +1,14 @@
 /* The last leg: one hop less, small enough, rewritten by rule, and out in batches. */
 #include "worker_core.h"
 
-static void count_sent(struct worker *w, uint16_t interface, struct frame *const *frames,
-		       size_t count)
+void forward_sent(struct worker *w, struct frame *f)
 {
-	struct link_counters *link = &w->counters.links[interface];
-	uint64_t octets = 0;
+	struct link_counters *link = &w->counters.links[f->egress];
 
-	for (size_t i = 0; i < count; i++)
-		octets += frames[i]->p.len;
-	bump(&link->packets_out, count);
-	bump(&link->octets_out, octets);
-	bump(&w->counters.reasons[REASON_NONE], count);
+	bump(&link->packets_out, 1);
+	bump(&link->octets_out, f->p.len);
+	bump(&w->counters.reasons[REASON_NONE], 1);
+	frame_release(w, f);
 }
 
 /* What the queue refuses is counted by name; the rest goes on. */
@@ -25,12 +22,16 @@ static void send_box(struct worker *w, uint16_t interface)
 		enum reason r = io_send(w->setup.ios[interface], w->id, box->frames + at,
 					box->next_hops + at, box->count - at, &sent);
 
-		count_sent(w, interface, box->frames + at, sent);
 		for (size_t i = 0; i < sent; i++)
-			frame_release(w, box->frames[at + i]);
+			forward_sent(w, box->frames[at + i]);
 		at += sent;
-		if (at < box->count)
-			frame_drop(w, box->frames[at++], r == REASON_NONE ? REASON_SEND_ERROR : r);
+		if (at == box->count)
+			break;
+		if (r == REASON_NEIGHBOUR)
+			park(w, box->frames[at], &box->next_hops[at]);
+		else
+			frame_drop(w, box->frames[at], r == REASON_NONE ? REASON_SEND_ERROR : r);
+		at++;
 	}
 	box->count = 0;
 }

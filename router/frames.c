@@ -8,6 +8,7 @@ struct frame *frame_take(struct worker *w)
 
 	if (f) {
 		f->translate = false;
+		f->known_only = false;
 		f->link_multicast = false;
 		f->session = NAT_NO_SESSION;
 		f->offload = (struct virtio_net_hdr){ 0 };

@@ -242,14 +242,13 @@ static int build(struct gateway *g, struct io_error *error)
 
 	g->started = gateway_now();
 	g->ios = calloc(c->interface_count, sizeof(*g->ios));
-	g->guards = calloc(c->interface_count, sizeof(*g->guards));
 	g->workers = calloc(c->workers, sizeof(*g->workers));
 	g->threads = calloc(c->workers, sizeof(*g->threads));
-	if (!r && (!g->ios || !g->guards || !g->workers || !g->threads ||
+	if (!r && (!g->ios || !g->workers || !g->threads ||
 		   make_links(&g->links, c->workers)))
 		r = no_memory(error);
 	if (!r)
-		r = gateway_guard(g, error);
+		r = guard_install(&g->guard, c, error);
 	if (!r)
 		r = open_alike(g, error);
 	if (!r)
@@ -294,19 +293,15 @@ int gateway_start(struct gateway **out, struct conf *conf, struct io_error *erro
 
 void gateway_stop(struct gateway *g)
 {
-	size_t interfaces = g->snapshot->conf->interface_count;
-
 	stop_threads(g);
 	for (size_t i = 0; g->workers && i < g->snapshot->conf->workers; i++)
 		worker_free(g->workers[i]);
 	if (g->ios)
 		close_interfaces(g);
-	for (size_t i = 0; g->guards && i < interfaces; i++)
-		guard_remove(g->guards[i]);
+	guard_remove(g->guard);
 	free_links(&g->links);
 	free_snapshot(g->snapshot);
 	free(g->ios);
-	free(g->guards);
 	free(g->workers);
 	free(g->threads);
 	free(g);

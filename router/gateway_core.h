@@ -10,9 +10,6 @@
  * kernel's, and pools that are an interface's address. */
 int gateway_learn(struct conf *c, struct io_error *error);
 
-/* Keep the host's own stack from answering for the NAT's ports (requirement ENV-2). */
-int gateway_guard(struct gateway *g, struct io_error *error);
-
 /* -EINVAL if now differs from was in something that only a restart can change. */
 int gateway_same_shape(const struct conf *was, const struct conf *now, struct io_error *error);
 

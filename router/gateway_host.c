@@ -88,15 +88,30 @@ int gateway_learn(struct conf *c, struct io_error *error)
 	return r ? r : learn_pools(c, error);
 }
 
+static bool same_prefixes(const struct prefix *a, size_t a_count, const struct prefix *b,
+			  size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (!address_equal(&a[i].address, &b[i].address) || a[i].len != b[i].len)
+			return false;
+	return true;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 static bool same_interface(const struct conf_interface *a, const struct conf_interface *b)
 {
-	if (a->address_count != b->address_count)
-		return false;
-	for (size_t i = 0; i < a->address_count; i++)
-		if (!address_equal(&a->addresses[i].address, &b->addresses[i].address) ||
-		    a->addresses[i].len != b->addresses[i].len)
-			return false;
-	return strcmp(a->name, b->name) == 0 && strcmp(a->device, b->device) == 0 &&
+	return same_prefixes(a->addresses, a->address_count, b->addresses, b->address_count) &&
+	       same_prefixes(a->host_addresses, a->host_address_count, b->host_addresses,
+			     b->host_address_count) &&
+	       same_prefixes(a->host_routes, a->host_route_count, b->host_routes,
+			     b->host_route_count) &&
+	       same_text(a->netns, b->netns) && strcmp(a->name, b->name) == 0 && strcmp(a->device, b->device) == 0 &&
 	       a->type == b->type && a->side == b->side && a->mtu == b->mtu &&
 	       a->queues == b->queues && a->offload == b->offload;
 }
@@ -127,57 +142,4 @@ int gateway_same_shape(const struct conf *was, const struct conf *now, struct io
 	snprintf(error->text, sizeof(error->text),
 		 "%s: %s changed, which needs a restart; nothing was changed", now->file, what);
 	return -EINVAL;
-}
-
-static bool in_pool(const struct conf *c, const struct address *a)
-{
-	for (size_t i = 0; i < c->nat.pool_count; i++)
-		if (be32_equal(c->pool[i], be32_load(a->octets)))
-			return true;
-	return false;
-}
-
-static void widen(struct port_range *r, uint16_t first, uint16_t last)
-{
-	r->first = first < r->first ? first : r->first;
-	r->last = last > r->last ? last : r->last;
-}
-
-/* The ports of the policies and forwards that use an address, as one range. */
-static struct port_range ports_of(const struct conf *c, const struct address *a)
-{
-	struct port_range all = { UINT16_MAX, 0 };
-
-	for (size_t i = 0; i < c->nat_count; i++) {
-		const struct nat_policy *p = &c->policies[i];
-		bool uses = false;
-
-		for (uint32_t k = 0; k < p->pool_count; k++)
-			uses |= be32_equal(c->pool[p->pool_first + k], be32_load(a->octets));
-		if (uses)
-			widen(&all, p->ports.first, p->ports.last);
-	}
-	for (size_t i = 0; i < c->nat.forward_count; i++)
-		if (be32_equal(c->forwards[i].external, be32_load(a->octets)))
-			widen(&all, c->forwards[i].first, c->forwards[i].last);
-	return all;
-}
-
-int gateway_guard(struct gateway *g, struct io_error *error)
-{
-	const struct conf *c = g->snapshot->conf;
-
-	for (size_t i = 0; i < c->interface_count; i++) {
-		const struct conf_interface *own = &c->interfaces[i];
-		const struct prefix *first = first_v4(own);
-		int r;
-
-		if (!own->shares_address || !in_pool(c, &first->address))
-			continue;
-		r = guard_install(&g->guards[i], own->device, &first->address,
-				  ports_of(c, &first->address), error);
-		if (r)
-			return r;
-	}
-	return 0;
 }

@@ -15,7 +15,6 @@ static void send_own(struct worker *w, struct frame *f)
 {
 	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
 
-	f->own = true;
 	f->session = NAT_NO_SESSION;
 	switch (hop->kind) {
 	case HOP_VIA:
@@ -96,6 +95,17 @@ static struct frame *make_error(struct worker *w, struct frame *cause, enum reas
 	return NULL;
 }
 
+static uint32_t destination_hash(const struct pkt *p)
+{
+	const uint8_t *to = pkt_destination(p);
+	uint32_t h = load32(to);
+
+	for (size_t i = 4; p->version == 6 && i < 16; i += 4)
+		h = h * 0x9e3779b1u ^ load32(to + i);
+	h *= 0x9e3779b1u;
+	return h ^ h >> 16;
+}
+
 void local_refuse(struct worker *w, struct frame *f, enum reason r)
 {
 	struct frame *error = NULL;
@@ -107,7 +117,7 @@ void local_refuse(struct worker *w, struct frame *f, enum reason r)
 	frame_drop(w, f, r);
 	if (!error)
 		return;
-	if (limiter_allows(&w->limiter, w->now, f->way)) {
+	if (limiter_allows(&w->limiter, w->now, destination_hash(&error->p))) {
 		bump(&w->counters.errors_sent, 1);
 		send_own(w, error);
 	} else {
@@ -123,7 +133,11 @@ void local_deliver(struct worker *w, struct frame *f)
 		return;
 	}
 	if (!icmp_echo_answer(&f->p)) {
-		local_refuse(w, f, REASON_LOCAL_SERVICE);
+		/* RFC 1122 section 3.2.2: what ICMP one does not know is dropped in silence. */
+		if (f->p.protocol == PROTO_ICMP || f->p.protocol == PROTO_ICMPV6)
+			frame_drop(w, f, REASON_LOCAL_SERVICE);
+		else
+			local_refuse(w, f, REASON_LOCAL_SERVICE);
 		return;
 	}
 	bump(&w->counters.local, 1);

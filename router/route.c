@@ -23,7 +23,22 @@ static enum reason reason_of(enum hop_kind kind)
 	}
 }
 
-/* IPv4 that crosses between the sides is translated, whatever else. From outside everything but
+/* The first policy that matches counts, as in the NAT. */
+static bool passes(const struct conf *c, const struct pkt *p)
+{
+	for (size_t i = 0; i < c->nat_count; i++) {
+		struct prefix match = { address_v4((const uint8_t *)&c->policies[i].prefix),
+					c->policies[i].prefix_len };
+		struct address to = address_v4(pkt_destination(p));
+
+		if (prefix_contains(&match, &to))
+			return c->policies[i].type == NAT_NONE;
+	}
+	return false;
+}
+
+/* IPv4 that crosses between the sides is translated, whatever else. What stays inside is not, but
+ * for answers to an untranslated host that spoke to an outside address. From outside everything but
  * what is for the router alone may belong to a mapping, or to a prefix that passes untranslated. */
 static bool route_onwards(struct worker *w, struct frame *f, const struct hop *hop)
 {
@@ -34,8 +49,16 @@ static bool route_onwards(struct worker *w, struct frame *f, const struct hop *h
 		local_refuse(w, f, REASON_OUTSIDE_TRANSIT);
 		return false;
 	}
-	f->translate = f->p.version == 4 && (enum nat_side)f->from != to;
+	f->known_only = f->from == SIDE_INSIDE && to == SIDE_INSIDE;
+	f->translate = f->p.version == 4 && (!f->known_only || passes(worker_conf(w), &f->p));
 	return true;
+}
+
+/* Requirement 2827-V21: the router's own inside addresses are not seen outside either. */
+static bool is_hidden(const struct worker *w, const struct frame *f, const struct hop *hop)
+{
+	return f->p.version == 4 && f->from == SIDE_OUTSIDE &&
+	       worker_conf(w)->interfaces[hop->interface].side == SIDE_INSIDE;
 }
 
 static bool route(struct worker *w, struct frame *f)
@@ -51,7 +74,10 @@ static bool route(struct worker *w, struct frame *f)
 		f->translate = true;
 		return true;
 	case HOP_LOCAL:
-		local_deliver(w, f);
+		if (is_hidden(w, f, hop))
+			local_refuse(w, f, REASON_LOCAL_SERVICE);
+		else
+			local_deliver(w, f);
 		return false;
 	default:
 		local_refuse(w, f, reason_of(hop->kind));

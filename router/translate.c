@@ -64,13 +64,31 @@ static void unmatched(struct worker *w, struct frame *f)
 		frame_drop(w, f, REASON_NO_MAPPING);
 }
 
+static bool is_for_pool(const struct worker *w, const struct frame *f)
+{
+	enum hop_kind kind = rib_hop(w->snapshot->rib, f->hop, f->way)->kind;
+
+	return kind == HOP_POOL || kind == HOP_POOL_LOCAL;
+}
+
+/* An untranslated host that speaks to one of our outside addresses comes in from outside too. */
+static bool go_on(struct worker *w, struct frame *f)
+{
+	if (f->from == SIDE_OUTSIDE)
+		return route_inwards(w, f);
+	if (!is_for_pool(w, f))
+		return true;
+	hairpin(w, f);
+	return false;
+}
+
 /* True if the frame goes on in this batch. */
 static bool follow(struct worker *w, struct frame *f, const struct nat_job *job)
 {
 	f->session = job->session;
 	switch (job->verdict) {
 	case NAT_FORWARD:
-		return f->from == SIDE_INSIDE || route_inwards(w, f);
+		return go_on(w, f);
 	case NAT_HAIRPIN:
 		hairpin(w, f);
 		return false;
@@ -92,7 +110,8 @@ size_t stage_translate(struct worker *w, struct frame **frames, size_t count)
 	for (size_t i = 0; i < count; i++)
 		if (frames[i]->translate)
 			jobs[wanted++] = (struct nat_job){ .p = &frames[i]->p,
-							   .from = frames[i]->from };
+							   .from = frames[i]->from,
+							   .known_only = frames[i]->known_only };
 	nat_process_batch(w->nat, w->now, jobs, wanted);
 	for (size_t i = 0; i < count; i++)
 		if (!frames[i]->translate || follow(w, frames[i], &jobs[job++]))

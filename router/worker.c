@@ -16,7 +16,8 @@
 
 #include "worker_core.h"
 
-enum { EXPIRE_BUDGET = 512, SLEEP_MOST_MS = 256, SPINS = 32 };
+enum { EXPIRE_BUDGET = 512, SLEEP_MOST_MS = 256, SPINS = 32, ASK_MS = 1000,
+       PARK_SLEEP_MS = 5 };
 enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
 
 /* From the NAT to the wire: all that is left for frames which another worker parsed and routed. */
@@ -80,12 +81,6 @@ static void take_back(struct worker *w, uint16_t from)
 		w->spare[w->spare_count++] = f;
 }
 
-static void receive_failed(struct worker *w, uint16_t interface, int error)
-{
-	if (error != -EAGAIN && error != -EINTR)
-		w->ready &= ~(1u << interface);
-}
-
 static size_t receive(struct worker *w, uint16_t interface)
 {
 	struct link_counters *link = &w->counters.links[interface];
@@ -97,9 +92,9 @@ static size_t receive(struct worker *w, uint16_t interface)
 		frames[i] = w->spare[w->spare_count - 1 - i];
 	got = room ? io_recv(w->setup.ios[interface], w->id, frames, room) : 0;
 	if (got <= 0) {
-		receive_failed(w, interface, got);
+		/* Nothing for now, or an error that epoll will repeat; without room it is not asked. */
 		if (room)
-			w->ready &= ~(1u << interface);
+			w->ready &= ~(1u << interface) | w->always;
 		return 0;
 	}
 	w->spare_count -= (size_t)got;
@@ -180,6 +175,8 @@ size_t worker_step(struct worker *w, nat_time now)
 	for (uint32_t ready = w->ready; ready; ready &= ready - 1)
 		worked += receive(w, (uint16_t)__builtin_ctz(ready));
 	forward_flush(w);
+	park_retry(w);
+	forward_flush(w);
 	answer(w);
 	return worked;
 }
@@ -223,7 +220,7 @@ static void wait_for_work(struct worker *w)
 	__atomic_store_n(sleeping, true, __ATOMIC_SEQ_CST);
 	if (!has_work(w)) {
 		rcu_thread_offline();
-		look(w, SLEEP_MOST_MS);
+		look(w, w->parked_count ? PARK_SLEEP_MS : SLEEP_MOST_MS);
 		rcu_thread_online();
 	}
 	__atomic_store_n(sleeping, false, __ATOMIC_RELAXED);
@@ -260,8 +257,9 @@ struct counters worker_counters(const struct worker *w)
 static bool wait_for_answer(struct mail *m)
 {
 	const struct timespec pause = { .tv_nsec = 50000 };
+	uint64_t until_ms = read_clock().ms + ASK_MS;
 
-	for (int i = 0; i < 20000; i++) {
+	while (read_clock().ms < until_ms) {
 		if (__atomic_load_n(&m->state, __ATOMIC_ACQUIRE) == MAIL_ANSWERED)
 			return true;
 		nanosleep(&pause, NULL);
@@ -296,7 +294,8 @@ int worker_ask(struct worker *w, enum worker_question q, uint32_t cursor,
 /* Enough for a full batch in hand, full rings to all others, and some of our own making. */
 size_t worker_frames(uint16_t workers)
 {
-	size_t wanted = FRAME_BATCH * 2 + OWN_FRAMES + HELD_MOST + (size_t)(workers - 1) * WORKER_RING;
+	size_t wanted = FRAME_BATCH * 2 + OWN_FRAMES + HELD_MOST + PARKED_MOST +
+			(size_t)(workers - 1) * WORKER_RING;
 	size_t power = 1;
 
 	while (power < wanted)
@@ -345,7 +344,6 @@ static int watch(struct worker *w, int fd, uint32_t number)
 	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
-/* A queue without a descriptor cannot say that it is ready: it always may be. */
 static int watch_all(struct worker *w)
 {
 	int r;
@@ -359,6 +357,8 @@ static int watch_all(struct worker *w)
 
 		if (fd >= 0)
 			r = watch(w, fd, i);
+		else
+			w->always |= 1u << i;
 		w->ready |= 1u << i;
 	}
 	return r;

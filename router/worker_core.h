@@ -41,6 +41,15 @@ struct held {
 	uint64_t until_ms;
 };
 
+/* Frames that wait for the link-layer address of their next hop. */
+enum { PARKED_MOST = 16 };
+
+struct parked {
+	struct frame *frame;
+	struct address next_hop;
+	uint64_t until_ms;
+};
+
 /* A question in its way from another thread. */
 enum mail_state { MAIL_EMPTY, MAIL_ASKED, MAIL_TAKEN, MAIL_ANSWERED };
 
@@ -71,9 +80,13 @@ struct worker {
 	size_t again_count;
 	struct held held[HELD_MOST];
 	size_t held_count;
+	struct parked parked[PARKED_MOST];
+	size_t parked_count;
+	uint64_t park_tried_ms;
 
 	struct outbox outboxes[WORKER_INTERFACES_MOST];
-	uint32_t ready; /* interfaces that may have something to receive */
+	uint32_t ready;	 /* interfaces that may have something to receive */
+	uint32_t always; /* of these, the ones that cannot say so */
 	int epoll;
 	struct limiter limiter;
 	struct mail mail;
@@ -121,6 +134,11 @@ size_t stage_translate(struct worker *w, struct frame **frames, size_t count);
 void stage_forward(struct worker *w, struct frame **frames, size_t count);
 void forward_flush(struct worker *w);
 void forward_one(struct worker *w, struct frame *f, const struct hop *hop);
+void forward_sent(struct worker *w, struct frame *f);
+
+/* park.c: wait for a neighbour; try again, at most once a millisecond. */
+void park(struct worker *w, struct frame *f, const struct address *next_hop);
+void park_retry(struct worker *w);
 
 /* local.c: the router as a host of its own. Both take the frame. */
 void local_deliver(struct worker *w, struct frame *f);

@@ -35,6 +35,7 @@ enum { NAT_NO_SESSION = UINT32_MAX };
 struct nat_job {
 	struct pkt *p;	    /* in; its octets are rewritten in place */
 	enum nat_side from; /* in */
+	bool known_only;    /* in: open nothing; without a session the verdict is NAT_FORWARD */
 	enum nat_verdict verdict;
 	enum reason reason;
 	uint32_t session; /* whose rewrite was applied, or NAT_NO_SESSION; until nat_expire() */

@@ -24,6 +24,7 @@ struct prefix {
 
 enum { ADDRESS_TEXT = 46, PREFIX_TEXT = 50, ENDPOINT_TEXT = 54 };
 
+/* The usual text of one address: dotted decimal, or RFC 4291 section 2.2 without a zone. */
 bool address_parse(struct address *a, const char *text);
 
 /* "10.0.0.0/8"; without "/": a host. Bits behind len are kept: "192.168.7.1/24" is an address
@@ -42,11 +43,12 @@ static inline size_t address_len(const struct address *a)
 	return a->version == 4 ? 4 : 16;
 }
 
+/* Values: the same version and octets; made from octets in network order. */
 bool address_equal(const struct address *a, const struct address *b);
 struct address address_v4(const uint8_t octets[static 4]);
 struct address address_v6(const uint8_t octets[static 16]);
 
-/* Return text, for use in an argument list. */
+/* Return text, for use in an argument list; "-" for no address. */
 const char *address_format(const struct address *a, char text[static ADDRESS_TEXT]);
 const char *prefix_format(const struct prefix *p, char text[static PREFIX_TEXT]);
 

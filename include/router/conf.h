@@ -94,7 +94,7 @@ struct conf *conf_read(const char *file, FILE *faults);
 
 void conf_free(struct conf *c);
 
-/* The table of keys as the body of router.conf(5), in roff. */
+/* router.conf(5), in roff, from the table of keys. */
 void conf_manual(FILE *out);
 
 #endif

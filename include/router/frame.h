@@ -31,7 +31,7 @@ struct frame {
 	uint16_t worker;   /* that owns the buffer */
 	uint8_t from;	   /* enum nat_side; for a hairpinned datagram not that of ingress */
 	bool translate;	   /* goes through the NAT before it is forwarded */
-	bool own;	   /* made by the router itself */
+	bool known_only;   /* but only if it belongs to a session there is */
 	uint32_t way;	   /* hash that chooses among equal routes */
 	uint32_t session;  /* whose rewrite it got, or NAT_NO_SESSION */
 	bool link_multicast; /* arrived as link-layer broadcast or multicast */

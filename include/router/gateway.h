@@ -18,7 +18,7 @@
 struct gateway {
 	struct snapshot *snapshot; /* current; workers take it through rcu_dereference() */
 	struct io **ios;	   /* per interface of the configuration */
-	struct guard **guards;	   /* the same; NULL where none is needed */
+	struct guard *guard;	   /* NULL where none is needed */
 	struct worker **workers;   /* snapshot->conf->workers of them */
 	pthread_t *threads;
 	size_t threads_running;

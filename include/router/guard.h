@@ -1,13 +1,15 @@
 /*
- * Keeping the host's own stack silent about what the NAT translates.
+ * Keeps the kernel out of what is ours on `packet` interfaces, where it sees every datagram too.
  *
- * Sources  Requirement ENV-2; RFC 5382 REQ-4 (no answer to an unsolicited SYN).
- * Shape    For an address that the kernel and the NAT share: what arrives for the NAT's ports is
- *          not for the kernel, unless a socket of the host has it. A rule in a table of our own,
- *          and the ports reserved so that no socket of the host picks one of them.
- * Memory   guard_install() to guard_remove(), which takes NULL.
- * Promise  What was there before is there afterwards.
- * Errors   A negative errno and one line that says what to do; nothing is left behind.
+ * Sources  RFC 5382 REQ-4 (a NAT does not answer SYNs that fit no mapping).
+ * Shape    One nftables table, and the range of ports from which the kernel chooses for sockets of
+ *          its own. Only while the gateway runs.
+ * Promise  The kernel neither answers nor forwards what the gateway translates or routes. Sockets
+ *          of the host go on working at an address shared with the NAT, those that were open
+ *          before too. Tables of others are not touched.
+ * Memory   guard_install() to guard_remove(). The table goes with the process, however that ends;
+ *          the range of ports is put back by guard_remove().
+ * Errors   A negative errno and one line that says what to do.
  */
 #ifndef ROUTER_GUARD_H
 #define ROUTER_GUARD_H
@@ -16,8 +18,9 @@
 
 struct guard;
 
-int guard_install(struct guard **g, const char *device, const struct address *shared,
-		  struct port_range ports, struct io_error *error);
+/* c->pool holds the addresses as they are now. Without packet interfaces there is nothing to do,
+ * and *g is NULL. */
+int guard_install(struct guard **g, const struct conf *c, struct io_error *error);
 void guard_remove(struct guard *g);
 
 #endif

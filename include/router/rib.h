@@ -61,6 +61,9 @@ int rib_remove(struct rib *r, const struct route *route);
  * that what is returned never is one. */
 const struct hop *rib_hop(const struct rib *r, uint16_t number, uint32_t hash);
 
+/* Whether a hop, or one of a group, leads out of an interface. */
+bool rib_leads_out(const struct rib *r, uint16_t number, uint16_t interface);
+
 /* Every route known, in order of prefix and metric; best says whether it is in use. Start with
  * *cursor = 0. */
 bool rib_next(const struct rib *r, size_t *cursor, struct route *route, bool *best);

@@ -1,0 +1,122 @@
+/* Addresses and ports as they stand in the file. */
+#include "conf_read.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Prefixes whose addresses no host and no router has (RFC 6890 section 2.2, RFC 1122). */
+static const struct { const char *prefix, *what; } special[] = {
+	{ "0.0.0.0/8", "means this host" },
+	{ "127.0.0.0/8", "is a loopback address" },
+	{ "224.0.0.0/4", "is a multicast address" },
+	{ "255.255.255.255/32", "is the limited broadcast address" },
+	{ "::/128", "means no address" },
+	{ "::1/128", "is a loopback address" },
+	{ "::ffff:0:0/96", "is an IPv4-mapped address" },
+	{ "ff00::/8", "is a multicast address" },
+};
+
+static const char *special_what(const struct address *a)
+{
+	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
+		struct prefix p;
+
+		if (prefix_parse(&p, special[i].prefix) && prefix_contains(&p, a))
+			return special[i].what;
+	}
+	return NULL;
+}
+
+/* Network and broadcast address of an IPv4 prefix are no host's (RFC 1812 section 4.2.3.1);
+ * /31 and /32 have neither (RFC 3021). */
+static const char *edge_what(const struct prefix *p)
+{
+	if (p->address.version != 4 || p->len > 30)
+		return NULL;
+	uint32_t host = load32(p->address.octets), wild = UINT32_MAX >> p->len;
+
+	if ((host & wild) == 0)
+		return "is the address of the network itself";
+	return (host & wild) == wild ? "is the broadcast address of the network" : NULL;
+}
+
+bool conf_host(struct reader *r, struct item item, struct prefix *p)
+{
+	if (!prefix_parse(p, item.text)) {
+		reader_fault(r, item.line,
+			     "\"%s\" is no address; write it like 192.0.2.1/24 or 2001:db8::1/64",
+			     item.text);
+		return false;
+	}
+	const char *what = special_what(&p->address);
+	if (!what)
+		what = edge_what(p);
+	if (what)
+		reader_fault(r, item.line, "%s %s; give the address of one host", item.text, what);
+	return !what;
+}
+
+bool conf_network(struct reader *r, struct item item, struct prefix *p)
+{
+	char right[PREFIX_TEXT];
+
+	if (!prefix_parse(p, item.text)) {
+		reader_fault(r, item.line,
+			     "\"%s\" is no prefix; write it like 192.0.2.0/24 or 2001:db8::/32",
+			     item.text);
+		return false;
+	}
+	struct prefix masked = prefix_masked(*p);
+	if (address_equal(&masked.address, &p->address))
+		return true;
+	reader_fault(r, item.line, "%s has bits behind its length; %s", item.text,
+		     prefix_format(&masked, right));
+	return false;
+}
+
+bool conf_host4(struct reader *r, struct item item, uint32_t *host)
+{
+	struct address a;
+
+	if (!address_parse(&a, item.text) || a.version != 4) {
+		reader_fault(r, item.line, "\"%s\" is no IPv4 address; write it like 192.0.2.1",
+			     item.text);
+		return false;
+	}
+	const char *what = special_what(&a);
+	if (what)
+		reader_fault(r, item.line, "%s %s; give the address of one host", item.text, what);
+	*host = load32(a.octets);
+	return !what;
+}
+
+/* Digits only, 1 to 65535; sets *end behind them. */
+static bool parse_port(const char *text, const char **end, uint16_t *port)
+{
+	char *stop;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	unsigned long value = strtoul(text, &stop, 10);
+	if (value < 1 || value > 65535)
+		return false;
+	*end = stop;
+	*port = (uint16_t)value;
+	return true;
+}
+
+bool conf_ports(const char *text, struct port_range *range)
+{
+	struct port_range parsed;
+
+	if (!parse_port(text, &text, &parsed.first))
+		return false;
+	parsed.last = parsed.first;
+	if (*text == '-' && !parse_port(text + 1, &text, &parsed.last))
+		return false;
+	if (*text != '\0' || parsed.first > parsed.last)
+		return false;
+	*range = parsed;
+	return true;
+}

@@ -1,0 +1,254 @@
+/* The table of keys: what router.conf may say. Reader and manual follow from it. */
+#include "conf_read.h"
+
+#include <string.h>
+
+#include "router/worker.h"
+
+static const struct conf_word clocks[] = {
+	{ "real", 0 }, { "virtual", WORD_LATER }, { 0 },
+};
+static const struct conf_word io_types[] = {
+	{ "tun", IO_TUN }, { "packet", IO_PACKET }, { "mem", IO_MEM },
+	{ "tap", WORD_LATER }, { "xdp", WORD_LATER }, { "nfqueue", WORD_LATER },
+	{ "stream", WORD_LATER }, { "pcap", WORD_LATER }, { 0 },
+};
+static const struct conf_word sides[] = {
+	{ "inside", SIDE_INSIDE }, { "outside", SIDE_OUTSIDE }, { 0 },
+};
+static const struct conf_word route_kinds[] = {
+	{ "unicast", ROUTE_UNICAST }, { "blackhole", ROUTE_BLACKHOLE },
+	{ "unreachable", ROUTE_UNREACHABLE }, { "prohibit", ROUTE_PROHIBIT }, { 0 },
+};
+static const struct conf_word nat_types[] = {
+	{ "napt44", NAT_NAPT44 }, { "none", NAT_NONE },
+	{ "one_to_one", WORD_LATER }, { "napt66", WORD_LATER }, { "nptv6", WORD_LATER },
+	{ "nat64", WORD_LATER }, { "siit", WORD_LATER }, { 0 },
+};
+static const struct conf_word dependences[] = {
+	{ "endpoint-independent", NAT_ENDPOINT_INDEPENDENT },
+	{ "address-dependent", NAT_ADDRESS_DEPENDENT },
+	{ "address-and-port-dependent", NAT_ADDRESS_PORT_DEPENDENT }, { 0 },
+};
+static const struct conf_word selections[] = {
+	{ "preserve", NAT_PORT_PRESERVE }, { "random", NAT_PORT_RANDOM },
+	{ "sequential", NAT_PORT_SEQUENTIAL },
+	{ "parity", WORD_LATER }, { "block", WORD_LATER }, { "deterministic", WORD_LATER }, { 0 },
+};
+static const struct conf_word poolings[] = {
+	{ "paired", NAT_POOLING_PAIRED }, { "arbitrary", NAT_POOLING_ARBITRARY }, { 0 },
+};
+static const struct conf_word hairpins[] = {
+	{ "external-source", NAT_HAIRPIN_EXTERNAL }, { "off", NAT_HAIRPIN_OFF },
+	{ "internal-source", WORD_LATER }, { 0 },
+};
+static const struct conf_word refreshes[] = {
+	{ "outbound", NAT_REFRESH_OUTBOUND }, { "inbound", NAT_REFRESH_INBOUND },
+	{ "both", NAT_REFRESH_BOTH }, { 0 },
+};
+static const struct conf_word protocols[] = {
+	{ "tcp", 1 << 0 }, { "udp", 1 << 1 }, { "tcp+udp", 1 << 0 | 1 << 1 }, { 0 },
+};
+static const struct conf_word mss_words[] = { { "clamp", RULE_MSS_CLAMP }, { 0 } };
+
+#define ABOUT_UDP "Seconds after which an idle UDP mapping ends."
+#define ABOUT_TCP_OPENING "Seconds for a TCP session until its handshake is complete; " \
+	"if not given, what tcp_transitory says."
+#define ABOUT_TCP_ESTABLISHED "Seconds after which an idle established TCP session ends."
+#define ABOUT_TCP_CLOSING "Seconds that a TCP session is kept after both FINs or a RST; " \
+	"if not given, what tcp_transitory says."
+#define ABOUT_ICMP "Seconds after which an idle ICMP query session ends."
+#define ABOUT_FRAGMENT "Seconds that the fragments of a datagram may lie apart."
+#define TIMEOUT_KEY(id, key, usual, floor, source) \
+	{ "timeouts", key, KEY_NUMBER, 1, TIMEOUT_MOST_S, #usual, NULL, \
+	  ABOUT_##id " Not below " #floor " (" source ") without allow_short." },
+
+static const struct conf_key keys[] = {
+	{ "", "workers", KEY_NUMBER, 0, NAT_WORKERS_MOST, "0", NULL,
+	  "Threads that forward packets. 0: one per processor that is online." },
+	{ "", "control", KEY_TEXT, 0, 107, "/run/router.sock", NULL,
+	  "Path of the UNIX socket for routerctl(8), mode 0660. Empty: none." },
+	{ "", "clock", KEY_WORD, 0, 0, "real", clocks, "What moves time." },
+	{ "", "seed", KEY_NUMBER, 0, INT64_MAX, "0", NULL,
+	  "Where random choices start. 0: from the kernel; other numbers make runs repeatable. "
+	  "Above 2147483647 the number needs the suffix L." },
+	{ "", "import_routes", KEY_LATER, 0, 0, "", NULL, "Kernel routing tables to mirror." },
+	{ "", "on_address_change", KEY_LATER, 0, 0, "", NULL,
+	  "What becomes of sessions when an address of a pool goes away." },
+
+	{ "", "limits", KEY_GROUP, 0, 0, "", NULL,
+	  "Sizes. Memory for all of them is taken at start." },
+	{ "limits", "sessions", KEY_NUMBER, 64, 1 << 28, "262144", NULL,
+	  "Sessions at once, all workers together." },
+	{ "limits", "sessions_per_host", KEY_NUMBER, 1, 1 << 28, "4096", NULL,
+	  "Sessions at once that one inside address may have." },
+	{ "limits", "fragments", KEY_NUMBER, 1, 1 << 20, "1024", NULL,
+	  "Fragmented datagrams at once, all workers together." },
+
+	{ "", "timeouts", KEY_GROUP, 0, 0, "", NULL, "When sessions end, in seconds." },
+	TIMEOUT_LIST(TIMEOUT_KEY)
+	{ "timeouts", "tcp_transitory", KEY_NUMBER, 1, TIMEOUT_MOST_S, "", NULL,
+	  "Sets tcp_opening and tcp_closing together." },
+	{ "timeouts", "allow_short", KEY_BOOL, 0, 0, "false", NULL,
+	  "Allow timeouts below what the RFCs demand. For tests: it breaks applications." },
+
+	{ "", "interfaces", KEY_LIST, 1, WORKER_INTERFACES_MOST, NULL, NULL,
+	  "What the router is attached to, one group each." },
+	{ "interfaces", "name", KEY_TEXT, 1, IFNAMSIZ - 1, NULL, NULL,
+	  "How this file and listings call the interface." },
+	{ "interfaces", "type", KEY_WORD, 0, 0, NULL, io_types,
+	  "How: tun makes a TUN device, whose other end is the kernel as a host of its own; packet "
+	  "attaches to an Ethernet device that exists; mem exists in memory only, for tests." },
+	{ "interfaces", "device", KEY_TEXT, 1, IFNAMSIZ - 1, "", NULL,
+	  "The kernel's name of the device. If not given, the same as name." },
+	{ "interfaces", "side", KEY_WORD, 0, 0, NULL, sides, "Which side of the NAT lies there." },
+	{ "interfaces", "address", KEY_TEXTS, 0, 0, "", NULL,
+	  "The router's own addresses on this link, with the length of their networks. It answers "
+	  "there and sends its ICMP errors from them. None on packet: the first IPv4 address that "
+	  "the kernel has on the device is shared." },
+	{ "interfaces", "mtu", KEY_NUMBER, 0, FRAME_LEN_MOST, "0", NULL,
+	  "Longest datagram that is sent, in octets; at least 68, with IPv6 addresses at least "
+	  "1280. 0: that of the device." },
+	{ "interfaces", "queues", KEY_NUMBER, 0, NAT_WORKERS_MOST, "0", NULL,
+	  "Queues of the device. 0: one per worker; in this version no other number than that of "
+	  "the workers." },
+	{ "interfaces", "offload", KEY_BOOL, 0, 0, "true", NULL,
+	  "Let the device leave checksums and segmentation to us and do ours, where it can." },
+	{ "interfaces", "netns", KEY_TEXT, 0, 4095, "", NULL,
+	  "For tun: network namespace that the kernel's end is made in, by name or by path. Empty: "
+	  "the router's own." },
+	{ "interfaces", "host_address", KEY_TEXTS, 0, 0, "", NULL,
+	  "For tun: addresses of the kernel's end, with the length of their networks." },
+	{ "interfaces", "host_routes", KEY_TEXTS, 0, 0, "", NULL,
+	  "For tun: prefixes that the kernel's end reaches through the router. \"default\" is "
+	  "0.0.0.0/0." },
+
+	{ "", "routes", KEY_LIST, 0, 16384, "", NULL,
+	  "Static routes. The networks of interfaces are known without." },
+	{ "routes", "prefix", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL, "Destinations." },
+	{ "routes", "interface", KEY_TEXT, 1, IFNAMSIZ - 1, "", NULL,
+	  "Name of the interface to send by. If not given, the one in whose network via lies." },
+	{ "routes", "via", KEY_TEXT, 1, ADDRESS_TEXT, "", NULL,
+	  "Address of the next router. If not given, destinations are on the link themselves." },
+	{ "routes", "metric", KEY_NUMBER, 0, UINT32_MAX, "0", NULL,
+	  "Of several routes to a prefix the least metric wins; routes with the same one share "
+	  "the load." },
+	{ "routes", "type", KEY_WORD, 0, 0, "unicast", route_kinds,
+	  "Anything but unicast ends packets here, without interface and via: silently, with ICMP "
+	  "host unreachable, or with ICMP administratively prohibited." },
+
+	{ "", "nat", KEY_LIST, 0, 1024, "", NULL,
+	  "How inside prefixes are translated; the first entry that matches an inside address "
+	  "counts. An inside address without an entry does not reach the outside." },
+	{ "nat", "name", KEY_TEXT, 1, 63, NULL, NULL, "How listings call the entry." },
+	{ "nat", "match", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL, "Inside IPv4 prefix." },
+	{ "nat", "type", KEY_WORD, 0, 0, NULL, nat_types,
+	  "napt44: addresses and ports; none: forward as it is." },
+	{ "nat", "pool", KEY_TEXTS, 0, 0, "", NULL,
+	  "Outside addresses: single ones, ranges \"first-last\", or alone \"interface:NAME\" for "
+	  "the IPv4 address of an outside interface." },
+	{ "nat", "ports", KEY_TEXT, 1, 11, "1024-65535", NULL, "Outside ports that may be used." },
+	{ "nat", "low_ports", KEY_TEXT, 0, 11, "512-1023", NULL,
+	  "Outside ports for inside ports below 1024 (RFC 4787 REQ-3). Empty: taken from ports. "
+	  "This is the default with \"interface:NAME\" and where ports begins below 1024." },
+	{ "nat", "mapping", KEY_WORD, 0, 0, "endpoint-independent", dependences,
+	  "Which remote endpoints share a mapping (RFC 4787 REQ-1)." },
+	{ "nat", "filtering", KEY_WORD, 0, 0, "address-dependent", dependences,
+	  "Which remote endpoints may send to a mapping (RFC 4787 REQ-8)." },
+	{ "nat", "port_selection", KEY_WORD, 0, 0, "preserve", selections,
+	  "Which outside port a mapping gets. preserve: that of the inside, if it is free." },
+	{ "nat", "parity", KEY_BOOL, 0, 0, "true", NULL,
+	  "Keep even ports even and odd ports odd when a port must change (RFC 4787 REQ-4)." },
+	{ "nat", "pooling", KEY_WORD, 0, 0, "paired", poolings,
+	  "paired: an inside address keeps one outside address (RFC 4787 REQ-2)." },
+	{ "nat", "hairpin", KEY_WORD, 0, 0, "external-source", hairpins,
+	  "Whether inside hosts reach each other by outside endpoints, and with which source "
+	  "(RFC 4787 REQ-9)." },
+	{ "nat", "refresh", KEY_WORD, 0, 0, "outbound", refreshes,
+	  "Packets of which direction keep a UDP or ICMP session alive (RFC 4787 REQ-6)." },
+	{ "nat", "preset", KEY_LATER, 0, 0, "", NULL, "A named behaviour." },
+	{ "nat", "prefix", KEY_LATER, 0, 0, "", NULL, "Prefix that types without a pool map to." },
+	{ "nat", "on_address_change", KEY_LATER, 0, 0, "", NULL,
+	  "What becomes of sessions when an address of the pool goes away." },
+
+	{ "", "forwards", KEY_LIST, 0, NAT_FORWARDS_MOST, "", NULL,
+	  "Outside endpoints that lead to an inside host, always and from everywhere." },
+	{ "forwards", "proto", KEY_WORD, 0, 0, NULL, protocols, "Protocol." },
+	{ "forwards", "external", KEY_TEXT, 1, ENDPOINT_TEXT, NULL, NULL,
+	  "Outside \"ADDRESS:PORT\" or \"ADDRESS:FIRST-LAST\"; the address is one of a pool." },
+	{ "forwards", "internal", KEY_TEXT, 1, ENDPOINT_TEXT, NULL, NULL,
+	  "Inside \"ADDRESS\" (the ports stay) or \"ADDRESS:PORT\" (of the first port)." },
+
+	{ "", "rewrite", KEY_LIST, 0, 1024, "", NULL,
+	  "Header fields to change in packets that pass. Every rule that matches is applied." },
+	{ "rewrite", "match", KEY_TEXT, 1, 63, NULL, NULL,
+	  "\"in INTERFACE\" or \"out INTERFACE\", then perhaps tcp, udp or icmp, then, after tcp, "
+	  "perhaps syn." },
+	{ "rewrite", "mss", KEY_NUMBER, 48, 65495, "", mss_words,
+	  "Lower the TCP maximum segment size to so many octets, or with clamp to what the MTUs of "
+	  "both interfaces allow. Needs \"tcp syn\" in match." },
+	{ "rewrite", "dscp", KEY_NUMBER, 0, 63, "", NULL, "Set the differentiated services field." },
+	{ "rewrite", "ttl", KEY_NUMBER, 1, 255, "", NULL, "Set the time to live or hop limit." },
+};
+
+const struct conf_key *conf_key(size_t i)
+{
+	return i < sizeof(keys) / sizeof(keys[0]) ? &keys[i] : NULL;
+}
+
+const struct conf_key *conf_key_find(const char *section, const char *name)
+{
+	const struct conf_key *k;
+
+	for (size_t i = 0; (k = conf_key(i)); i++)
+		if (!strcmp(k->section, section) && !strcmp(k->name, name))
+			return k;
+	return NULL;
+}
+
+static void expect_words(const struct conf_word *w, struct text *out)
+{
+	const char *between = "";
+
+	for (; w->text; w++)
+		if (w->value != WORD_LATER) {
+			text_format(out, "%s\"%s\"", between, w->text);
+			between = ", ";
+		}
+}
+
+void conf_key_expect(const struct conf_key *k, struct text *out)
+{
+	switch (k->kind) {
+	case KEY_NUMBER:
+		text_format(out, "a number from %lld to %lld", (long long)k->least, (long long)k->most);
+		if (k->words) {
+			text_format(out, " or ");
+			expect_words(k->words, out);
+		}
+		break;
+	case KEY_BOOL:
+		text_format(out, "true or false");
+		break;
+	case KEY_WORD:
+		text_format(out, "%s", k->words[1].value == WORD_LATER ? "" : "one of ");
+		expect_words(k->words, out);
+		break;
+	case KEY_TEXT:
+		text_format(out, "a text of %lld to %lld octets", (long long)k->least,
+			    (long long)k->most);
+		break;
+	case KEY_TEXTS:
+		text_format(out, "texts: [ \"...\", ... ]");
+		break;
+	case KEY_GROUP:
+		text_format(out, "a group: { ... }");
+		break;
+	case KEY_LIST:
+		text_format(out, "a list of groups: ( { ... }, ... )");
+		break;
+	case KEY_LATER:
+		text_format(out, "nothing");
+		break;
+	}
+}

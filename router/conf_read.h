@@ -1,0 +1,162 @@
+/*
+ * Inside of the configuration reader: the table of keys, the list of faults, and values by key.
+ *
+ * Shape    A section is one group of the file; its values are taken by name. What the table of
+ *          keys says about type, range and default is applied there, so that readers of sections
+ *          only meet values that are possible in themselves.
+ * Memory   Texts belong to the libconfig tree, which lives as long as the struct reader.
+ * Errors   A fault is added to the list and a default is returned: reading goes on, so that one
+ *          run finds every fault.
+ */
+#ifndef ROUTER_CONF_READ_H
+#define ROUTER_CONF_READ_H
+
+#include <libconfig.h>
+
+#include "router/conf.h"
+#include "router/text.h"
+
+enum key_kind {
+	KEY_NUMBER, /* from least to most, or one of the words */
+	KEY_BOOL,
+	KEY_WORD,  /* one of the words */
+	KEY_TEXT,
+	KEY_TEXTS, /* array of texts */
+	KEY_GROUP,
+	KEY_LIST,  /* of groups */
+	KEY_LATER, /* of the design, not in this version: refused unless empty */
+};
+
+/* Values of words: absent (of numbers too), and of the design but not in this version. */
+enum { WORD_NONE = -1, WORD_LATER = -2 };
+
+struct conf_word {
+	const char *text; /* NULL ends the list */
+	int value;
+};
+
+struct conf_key {
+	const char *section; /* path of the group it stands in; "" is the file itself */
+	const char *name;
+	enum key_kind kind;
+	int64_t least, most;
+	const char *normal; /* default as text; NULL: the key must be there */
+	const struct conf_word *words;
+	const char *help; /* for the manual, in roff */
+};
+
+/* All keys: sections in the order of the manual, the key of a section in front of its own. */
+const struct conf_key *conf_key(size_t i); /* NULL behind the last */
+const struct conf_key *conf_key_find(const char *section, const char *name);
+
+/* What a key wants, for people: "a number from 0 to 64". */
+void conf_key_expect(const struct conf_key *k, struct text *out);
+
+struct conf_fault {
+	int line;
+	char *text;
+};
+
+struct reader {
+	struct conf *conf;
+	config_setting_t *root;
+	struct conf_fault *faults;
+	size_t fault_count;
+	bool no_memory; /* the list of faults, or the configuration, is not whole */
+};
+
+/* Add "what; what would be right". Line 0: the file as a whole. */
+void reader_fault(struct reader *r, int line, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Write the list in order of lines. */
+void reader_report(const struct reader *r, FILE *out);
+
+/* Zeroed array that the configuration will own, or NULL with no_memory set. */
+void *reader_array(struct reader *r, size_t count, size_t size);
+char *reader_copy(struct reader *r, const char *text);
+
+/* Text before libconfig sees it: what its lexer would get wrong. False: do not parse it. */
+bool conf_scan(struct reader *r, char *text);
+
+/* Every key that the table does not know, or that is not in this version. */
+void conf_check_keys(struct reader *r);
+
+struct section {
+	struct reader *r;
+	const char *path;
+	config_setting_t *group; /* NULL: not in the file, all defaults */
+	int line;
+};
+
+/* The group of a path, and the groups of a list one after the other, starting with *i = 0. */
+struct section section_of(struct reader *r, const char *path);
+size_t section_count(const struct reader *r, const char *path);
+bool section_next(struct reader *r, const char *path, size_t *i, struct section *s);
+
+bool section_has(const struct section *s, const char *name);
+int section_line(const struct section *s, const char *name);
+
+/* Without a default, an absent number or word is WORD_NONE and an absent text is "". */
+int64_t section_number(const struct section *s, const char *name);
+bool section_bool(const struct section *s, const char *name);
+int section_word(const struct section *s, const char *name);
+
+/* A text and where it stands. */
+struct item {
+	const char *text;
+	int line;
+};
+struct item section_text(const struct section *s, const char *name);
+
+/* Texts of an array: how many, and one after the other, starting with *i = 0. */
+size_t section_texts(const struct section *s, const char *name);
+bool section_text_next(const struct section *s, const char *name, size_t *i, struct item *item);
+
+/* Addresses as they stand in the file. The first three report what is wrong with the text. */
+bool conf_host(struct reader *r, struct item item, struct prefix *p);
+bool conf_network(struct reader *r, struct item item, struct prefix *p);
+bool conf_host4(struct reader *r, struct item item, uint32_t *host);
+bool conf_ports(const char *text, struct port_range *range); /* "8080" or "50000-65535" */
+
+/* IPv4 addresses first to last, in host order. */
+struct span {
+	uint32_t first, last;
+};
+
+static inline struct span span_of(uint32_t host, uint8_t len)
+{
+	uint32_t wild = len < 32 ? UINT32_MAX >> len : 0;
+
+	return (struct span){ host & ~wild, host | wild };
+}
+
+static inline bool span_has(struct span s, uint32_t host)
+{
+	return host >= s.first && host <= s.last;
+}
+
+static inline bool span_overlaps(struct span a, struct span b)
+{
+	return a.first <= b.last && b.first <= a.last;
+}
+
+enum { MATCH_UNREADABLE = 255 }; /* prefix_len of a policy after a fault in match */
+
+static inline struct span policy_span(const struct nat_policy *p)
+{
+	return span_of(be32_host(p->prefix), p->prefix_len);
+}
+
+/* Index of an interface by its name; SIZE_MAX after a fault that lists those there are. */
+size_t conf_interface_named(struct reader *r, struct item name);
+
+/* The parts of the file, in the order in which they refer to each other. */
+void conf_read_interfaces(struct reader *r);
+void conf_read_routes(struct reader *r);
+void conf_read_nats(struct reader *r);
+void conf_read_pools(struct reader *r);
+void conf_read_forwards(struct reader *r);
+void conf_read_rules(struct reader *r);
+
+#endif

@@ -1,0 +1,243 @@
+/*
+ * AF_PACKET hands us a copy; the datagram itself goes on into the kernel, which would answer an
+ * unknown segment with a reset, an unknown UDP port with an error, and forward what is not for
+ * itself. Two chains stop that:
+ *
+ * prerouting	What comes in by an inside device is ours to route, unless it is for the host itself.
+ *		What comes in by an outside device is ours if it is for a pool address that the host
+ *		does not have, or for what lies behind an inside device.
+ * input	At an address that the host has, the ports of the NAT are shared. Forwarded ports are
+ *		always ours. Of the others the host gets what belongs to one of its sockets: to a
+ *		connection or, if it is a SYN or a UDP datagram, to a listener. A listener would
+ *		reset anything else. All this not earlier than here, because replies to connections
+ *		that the kernel itself masquerades have left for their real destination by now.
+ *
+ * So that a socket and a mapping do not meet by chance, the kernel is told to choose ports that are
+ * not the NAT's.
+ *
+ * The table is owned by its netlink socket: nobody else changes or flushes it, and the kernel
+ * removes it when the process ends, in whatever way.
+ */
+#include "router/guard.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <nftables/libnftables.h>
+
+#include "guard_ports.h"
+#include "io_backend.h"
+
+struct guard {
+	struct nft_ctx *nft;
+	struct host_ports host_ports;
+};
+
+/* What the NAT uses, by protocol: for mappings, for static forwards. */
+struct use {
+	struct ports tcp, udp, tcp_forward, udp_forward, all;
+};
+
+static void use_of(struct use *u, const struct nat_config *c)
+{
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		if (p->type == NAT_NONE)
+			continue;
+		ports_add(&u->tcp, p->ports.first, p->ports.last);
+		ports_add(&u->tcp, p->low_ports.first, p->low_ports.last);
+	}
+	u->udp = u->tcp;
+	u->all = u->tcp;
+	for (size_t i = 0; i < c->forward_count; i++) {
+		const struct nat_forward *f = &c->forwards[i];
+
+		ports_add(f->protocol == PROTO_TCP ? &u->tcp_forward : &u->udp_forward, f->first,
+			  f->last);
+		ports_add(&u->all, f->first, f->last);
+	}
+}
+
+static bool has_packet(const struct conf *c, enum nat_side side)
+{
+	for (size_t i = 0; i < c->interface_count; i++) {
+		if (c->interfaces[i].type == IO_PACKET && c->interfaces[i].side == side)
+			return true;
+	}
+	return false;
+}
+
+static void put_devices(FILE *out, const struct conf *c, enum nat_side side)
+{
+	for (size_t i = 0; i < c->interface_count; i++) {
+		if (c->interfaces[i].type == IO_PACKET && c->interfaces[i].side == side)
+			fprintf(out, "\"%s\", ", c->interfaces[i].device);
+	}
+}
+
+static void put_pool(FILE *out, const struct nat_config *c)
+{
+	char text[INET_ADDRSTRLEN];
+
+	for (size_t i = 0; i < c->pool_count; i++)
+		fprintf(out, "%s, ", inet_ntop(AF_INET, &c->pool[i], text, sizeof(text)));
+}
+
+/* A rule for those ports of a protocol, if there are any. */
+static void put_ports(FILE *out, const char *protocol, const struct ports *p, const char *verdict)
+{
+	struct port_range run;
+	unsigned int at = 0;
+
+	if (!ports_next(p, true, &at, &run))
+		return;
+	fprintf(out, "%s dport { %u-%u", protocol, run.first, run.last);
+	while (ports_next(p, true, &at, &run))
+		fprintf(out, ", %u-%u", run.first, run.last);
+	fprintf(out, " } %s\n", verdict);
+}
+
+static void put_prerouting(FILE *out, const struct conf *c)
+{
+	bool inside = has_packet(c, SIDE_INSIDE), outside = has_packet(c, SIDE_OUTSIDE);
+
+	fprintf(out, "chain prerouting {\ntype filter hook prerouting priority raw\n");
+	if (inside)
+		fprintf(out, "iifname $inside fib daddr type != "
+			     "{ local, anycast, broadcast, multicast } drop\n");
+	if (outside && c->nat.pool_count)
+		fprintf(out, "iifname $outside ip daddr $pool fib daddr type != local drop\n");
+	if (outside && inside)
+		fprintf(out, "iifname $outside fib daddr oifname $inside drop\n");
+	fprintf(out, "}\n");
+}
+
+static void put_input(FILE *out, const struct use *u)
+{
+	/* "socket transparent" looks for a socket; with either value of it, there is one. */
+	fprintf(out, "chain shared {\n"
+		     "meta l4proto udp socket transparent { 0, 1 } accept\n"
+		     "tcp flags & (fin | syn | rst | ack) == syn "
+		     "socket transparent { 0, 1 } accept\n"
+		     "socket wildcard 1 drop\n"
+		     "socket transparent { 0, 1 } accept\n"
+		     "drop\n"
+		     "}\n"
+		     "chain pool {\n");
+	put_ports(out, "tcp", &u->tcp_forward, "drop");
+	put_ports(out, "udp", &u->udp_forward, "drop");
+	put_ports(out, "tcp", &u->tcp, "goto shared");
+	put_ports(out, "udp", &u->udp, "goto shared");
+	fprintf(out, "}\n"
+		     "chain input {\ntype filter hook input priority raw\n"
+		     "iifname $both ip daddr $pool jump pool\n}\n");
+}
+
+static void put_rules(FILE *out, const struct conf *c, const struct use *u)
+{
+	fprintf(out, "define inside = { ");
+	put_devices(out, c, SIDE_INSIDE);
+	fprintf(out, "}\ndefine outside = { ");
+	put_devices(out, c, SIDE_OUTSIDE);
+	fprintf(out, "}\ndefine both = { ");
+	put_devices(out, c, SIDE_INSIDE);
+	put_devices(out, c, SIDE_OUTSIDE);
+	fprintf(out, "}\ndefine pool = { ");
+	put_pool(out, &c->nat);
+	fprintf(out, "}\ntable inet router_%d {\nflags owner\n", getpid());
+	put_prerouting(out, c);
+	if (c->nat.pool_count)
+		put_input(out, u);
+	fprintf(out, "}\n");
+}
+
+static int install_rules(struct guard *g, const struct conf *c, const struct use *u,
+			 struct io_error *error)
+{
+	char *rules = NULL;
+	size_t len;
+	FILE *out = open_memstream(&rules, &len);
+	int r = 0;
+
+	if (!out)
+		return io_refuse(error, -ENOMEM, "guard: out of memory");
+	put_rules(out, c, u);
+	fclose(out);
+	nft_ctx_buffer_error(g->nft);
+	if (nft_run_cmd_from_buffer(g->nft, rules) != 0) {
+		const char *text = nft_ctx_get_error_buffer(g->nft);
+
+		if (!*text)
+			text = strerror(errno);
+		r = io_refuse(error, -EOPNOTSUPP,
+			      "guard: nftables says \"%.*s\": run as root, with the kernel's "
+			      "nf_tables, nft_fib_inet and nft_socket",
+			      (int)strcspn(text, "\n"), text);
+	}
+	free(rules);
+	return r;
+}
+
+/* Whether the host has one of the addresses: only then may a socket be bound to it. */
+static bool is_shared(const struct nat_config *c)
+{
+	bool shared = false;
+
+	for (size_t i = 0; i < c->pool_count && !shared; i++) {
+		const struct sockaddr_in a = { .sin_family = AF_INET,
+					       .sin_addr.s_addr = c->pool[i].raw };
+		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		shared = bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0;
+		if (fd >= 0)
+			close(fd);
+	}
+	return shared;
+}
+
+int guard_install(struct guard **guard, const struct conf *c, struct io_error *error)
+{
+	struct guard *g;
+	struct use *u;
+	int r = -ENOMEM;
+
+	*guard = NULL;
+	if (!has_packet(c, SIDE_INSIDE) && !has_packet(c, SIDE_OUTSIDE))
+		return 0;
+	g = calloc(1, sizeof(*g));
+	u = calloc(1, sizeof(*u));
+	if (g)
+		g->nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!g || !u || !g->nft) {
+		io_refuse(error, r, "guard: out of memory");
+		goto failed;
+	}
+	use_of(u, &c->nat);
+	r = install_rules(g, c, u, error);
+	if (r == 0 && is_shared(&c->nat))
+		r = host_ports_move(&g->host_ports, &u->all, error);
+	if (r < 0)
+		goto failed;
+	free(u);
+	*guard = g;
+	return 0;
+failed:
+	free(u);
+	guard_remove(g);
+	return r;
+}
+
+void guard_remove(struct guard *g)
+{
+	if (!g)
+		return;
+	host_ports_restore(&g->host_ports);
+	if (g->nft)
+		nft_ctx_free(g->nft);
+	free(g);
+}

@@ -1,0 +1,52 @@
+/*
+ * What io.c and the backends share: a new backend is one file with a row like these, and one line
+ * in the table of io.c.
+ *
+ * Shape    A backend's own struct begins with its struct io.
+ * Errors   As in router/io.h.
+ */
+#ifndef ROUTER_IO_BACKEND_H
+#define ROUTER_IO_BACKEND_H
+
+#include <stdatomic.h>
+
+#include "router/io.h"
+
+struct io_backend {
+	int (*open)(struct io **io, const struct conf_interface *c, uint16_t workers, bool offload,
+		    struct io_error *error);
+	void (*close)(struct io *io);
+	int (*descriptor)(const struct io *io, uint16_t worker);
+	int (*recv)(struct io *io, uint16_t worker, struct frame **frames, size_t count);
+	enum reason (*send)(struct io *io, uint16_t worker, struct frame **frames,
+			    const struct address *next_hops, size_t count, size_t *sent);
+	void (*refresh)(struct io *io);
+};
+
+extern const struct io_backend io_tun, io_packet, io_mem;
+
+struct io {
+	const struct io_backend *backend;
+	uint16_t workers;
+	bool offload;
+	_Atomic uint32_t mtu;
+	atomic_bool up;
+};
+
+/* Queues for c, at most one per worker: one nobody reads would swallow packets. */
+static inline uint16_t io_queues(const struct conf_interface *c, uint16_t workers)
+{
+	return c->queues && c->queues < workers ? c->queues : workers;
+}
+
+/* Note what the device says about itself. */
+void io_note(struct io *io, uint32_t mtu, bool up);
+
+/* Write the one line, and return error_number (negative), so that a refusal is one statement. */
+int io_refuse(struct io_error *error, int error_number, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Why a frame was not sent, by errno. */
+enum reason io_send_reason(int error_number);
+
+#endif

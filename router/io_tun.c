@@ -1,0 +1,300 @@
+/*
+ * Backend tun: a device whose other end is a host of its own, the kernel of some network namespace.
+ *
+ * The device is made in our namespace, with a queue per worker, and then moved; its descriptors
+ * stay good. It is not persistent, so that it goes, with the addresses and routes put on it, when
+ * the last descriptor is closed: io_close() has nothing else to undo, and nothing is left behind
+ * however the process ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "io_backend.h"
+#include "router/nl.h"
+
+/* Since Linux 6.2; headers may be older than the kernel. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+struct tun {
+	struct io io;
+	char device[IFNAMSIZ];
+	struct nl *nl;	   /* where the device is */
+	size_t header_len; /* of the virtio-net header; 0: none */
+	uint16_t queues;
+	int fd[];
+};
+
+static void tun_close(struct io *io)
+{
+	struct tun *t = (struct tun *)io;
+
+	for (uint16_t i = 0; i < t->queues; i++)
+		close(t->fd[i]);
+	nl_close(t->nl);
+	free(t);
+}
+
+static int refuse_node(const struct conf_interface *c, int error_number, struct io_error *error)
+{
+	if (error_number == EACCES || error_number == EPERM)
+		return io_refuse(error, -error_number,
+				 "%s: no access to /dev/net/tun: run as root", c->name);
+	return io_refuse(error, -error_number, "%s: no /dev/net/tun (%s): modprobe tun", c->name,
+			 strerror(error_number));
+}
+
+static int refuse_device(const struct conf_interface *c, int error_number, struct io_error *error)
+{
+	if (error_number == EBUSY)
+		return io_refuse(error, -EEXIST,
+				 "%s: a device \"%s\" exists already: choose another name, "
+				 "or remove it (ip link del %s)",
+				 c->name, c->device, c->device);
+	if (error_number == EPERM)
+		return io_refuse(error, -EPERM,
+				 "%s: may not create \"%s\": run as root, with CAP_NET_ADMIN, "
+				 "or below unshare -Urn",
+				 c->name, c->device);
+	return io_refuse(error, -error_number, "%s: cannot create \"%s\": %s", c->name, c->device,
+			 strerror(error_number));
+}
+
+/* One more queue; the first one makes the device. */
+static int open_queue(struct tun *t, const struct conf_interface *c, struct io_error *error)
+{
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	struct ifreq request = { 0 };
+	int flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE;
+
+	if (fd < 0)
+		return refuse_node(c, errno, error);
+	if (t->header_len)
+		flags |= IFF_VNET_HDR;
+	if (!t->queues)
+		flags |= IFF_TUN_EXCL;
+	request.ifr_flags = (short)flags;
+	memcpy(request.ifr_name, c->device, sizeof(request.ifr_name));
+	if (ioctl(fd, TUNSETIFF, &request) < 0) {
+		int error_number = errno;
+
+		close(fd);
+		return refuse_device(c, error_number, error);
+	}
+	t->fd[t->queues++] = fd;
+	return 0;
+}
+
+/* Most the kernel agrees to hand us unfinished. */
+static bool take_offloads(int fd)
+{
+	static const unsigned int wishes[] = {
+		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_USO4 | TUN_F_USO6,
+		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6,
+		TUN_F_CSUM,
+	};
+
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		if (ioctl(fd, TUNSETOFFLOAD, wishes[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int open_nl(struct tun *t, const struct conf_interface *c, struct io_error *error)
+{
+	int r = c->netns ? nl_open_in(&t->nl, c->netns) : nl_open(&t->nl);
+
+	if (r == -ENOENT)
+		return io_refuse(error, r, "%s: no network namespace \"%s\": ip netns add %s",
+				 c->name, c->netns, c->netns);
+	if (r == -EPERM)
+		return io_refuse(error, r, "%s: may not enter network namespace \"%s\": run as root",
+				 c->name, c->netns);
+	if (r < 0)
+		return io_refuse(error, r, "%s: rtnetlink: %s", c->name, strerror(-r));
+	return 0;
+}
+
+/* Find the device in our namespace and, if it shall live in another, move it there. */
+static int place(struct nl *ours, const struct conf_interface *c, struct io_error *error)
+{
+	struct nl_link link;
+	int r = nl_link(ours, c->device, &link);
+
+	if (r == 0 && c->netns) {
+		int netns = nl_netns(c->netns);
+
+		if (netns < 0)
+			return io_refuse(error, netns, "%s: network namespace \"%s\": %s", c->name,
+					 c->netns, strerror(-netns));
+		r = nl_link_move(ours, link.index, netns);
+		close(netns);
+	}
+	if (r == -EEXIST)
+		return io_refuse(error, r,
+				 "%s: a device \"%s\" exists already in network namespace \"%s\": "
+				 "choose another name, or remove it",
+				 c->name, c->device, c->netns);
+	if (r < 0)
+		return io_refuse(error, r, "%s: cannot place \"%s\"%s%s: %s", c->name, c->device,
+				 c->netns ? " in " : "", c->netns ? c->netns : "", strerror(-r));
+	return 0;
+}
+
+/* What the configuration wants the kernel's end to be. */
+static int furnish(struct tun *t, const struct conf_interface *c, struct io_error *error)
+{
+	const struct address direct = { 0 };
+	char text[PREFIX_TEXT];
+	struct nl_link link;
+	int r = nl_link(t->nl, t->device, &link);
+
+	if (r == 0)
+		r = nl_link_up(t->nl, link.index, c->mtu);
+	if (r < 0)
+		return io_refuse(error, r, "%s: cannot bring up \"%s\" with MTU %u: %s", c->name,
+				 t->device, c->mtu, strerror(-r));
+	for (size_t i = 0; i < c->host_address_count; i++) {
+		r = nl_address_add(t->nl, link.index, &c->host_addresses[i]);
+		if (r < 0)
+			return io_refuse(error, r, "%s: host_address %s: %s", c->name,
+					 prefix_format(&c->host_addresses[i], text), strerror(-r));
+	}
+	for (size_t i = 0; i < c->host_route_count; i++) {
+		r = nl_route_add(t->nl, link.index, &c->host_routes[i], &direct);
+		if (r < 0)
+			return io_refuse(error, r, "%s: host_route %s: %s", c->name,
+					 prefix_format(&c->host_routes[i], text), strerror(-r));
+	}
+	return 0;
+}
+
+static void tun_refresh(struct io *io)
+{
+	struct tun *t = (struct tun *)io;
+	struct nl_link link;
+
+	if (nl_link(t->nl, t->device, &link) < 0)
+		io_note(io, io_mtu(io), false);
+	else
+		io_note(io, link.mtu, link.up && link.carrier);
+}
+
+static int make_device(struct tun *t, const struct conf_interface *c, uint16_t queues,
+		       struct io_error *error)
+{
+	struct nl *ours;
+	int r;
+
+	while (t->queues < queues) {
+		r = open_queue(t, c, error);
+		if (r < 0)
+			return r;
+	}
+	if (t->io.offload)
+		t->io.offload = take_offloads(t->fd[0]);
+	r = nl_open(&ours);
+	if (r < 0)
+		return io_refuse(error, r, "%s: rtnetlink: %s", c->name, strerror(-r));
+	r = place(ours, c, error);
+	nl_close(ours);
+	return r;
+}
+
+static int tun_open(struct io **io, const struct conf_interface *c, uint16_t workers, bool offload,
+		    struct io_error *error)
+{
+	uint16_t queues = io_queues(c, workers);
+	struct tun *t = calloc(1, sizeof(*t) + queues * sizeof(t->fd[0]));
+	int r;
+
+	if (!t)
+		return io_refuse(error, -ENOMEM, "%s: out of memory", c->name);
+	t->io.backend = &io_tun;
+	t->io.workers = workers;
+	t->io.offload = offload;
+	t->header_len = offload ? sizeof(struct virtio_net_hdr) : 0;
+	memcpy(t->device, c->device, sizeof(t->device));
+	r = open_nl(t, c, error);
+	if (r == 0)
+		r = make_device(t, c, queues, error);
+	if (r == 0)
+		r = furnish(t, c, error);
+	if (r < 0) {
+		tun_close(&t->io);
+		return r;
+	}
+	tun_refresh(&t->io);
+	*io = &t->io;
+	return 0;
+}
+
+static int tun_descriptor(const struct io *io, uint16_t worker)
+{
+	const struct tun *t = (const struct tun *)io;
+
+	return worker < t->queues ? t->fd[worker] : -1;
+}
+
+static int tun_recv(struct io *io, uint16_t worker, struct frame **frames, size_t count)
+{
+	const struct tun *t = (const struct tun *)io;
+	int fd = tun_descriptor(io, worker);
+	size_t i;
+
+	if (fd < 0)
+		return 0;
+	for (i = 0; i < count; i++) {
+		struct frame *f = frames[i];
+		ssize_t len = read(fd, frame_ip(f) - t->header_len, t->header_len + FRAME_LEN_MOST);
+
+		if (len < (ssize_t)t->header_len) {
+			if (len < 0 && errno != EAGAIN && i == 0)
+				return -errno;
+			break;
+		}
+		f->len = (uint32_t)((size_t)len - t->header_len);
+		f->link_multicast = false;
+		if (t->header_len)
+			frame_load_offload(f, 0);
+		else
+			f->offload = (struct virtio_net_hdr){ 0 };
+	}
+	return (int)i;
+}
+
+static enum reason tun_send(struct io *io, uint16_t worker, struct frame **frames,
+			    const struct address *next_hops, size_t count, size_t *sent)
+{
+	const struct tun *t = (const struct tun *)io;
+	/* Workers beyond the queues send through another's, which the kernel allows. */
+	int fd = t->fd[worker % t->queues];
+
+	(void)next_hops;
+	for (*sent = 0; *sent < count; ++*sent) {
+		const struct frame *f = frames[*sent];
+		const uint8_t *at = t->header_len ? frame_store_offload(f, 0) : f->p.ip;
+
+		if (write(fd, at, t->header_len + f->p.len) < 0)
+			return io_send_reason(errno);
+	}
+	return REASON_NONE;
+}
+
+const struct io_backend io_tun = {
+	.open = tun_open,
+	.close = tun_close,
+	.descriptor = tun_descriptor,
+	.recv = tun_recv,
+	.send = tun_send,
+	.refresh = tun_refresh,
+};

@@ -1,0 +1,144 @@
+#include "router/rib.h"
+
+static int add(struct rib *r, struct prefix p, struct hop hop, enum route_origin origin)
+{
+	struct route route = { .prefix = p, .hop = hop, .origin = origin };
+
+	return rib_add(r, &route);
+}
+
+static struct prefix host(const struct address *a)
+{
+	return (struct prefix){ *a, address_bits(a) };
+}
+
+static bool is_in_pool(const struct conf *c, const struct address *a)
+{
+	for (size_t i = 0; a->version == 4 && i < c->nat.pool_count; i++)
+		if (be32_equal(c->nat.pool[i], be32_load(a->octets)))
+			return true;
+	return false;
+}
+
+/* The last address of an IPv4 network. */
+static struct address broadcast_of(const struct prefix *p)
+{
+	struct address a = p->address;
+
+	store32(a.octets, load32(a.octets) | 0xffffffff >> p->len);
+	return a;
+}
+
+/* RFC 1812 section 5.3.5: to all of a network, by its last address or, of old, by its first. A
+ * link of two hosts has neither (RFC 3021). */
+static int add_broadcasts(struct rib *r, const struct prefix *p, uint16_t interface)
+{
+	struct hop hop = { .kind = HOP_BROADCAST, .interface = interface };
+	struct prefix network = prefix_masked(*p);
+	struct address last;
+	int error;
+
+	if (p->address.version != 4 || p->len >= 31)
+		return 0;
+	last = broadcast_of(p);
+	error = add(r, host(&network.address), hop, ORIGIN_CONNECTED);
+	return error ? error : add(r, host(&last), hop, ORIGIN_CONNECTED);
+}
+
+/* An address of the router and the network it is in. */
+static int add_address(struct rib *r, const struct conf *c, const struct prefix *p,
+		       uint16_t interface)
+{
+	enum hop_kind kind = is_in_pool(c, &p->address) ? HOP_POOL_LOCAL : HOP_LOCAL;
+	struct hop own = { .kind = kind, .interface = interface };
+	struct hop link = { .kind = HOP_LINK, .interface = interface };
+	int error = add(r, host(&p->address), own, ORIGIN_LOCAL);
+
+	if (!error && p->len < address_bits(&p->address))
+		error = add(r, *p, link, ORIGIN_CONNECTED);
+	return error ? error : add_broadcasts(r, p, interface);
+}
+
+static int add_interfaces(struct rib *r, const struct conf *c)
+{
+	int error = 0;
+
+	for (uint16_t i = 0; i < c->interface_count; i++)
+		for (size_t j = 0; !error && j < c->interfaces[i].address_count; j++)
+			error = add_address(r, c, &c->interfaces[i].addresses[j], i);
+	return error;
+}
+
+static bool is_own(const struct conf *c, const struct address *a)
+{
+	for (size_t i = 0; i < c->interface_count; i++)
+		for (size_t j = 0; j < c->interfaces[i].address_count; j++)
+			if (address_equal(&c->interfaces[i].addresses[j].address, a))
+				return true;
+	return false;
+}
+
+/* Those that are own addresses too are there already. 0.0.0.0 is not known yet. */
+static int add_pool(struct rib *r, const struct conf *c)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < c->nat.pool_count; i++) {
+		struct address a = address_v4((const uint8_t *)&c->nat.pool[i]);
+
+		if (c->nat.pool[i].raw != 0 && !is_own(c, &a))
+			error = add(r, host(&a), (struct hop){ .kind = HOP_POOL }, ORIGIN_LOCAL);
+	}
+	return error;
+}
+
+static struct hop static_hop(const struct conf_route *route)
+{
+	static const enum hop_kind kinds[] = {
+		[ROUTE_UNICAST] = HOP_LINK,
+		[ROUTE_BLACKHOLE] = HOP_BLACKHOLE,
+		[ROUTE_UNREACHABLE] = HOP_UNREACHABLE,
+		[ROUTE_PROHIBIT] = HOP_PROHIBIT,
+	};
+	struct hop hop = { .kind = kinds[route->kind] };
+
+	_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == ROUTE_PROHIBIT + 1, "a hop per kind");
+	if (route->kind != ROUTE_UNICAST)
+		return hop;
+	hop.interface = (uint16_t)route->interface;
+	if (route->via.version) {
+		hop.kind = HOP_VIA;
+		hop.via = route->via;
+	}
+	return hop;
+}
+
+static int add_static(struct rib *r, const struct conf *c)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < c->route_count; i++)
+		error = rib_add(r, &(struct route){ c->routes[i].prefix, static_hop(&c->routes[i]),
+						    c->routes[i].metric, ORIGIN_STATIC });
+	return error;
+}
+
+/* RFC 919 section 7: the limited broadcast. */
+static int add_limited_broadcast(struct rib *r)
+{
+	static const uint8_t ones[4] = { 255, 255, 255, 255 };
+	struct address a = address_v4(ones);
+
+	return add(r, host(&a), (struct hop){ .kind = HOP_BROADCAST }, ORIGIN_LOCAL);
+}
+
+int rib_fill(struct rib *r, const struct conf *c)
+{
+	int error = add_interfaces(r, c);
+
+	if (!error)
+		error = add_pool(r, c);
+	if (!error)
+		error = add_limited_broadcast(r);
+	return error ? error : add_static(r, c);
+}

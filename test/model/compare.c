@@ -1,0 +1,185 @@
+#include "compare.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "rules.h"
+
+static const char *const verdicts[] = {
+	[NAT_FORWARD] = "forward", [NAT_HAIRPIN] = "hairpin",
+	[NAT_UNMATCHED] = "unmatched", [NAT_DROP] = "drop",
+};
+
+/* len octets of d, padding and all, against others; both zeros of a checksum are the same. */
+static bool same_octets(const struct datagram *d, const uint8_t *out, size_t len, size_t *at)
+{
+	uint8_t ours[DRAFT_MOST], theirs[DRAFT_MOST];
+	struct datagram one = *d, other = *d;
+
+	one.octets = memcpy(ours, d->octets, len);
+	other.octets = memcpy(theirs, out, len);
+	datagram_one_zero(&one);
+	datagram_one_zero(&other);
+	for (*at = 0; *at < len; ++*at)
+		if (ours[*at] != theirs[*at])
+			return false;
+	return true;
+}
+
+void compare_answers(const struct passage *p, const struct model_answer *answer,
+		     const struct datagram *d, char *difference)
+{
+	const struct nat_job *job = &p->job;
+	size_t at;
+
+	if (job->verdict != answer->verdict || job->reason != answer->reason)
+		snprintf(difference, WORLD_LINE, "the NAT says %s (%s), the model %s (%s)",
+			 verdicts[job->verdict], reason_name(job->reason),
+			 verdicts[answer->verdict], reason_name(answer->reason));
+	else if (answer->fault)
+		snprintf(difference, WORLD_LINE, "the NAT's choice is wrong: %s", answer->fault);
+	else if (job->session != answer->session)
+		snprintf(difference, WORLD_LINE, "the NAT says session %u, the model %u",
+			 job->session, answer->session);
+	else if (!same_octets(d, p->out, p->event.len, &at))
+		snprintf(difference, WORLD_LINE, "octet %zu is %02x, for the model %02x", at,
+			 p->out[at], d->octets[at]);
+}
+
+void compare_batch(const struct nat_job *job, const struct passage *p, char *difference)
+{
+	if (job->verdict != p->job.verdict || job->reason != p->job.reason ||
+	    job->session != p->job.session ||
+	    memcmp(p->batch_out, p->out, p->event.len) != 0)
+		snprintf(difference, WORLD_LINE,
+			 "nat_process() says %s (%s), nat_process_batch() %s (%s), or other octets",
+			 verdicts[p->job.verdict], reason_name(p->job.reason),
+			 verdicts[job->verdict], reason_name(job->reason));
+}
+
+void compare_undo(const struct nat *n, const struct passage *p, char *difference)
+{
+	uint8_t before[DRAFT_MOST], octets[DRAFT_MOST];
+	struct nat_job job = p->job;
+	struct pkt view = p->p;
+	struct datagram d;
+	size_t at;
+
+	if (job.verdict != NAT_FORWARD || job.session == NAT_NO_SESSION)
+		return;
+	view.ip = memcpy(octets, p->out, p->event.len);
+	job.p = &view;
+	nat_undo(n, &job);
+	memcpy(before, p->event.octets, p->event.len);
+	datagram_read(&d, before, p->event.len, &p->event.offload);
+	if (!same_octets(&d, octets, p->event.len, &at))
+		snprintf(difference, WORLD_LINE, "nat_undo() leaves octet %zu as %02x, it was %02x",
+			 at, octets[at], before[at]);
+}
+
+void compare_gauges(const struct nat *n, const struct model *m, char *difference)
+{
+	struct nat_gauges theirs = nat_gauges(n), ours = model_gauges(m);
+	const char *fault = nat_check(n);
+
+	if (fault)
+		snprintf(difference, WORLD_LINE, "nat_check(): %s", fault);
+	else if (theirs.sessions != ours.sessions || theirs.mappings != ours.mappings ||
+		 theirs.hosts != ours.hosts || theirs.sessions_created != ours.sessions_created ||
+		 theirs.sessions_ended != ours.sessions_ended)
+		snprintf(difference, WORLD_LINE,
+			 "the NAT counts %u sessions, %u mappings, %u hosts, %llu created; "
+			 "the model %u, %u, %u, %llu",
+			 theirs.sessions, theirs.mappings, theirs.hosts,
+			 (unsigned long long)theirs.sessions_created, ours.sessions, ours.mappings,
+			 ours.hosts, (unsigned long long)ours.sessions_created);
+}
+
+static bool same_place(struct endpoint e, struct place p)
+{
+	return place_equal(place_of(e), p);
+}
+
+/* Milliseconds until a session is over; ticks do not count here. */
+static uint64_t left_ms(const struct model *m, const struct model_session *s, uint64_t now)
+{
+	uint64_t end = model_end(m, s);
+
+	return end > now ? end - now : 0;
+}
+
+static const char *session_fault(const struct nat_session *t, const struct model *m,
+				 const struct model_session *s, uint64_t now)
+{
+	if (t->protocol != s->protocol || !same_place(t->inside, s->inside) ||
+	    !same_place(t->outside, s->outside) || !same_place(t->remote, s->remote))
+		return "endpoints";
+	if (t->state != s->tcp.state)
+		return "TCP state";
+	if (t->idle_ms != now - s->seen_ms)
+		return "idle time";
+	if (t->expires_ms != left_ms(m, s, now))
+		return "time left";
+	if (memcmp(t->packets, s->packets, sizeof(s->packets)) != 0 ||
+	    memcmp(t->octets, s->octets, sizeof(s->octets)) != 0)
+		return "counters";
+	if (t->from_forward != m->mappings[s->mapping].from_forward)
+		return "origin";
+	return NULL;
+}
+
+static void compare_mappings(const struct nat *n, struct model *m, char *difference)
+{
+	struct nat_mapping t;
+
+	for (uint32_t cursor = 0; nat_mapping_next(n, &cursor, &t);) {
+		const struct model_mapping *p = mapping_outside(m, t.protocol, place_of(t.outside));
+
+		if (!p || !same_place(t.inside, p->inside) || t.from_forward != p->from_forward)
+			snprintf(difference, WORLD_LINE, "mapping %u is not the model's", t.id);
+	}
+}
+
+void compare_listings(const struct nat *n, uint64_t now, struct model *m, char *difference)
+{
+	struct nat_session t;
+
+	for (uint32_t cursor = 0; nat_session_next(n, (nat_time){ now }, &cursor, &t);) {
+		const struct model_session *s = session_numbered(m, t.id);
+		const char *fault = s ? session_fault(&t, m, s, now) : "all";
+
+		if (fault)
+			snprintf(difference, WORLD_LINE,
+				 "session %u: %s differs (NAT: %s, idle %u ms, %u ms left; "
+				 "model: %s, idle %llu ms, %llu ms left)",
+				 t.id, fault, tcp_state_name(t.state), t.idle_ms, t.expires_ms,
+				 s ? tcp_state_name(s->tcp.state) : "none",
+				 s ? (unsigned long long)(now - s->seen_ms) : 0,
+				 s ? (unsigned long long)left_ms(m, s, now) : 0);
+	}
+	compare_mappings(n, m, difference);
+}
+
+static size_t describe_place(const char *between, struct place p, char *out, size_t len)
+{
+	return (size_t)snprintf(out, len, "%s%u.%u.%u.%u:%u", between, p.address >> 24,
+				p.address >> 16 & 255, p.address >> 8 & 255, p.address & 255,
+				p.port);
+}
+
+void describe(const struct datagram *d, enum nat_side from, char *out, size_t len)
+{
+	size_t used = (size_t)snprintf(out, len, "from %s, protocol %u, ",
+				       from == SIDE_INSIDE ? "inside" : "outside", d->protocol);
+
+	used += describe_place("", d->source, out + used, len - used);
+	used += describe_place(" > ", d->destination, out + used, len - used);
+	if (d->kind == KIND_PORTS && d->protocol == PROTO_TCP)
+		used += (size_t)snprintf(out + used, len - used,
+					 " flags %02x seq %x ack %x len %u window %u scale %d",
+					 d->tcp.flags, d->tcp.seq, d->tcp.ack, d->tcp.len,
+					 d->tcp.window, d->tcp.scale);
+	used += (size_t)snprintf(out + used, len - used, ", %zu octets ", d->len);
+	for (size_t i = 0; i < d->len && used + 3 < len && i < 80; i++)
+		used += (size_t)snprintf(out + used, len - used, "%02x", d->octets[i]);
+}

@@ -1,0 +1,192 @@
+/*
+ * The NAT against its model, datagram by datagram, over random traffic. Writes TAP.
+ *
+ * Without arguments: every mapping and filtering behaviour with one, two and four workers, the rest
+ * of each configuration by chance. A failing line says how to see the failure again.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "world.h"
+
+enum { EVENTS_USUAL = 81000, DEPENDENCES = 3, CONFIGURATIONS = 27 };
+
+struct options {
+	uint64_t events, seed;
+	long workers, mapping, filtering; /* -1: all */
+};
+
+struct totals {
+	unsigned lines, failed;
+	uint64_t reasons[REASON_COUNT], verdicts[NAT_DROP + 1];
+};
+
+static void result(struct totals *t, bool good, const char *about)
+{
+	printf("%sok %u - %s\n", good ? "" : "not ", ++t->lines, about);
+	t->failed += !good;
+}
+
+static void print_difference(const struct world *w, const struct world_seed *s)
+{
+	uint64_t first = w->events < WORLD_LINES ? 1 : w->events - WORLD_LINES + 1;
+
+	printf("# %s\n", w->difference);
+	for (uint64_t i = first; i <= w->events; i++)
+		printf("# %s\n", w->lines[i % WORLD_LINES]);
+	printf("# again: differential --seed %" PRIu64 " --workers %d --mapping %d --filtering %d "
+	       "--events %" PRIu64 "\n",
+	       s->seed, s->workers, (int)s->mapping, (int)s->filtering, w->events);
+}
+
+/* As far as that many events or the first difference; NULL if it cannot begin. */
+static struct world *run(const struct world_seed *s, uint64_t events)
+{
+	struct world *w = world_make(s);
+
+	while (w && w->events < events && world_turn(w, (size_t)(events - w->events)))
+		;
+	return w;
+}
+
+static void check(const struct world_seed *s, uint64_t events, struct totals *t)
+{
+	char about[WORLD_LINE];
+	struct world *w = run(s, events);
+
+	if (!w) {
+		result(t, false, "no memory, or a fault in the configuration");
+		return;
+	}
+	setting_describe(&w->setting, about, sizeof(about));
+	result(t, !w->difference[0], about);
+	if (w->difference[0])
+		print_difference(w, s);
+	for (size_t i = 0; i < REASON_COUNT; i++)
+		t->reasons[i] += w->reasons[i];
+	for (size_t i = 0; i <= NAT_DROP; i++)
+		t->verdicts[i] += w->verdicts[i];
+	world_free(w);
+}
+
+/* Configuration number i of those asked for; false: there are no more. */
+static bool configuration(const struct options *o, unsigned i, struct world_seed *s)
+{
+	static const uint16_t workers[] = { 1, 2, 4 };
+	unsigned of_workers = o->workers < 0 ? 3 : 1;
+	unsigned of_mapping = o->mapping < 0 ? DEPENDENCES : 1;
+	unsigned of_filtering = o->filtering < 0 ? DEPENDENCES : 1;
+
+	*s = (struct world_seed){
+		.seed = o->seed,
+		.workers = o->workers < 0 ? workers[i % of_workers] : (uint16_t)o->workers,
+		.mapping = o->mapping < 0 ? i / of_workers % of_mapping : (unsigned)o->mapping,
+		.filtering = o->filtering < 0 ? i / of_workers / of_mapping
+					      : (unsigned)o->filtering,
+	};
+	return i < of_workers * of_mapping * of_filtering;
+}
+
+static uint64_t digest(const struct world_seed *s, uint64_t events)
+{
+	struct world *w = run(s, events);
+	uint64_t sum = w ? w->digest : 0;
+
+	if (w)
+		world_free(w);
+	return sum;
+}
+
+static void check_determinism(const struct options *o, struct totals *t)
+{
+	uint64_t events = o->events < 1000 ? o->events : 1000;
+	struct world_seed s;
+
+	configuration(o, 0, &s);
+	result(t, digest(&s, events) == digest(&s, events), "the same seed gives the same octets");
+}
+
+/* Traffic that never meets a reason does not test it. */
+static void check_reasons(struct totals *t)
+{
+	static const enum reason met[] = {
+		REASON_NONE, REASON_SHORT, REASON_VERSION, REASON_HEADER_LEN, REASON_TOTAL_LEN,
+		REASON_HEADER_SUM, REASON_OPTION, REASON_FRAGMENT_BAD, REASON_TRANSPORT_SHORT,
+		REASON_TRANSPORT_LEN, REASON_OFFLOAD, REASON_NO_POLICY, REASON_NO_TRANSPORT,
+		REASON_NOT_A_QUERY, REASON_FRAGMENT, REASON_NO_MAPPING, REASON_FILTERED,
+		REASON_OUT_OF_PORTS, REASON_SESSION_LIMIT, REASON_HOST_LIMIT,
+		REASON_SESSION_CONFLICT, REASON_TCP_FLAGS, REASON_TCP_NO_SESSION,
+		REASON_TCP_WINDOW, REASON_ICMP_QUOTE, REASON_ICMP_SUM, REASON_ICMP_NO_SESSION,
+		REASON_HAIRPIN_OFF,
+	};
+	bool all = true;
+
+	printf("# %" PRIu64 " forwarded, %" PRIu64 " hairpinned, %" PRIu64 " unmatched, %" PRIu64
+	       " dropped\n", t->verdicts[NAT_FORWARD], t->verdicts[NAT_HAIRPIN],
+	       t->verdicts[NAT_UNMATCHED], t->verdicts[NAT_DROP]);
+	for (size_t i = 0; i < sizeof(met) / sizeof(met[0]); i++) {
+		printf("# %s: %" PRIu64 "\n", reason_name(met[i]), t->reasons[met[i]]);
+		all = all && t->reasons[met[i]];
+	}
+	result(t, all, "traffic has met every reason");
+}
+
+static bool read_number(const char *text, long most, long *out)
+{
+	char *end;
+
+	*out = strtol(text, &end, 10);
+	return *text && !*end && *out >= 0 && *out <= most;
+}
+
+static bool read_options(int argc, char **argv, struct options *o)
+{
+	static const struct option known[] = {
+		{ "events", required_argument, NULL, 'e' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "workers", required_argument, NULL, 'w' },
+		{ "mapping", required_argument, NULL, 'm' },
+		{ "filtering", required_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
+	};
+	long events = EVENTS_USUAL, seed = 1;
+	bool good = true;
+
+	*o = (struct options){ .workers = -1, .mapping = -1, .filtering = -1 };
+	for (int c; good && (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+		good = c == 'e'	  ? read_number(optarg, INT32_MAX, &events)
+		       : c == 's' ? read_number(optarg, INT32_MAX, &seed)
+		       : c == 'w' ? read_number(optarg, WORKERS_MOST, &o->workers) && o->workers
+		       : c == 'm' ? read_number(optarg, DEPENDENCES - 1, &o->mapping)
+		       : c == 'f' ? read_number(optarg, DEPENDENCES - 1, &o->filtering)
+				  : false;
+	}
+	o->events = (uint64_t)events;
+	o->seed = (uint64_t)seed;
+	return good && optind == argc;
+}
+
+int main(int argc, char **argv)
+{
+	struct totals t = { 0 };
+	struct options o;
+	struct world_seed s;
+	unsigned count = 0;
+
+	if (!read_options(argc, argv, &o)) {
+		fprintf(stderr, "usage: differential [--events N] [--seed N] [--workers 1-%d] "
+			"[--mapping 0-2] [--filtering 0-2]\n", WORKERS_MOST);
+		return 2;
+	}
+	while (configuration(&o, count, &s))
+		count++;
+	for (unsigned i = 0; configuration(&o, i, &s); i++)
+		check(&s, o.events / count, &t);
+	check_determinism(&o, &t);
+	if (count == CONFIGURATIONS && o.events >= EVENTS_USUAL)
+		check_reasons(&t);
+	printf("1..%u\n", t.lines);
+	return t.failed != 0;
+}

@@ -1,0 +1,50 @@
+/*
+ * Datagrams to be sent: what stands in them, and how they become octets.
+ *
+ * Order    Host order.
+ * Memory   Octets are written to the caller's array, which must have room.
+ * Errors   None.
+ */
+#ifndef MODEL_DRAFT_H
+#define MODEL_DRAFT_H
+
+#include "datagram.h"
+
+enum { DRAFT_MOST = 4096 };
+
+enum sum { SUM_RIGHT, SUM_WRONG, SUM_NONE, SUM_PARTIAL };
+
+struct draft {
+	uint8_t protocol;
+	struct place source, destination;
+	uint8_t icmp_type, icmp_code; /* the identifier is the port of the local end */
+	uint16_t identifier;
+	struct segment tcp; /* len does not count */
+	uint16_t payload_len;
+	uint16_t first_word; /* of the payload */
+	uint16_t fragment;   /* as in the header */
+	uint8_t options_len; /* of the IP header */
+	enum sum sum;
+};
+
+/* The whole datagram; returns its length. */
+size_t draft_write(const struct draft *x, uint8_t *out);
+
+/* Choose the first word of the payload so that the transport's checksum is 0000, or in UDP ffff, once
+ * source and destination are these. */
+void draft_tune(struct draft *x, struct place source, struct place destination);
+
+/* An ICMP error from source to destination that quotes len octets. */
+struct draft_error {
+	uint32_t source, destination;
+	uint8_t type, code;
+	enum sum sum;
+};
+
+size_t draft_write_error(const struct draft_error *x, const uint8_t *quoted, size_t len,
+			 uint8_t *out);
+
+/* Write the IP header's checksum for what the header says now. */
+void draft_fix_header(uint8_t *octets, size_t len);
+
+#endif

@@ -1,0 +1,340 @@
+#include "traffic.h"
+
+#include <string.h>
+
+#include "malform.h"
+#include "universe.h"
+
+static bool one_in(const struct scene *s, uint32_t times)
+{
+	return chance_one_in(s->chance, times);
+}
+
+const struct model_session *traffic_session(const struct scene *scene, const struct model **owner)
+{
+	const struct model *m = &scene->models[chance_below(scene->chance, scene->workers)];
+	size_t start = chance_below(scene->chance, MODEL_SESSIONS);
+
+	*owner = m;
+	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
+		const struct model_session *s = &m->sessions[(start + i) % MODEL_SESSIONS];
+
+		if (s->alive)
+			return s;
+	}
+	return NULL;
+}
+
+/* TCP: mostly what comes next, else something at or beyond an edge. */
+
+static uint32_t sequence(const struct scene *scene, const struct tcp *t, enum nat_side from)
+{
+	static const int32_t near[] = { -2, -1, 0, 1, 2 };
+	const struct tcp_side *me = &t->side[from], *you = &t->side[side_other(from)];
+	int32_t step = CHANCE_OF(scene->chance, near);
+	uint32_t window = tcp_window(t, side_other(from));
+
+	if (!me->sent && !you->known)
+		return chance_below(scene->chance, 16) - 8;
+	switch (chance_below(scene->chance, 12)) {
+	case 0:
+		return you->ack + window + (uint32_t)step;
+	case 1:
+		return you->ack - tcp_slack(t, side_other(from)) + (uint32_t)step;
+	case 2:
+		return you->ack + (uint32_t)step;
+	case 3:
+		return me->end + (uint32_t)step;
+	case 4:
+		return (uint32_t)chance_bits(scene->chance);
+	case 5:
+		return me->end - chance_below(scene->chance, 100);
+	default:
+		return you->known ? you->ack : me->end;
+	}
+}
+
+static uint32_t acknowledgement(const struct scene *scene, const struct tcp *t, enum nat_side from)
+{
+	const struct tcp_side *me = &t->side[from], *you = &t->side[side_other(from)];
+
+	switch (chance_below(scene->chance, 10)) {
+	case 0:
+		return you->end + 1;
+	case 1:
+		return you->end - 1;
+	case 2:
+		return me->ack - 1;
+	case 3:
+		return (uint32_t)chance_bits(scene->chance);
+	default:
+		return you->end;
+	}
+}
+
+static uint8_t flags(const struct scene *scene, bool opens)
+{
+	static const uint8_t usual[] = {
+		TCP_ACK, TCP_ACK, TCP_ACK, TCP_ACK | 8, TCP_SYN, TCP_SYN | TCP_ACK,
+		TCP_SYN | TCP_ACK, TCP_FIN | TCP_ACK, TCP_FIN | TCP_ACK, TCP_RST,
+		TCP_RST | TCP_ACK, TCP_RST | TCP_FIN, TCP_SYN | 0xc0,
+	};
+
+	if (one_in(scene, 12))
+		return (uint8_t)chance_bits(scene->chance);
+	return opens && !one_in(scene, 6) ? TCP_SYN : CHANCE_OF(scene->chance, usual);
+}
+
+static struct segment segment(const struct scene *scene, const struct tcp *t, enum nat_side from)
+{
+	static const uint16_t windows[] = { 0, 1, 100, 1000, 0x7fff, 65535 };
+	static const int scales[] = { -1, 0, 1, 7, 14, 15, 255 };
+	static const struct tcp nothing;
+	struct segment x = { .scale = -1 };
+
+	x.seq = sequence(scene, t ? t : &nothing, from);
+	x.ack = acknowledgement(scene, t ? t : &nothing, from);
+	x.window = CHANCE_OF(scene->chance, windows);
+	x.flags = flags(scene, !t);
+	if (one_in(scene, 2))
+		x.scale = CHANCE_OF(scene->chance, scales);
+	return x;
+}
+
+/* Endpoints. */
+
+static struct place inside_place(const struct scene *s)
+{
+	struct place p;
+
+	p.address = CHANCE_OF(s->chance, inside_hosts);
+	p.port = CHANCE_OF(s->chance, inside_ports);
+	return p;
+}
+
+static struct place remote_place(const struct scene *s)
+{
+	struct place p;
+
+	p.address = CHANCE_OF(s->chance, remote_hosts);
+	p.port = CHANCE_OF(s->chance, remote_ports);
+	return p;
+}
+
+static struct place outside_place(const struct scene *s)
+{
+	const struct model *owner;
+	const struct model_session *session = traffic_session(s, &owner);
+	struct place p;
+
+	if (session && !one_in(s, 4))
+		return session->outside;
+	p.address = one_in(s, 8) ? ADDRESS(203, 0, 113, 200)
+				 : CHANCE_OF(s->chance, pool_addresses);
+	p.port = one_in(s, 4) ? (uint16_t)chance_bits(s->chance)
+			      : CHANCE_OF(s->chance, outside_ports);
+	return p;
+}
+
+static uint8_t protocol(const struct scene *s)
+{
+	static const uint8_t usual[] = {
+		PROTO_TCP, PROTO_TCP, PROTO_TCP, PROTO_UDP, PROTO_UDP, PROTO_UDP, PROTO_ICMP,
+	};
+	static const uint8_t unusual[] = { 47, 50, 132, 2, 255 };
+
+	return one_in(s, 25) ? CHANCE_OF(s->chance, unusual) : CHANCE_OF(s->chance, usual);
+}
+
+static void draw_ends(const struct scene *s, struct draft *x, enum nat_side from)
+{
+	if (from == SIDE_INSIDE) {
+		x->source = inside_place(s);
+		x->destination = one_in(s, 5) ? outside_place(s) : remote_place(s);
+	} else {
+		x->source = one_in(s, 10) ? outside_place(s) : remote_place(s);
+		x->destination = one_in(s, 20) ? inside_place(s) : outside_place(s);
+	}
+}
+
+/* The ends of a datagram that a session expects from a side. */
+static void known_ends(struct draft *x, const struct model_session *s, enum nat_side from)
+{
+	x->protocol = s->protocol;
+	x->source = from == SIDE_INSIDE ? s->inside : s->remote;
+	x->destination = from == SIDE_INSIDE ? s->remote : s->outside;
+}
+
+/* Another remote endpoint: for mappings and filters to tell apart. */
+static void stray(const struct scene *s, struct draft *x, enum nat_side from)
+{
+	struct place *remote = from == SIDE_INSIDE ? &x->destination : &x->source;
+	struct place other = remote_place(s);
+
+	if (one_in(s, 2))
+		remote->port = other.port;
+	else
+		*remote = other;
+}
+
+static void fill_icmp(const struct scene *s, struct draft *x, enum nat_side from)
+{
+	static const uint8_t others[] = { 0, 4, 5, 8, 9, 10, 13, 14, 15, 17, 40, 42 };
+	bool inside = from == SIDE_INSIDE;
+
+	x->identifier = inside ? x->source.port : x->destination.port;
+	x->icmp_type = one_in(s, 5) ? (inside ? 13 : 14) : (inside ? 8 : 0);
+	if (one_in(s, 8))
+		x->icmp_type = CHANCE_OF(s->chance, others);
+}
+
+static enum sum sum_of(const struct scene *s, uint8_t proto)
+{
+	if (one_in(s, 12))
+		return SUM_WRONG;
+	if (one_in(s, 10))
+		return SUM_NONE;
+	return proto != PROTO_ICMP && one_in(s, 8) ? SUM_PARTIAL : SUM_RIGHT;
+}
+
+static void fill_rest(const struct scene *s, struct draft *x)
+{
+	static const uint16_t payloads[] = { 0, 0, 1, 2, 7, 8, 33, 100 };
+	static const uint16_t fragments[] = { 0x4000, 0x2000, 0x0001, 0x2003, 0x8000, 0x00b9 };
+
+	x->payload_len = CHANCE_OF(s->chance, payloads);
+	if (one_in(s, 40))
+		x->payload_len = (uint16_t)(1000 + chance_below(s->chance, 2000));
+	if (one_in(s, 30))
+		x->fragment = CHANCE_OF(s->chance, fragments);
+	x->options_len = one_in(s, 12) ? (uint8_t)(4 + 4 * chance_below(s->chance, 10)) : 0;
+	x->sum = sum_of(s, x->protocol);
+}
+
+/* Checksums of all zeros or ones, before or after translation. */
+static void tune(const struct scene *scene, struct draft *x, const struct model_session *s,
+		 enum nat_side from)
+{
+	bool after = one_in(scene, 2);
+
+	draft_tune(x, after && from == SIDE_INSIDE ? s->outside : x->source,
+		   after && from == SIDE_OUTSIDE ? s->inside : x->destination);
+}
+
+static struct draft draw(const struct scene *scene, enum nat_side from)
+{
+	const struct model *owner;
+	const struct model_session *s = traffic_session(scene, &owner);
+	struct draft x = { .protocol = protocol(scene) };
+
+	if (s && !one_in(scene, 3)) {
+		known_ends(&x, s, from);
+		if (one_in(scene, 6)) {
+			stray(scene, &x, from);
+			s = NULL;
+		}
+	} else {
+		draw_ends(scene, &x, from);
+		s = NULL;
+	}
+	if (x.protocol == PROTO_TCP)
+		x.tcp = segment(scene, s ? &s->tcp : NULL, from);
+	if (x.protocol == PROTO_ICMP)
+		fill_icmp(scene, &x, from);
+	fill_rest(scene, &x);
+	if (s && one_in(scene, 12))
+		tune(scene, &x, s, from);
+	return x;
+}
+
+/* ICMP errors. */
+
+/* What some session has sent towards a side, or something like it. */
+static struct draft draw_quoted(const struct scene *scene, enum nat_side to)
+{
+	enum nat_side from = side_other(to);
+	const struct model *owner;
+	const struct model_session *s = traffic_session(scene, &owner);
+	struct draft x = draw(scene, from);
+
+	if (!s || one_in(scene, 10))
+		return x;
+	x.protocol = s->protocol;
+	x.source = from == SIDE_INSIDE ? s->outside : s->remote;
+	x.destination = from == SIDE_INSIDE ? s->remote : s->inside;
+	if (x.protocol == PROTO_TCP)
+		x.tcp = segment(scene, &s->tcp, from);
+	if (x.protocol == PROTO_ICMP)
+		fill_icmp(scene, &x, from);
+	return x;
+}
+
+/* How much of the datagram an error quotes: RFC 792's eight octets, RFC 1812's as much as fits, or
+ * too little. */
+static size_t quoted_len(const struct scene *s, size_t header, size_t len)
+{
+	size_t most[] = { header + 8, header + 8, header + 20, len, len, header + 7, header + 17,
+			  header, chance_below(s->chance, (uint32_t)len + 1) };
+	size_t cut = CHANCE_OF(s->chance, most);
+
+	cut = cut < 1000 ? cut : 1000;
+	return cut < len ? cut : len;
+}
+
+static void draw_error(const struct scene *s, struct event *e)
+{
+	static const uint8_t types[] = { 3, 3, 3, 11, 12 };
+	static const uint32_t routers[] = { ADDRESS(10, 0, 0, 1), ADDRESS(198, 51, 100, 254),
+					    ADDRESS(10, 0, 9, 2) };
+	uint8_t quoted[DRAFT_MOST];
+	struct draft inner = draw_quoted(s, e->from);
+	size_t len = draft_write(&inner, quoted);
+	struct draft_error outer = {
+		.source = inner.destination.address,
+		.destination = inner.source.address,
+	};
+
+	outer.type = CHANCE_OF(s->chance, types);
+	outer.code = (uint8_t)chance_below(s->chance, 16);
+	outer.sum = one_in(s, 12) ? SUM_WRONG : SUM_RIGHT;
+	if (one_in(s, 2))
+		outer.source = CHANCE_OF(s->chance, routers);
+	if (one_in(s, 20))
+		outer.destination = CHANCE_OF(s->chance, pool_addresses);
+	if (one_in(s, 8))
+		malform_quoted(s->chance, quoted, len);
+	len = quoted_len(s, 20u + inner.options_len, len);
+	if (one_in(s, 8)) { /* RFC 4884: padding and extensions behind the quote */
+		memset(quoted + len, 0x5a, 140);
+		len += 140;
+	}
+	e->len = draft_write_error(&outer, quoted, len, e->octets);
+}
+
+static void offload_partial(const struct scene *s, struct event *e, const struct draft *x)
+{
+	e->offload = (struct pkt_offload){
+		.partial = true,
+		.checksum_start = (uint16_t)(20 + x->options_len),
+		.checksum_offset = x->protocol == PROTO_TCP ? 16 : 6,
+		.gso_size = x->payload_len > 1000 && one_in(s, 2) ? 900 : 0,
+	};
+}
+
+void traffic_next(const struct scene *scene, struct event *e)
+{
+	struct draft x;
+
+	e->from = one_in(scene, 2) ? SIDE_INSIDE : SIDE_OUTSIDE;
+	e->offload = (struct pkt_offload){ 0 };
+	if (one_in(scene, 8)) {
+		draw_error(scene, e);
+	} else {
+		x = draw(scene, e->from);
+		e->len = draft_write(&x, e->octets);
+		if (x.sum == SUM_PARTIAL && (x.protocol == PROTO_TCP || x.protocol == PROTO_UDP))
+			offload_partial(scene, e, &x);
+	}
+	if (one_in(scene, 12))
+		malform(scene->chance, e->octets, &e->len, &e->offload);
+}

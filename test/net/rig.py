@@ -1,0 +1,193 @@
+"""The network that tests run in: a client behind the gateway, the gateway, a server.
+
+    client 192.168.7.2, .3  --lan0--  192.168.7.1  gateway  203.0.113.1  --wan0--  203.0.113.9, .10 server
+           fd07::2                    fd07::1               2001:db8::1            2001:db8::9
+
+lan0 is always a TUN device whose kernel's end lives in the client's namespace. wan0 is, by topology:
+    tun     a TUN device, too, with its kernel's end in the server's namespace; the pool is 203.0.113.5
+    shared  the gateway's end of a veth pair; 203.0.113.1 is the kernel's and serves as the pool
+    own     the same without any address of the kernel; 203.0.113.1 and .5 are the gateway's alone
+"""
+
+import itertools
+import json
+import signal
+from dataclasses import dataclass
+
+from netns import Namespace, start, until
+from sniffer import Sniffer, judge, leaks
+
+CLIENT, CLIENT_B, ROUTER, INSIDE = "192.168.7.2", "192.168.7.3", "192.168.7.1", "192.168.7.0/24"
+SERVER, SERVER_B, WAN, POOL = "203.0.113.9", "203.0.113.10", "203.0.113.1", "203.0.113.5"
+CLIENT6, ROUTER6, WAN6, SERVER6 = "fd07::2", "fd07::1", "2001:db8::1", "2001:db8::9"
+CONTROL = "/run/router.sock"
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Setup:
+    topology: str = "tun"
+    workers: int = 1
+    offload: bool = True
+
+    @property
+    def pool(self):
+        """The outside address."""
+        return WAN if self.topology == "shared" else POOL
+
+    def __str__(self):
+        return f"{self.topology}-{self.workers}w-{'offload' if self.offload else 'plain'}"
+
+
+def libconfig(value):
+    """A value in the syntax of router.conf."""
+    if isinstance(value, dict):
+        return "{ " + " ".join(f"{k} = {libconfig(v)};" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        group = bool(value) and isinstance(value[0], dict)
+        return ("( %s )" if group else "[ %s ]") % ", ".join(map(libconfig, value))
+    return json.dumps(value)
+
+
+def configuration(values):
+    return "".join(f"{key} = {libconfig(value)};\n" for key, value in values.items())
+
+
+class Router:
+    """build/router under a configuration, and build/routerctl to ask it."""
+
+    def __init__(self, build, conf, namespace):
+        self.ctl = f"{build}/routerctl"
+        self.namespace = namespace
+        self.process = namespace.start(f"{build}/router", "run", "-c", conf)
+        until(self._ready, "the gateway to answer routerctl")
+
+    def _ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the gateway ended: {self.process.communicate()}")
+        with self.namespace:
+            ask = start(self.ctl, "-s", CONTROL, "status")
+        ask.communicate()
+        return ask.returncode == 0
+
+    def ask(self, *words):
+        return json.loads(self.namespace.run(self.ctl, "--json", "-s", CONTROL, *words))
+
+    def counters(self):
+        """All counters by name, workers summed."""
+        answer = self.ask("counters")
+        return {c["name"]: c["total"] for c in answer["packets"] + answer["drops"]}
+
+    def sessions(self):
+        return [(s["proto"], s["inside"], s["outside"], s["remote"])
+                for s in self.ask("sessions")["sessions"]]
+
+    def stop(self, how=signal.SIGTERM):
+        """Tell it to end, once; it must end well, and soon. Returns what it has said beyond that
+        it is running."""
+        if self.process.returncode is not None:
+            return []
+        self.process.send_signal(how)
+        out, error = self.process.communicate(timeout=10)
+        assert self.process.returncode == 0, f"exit {self.process.returncode}: {out}{error}"
+        assert error.startswith("router: running, ") and out == ""
+        return error.splitlines()[1:]
+
+
+class Network:
+    def __init__(self, build, directory):
+        self.build, self.directory = build, directory
+        self.number = next(_numbers)
+        self.namespaces, self.sniffers, self.router = [], [], None
+
+    def prepare(self, setup=Setup(), acquainted=True):
+        """Everything but the gateway. acquainted: hosts on the outside link know each other's
+        link-layer addresses, so that only tests about that depend on it."""
+        self.setup = setup
+        self.pool = setup.pool
+        self.client, self.gateway, self.server = map(self.namespace, ("client", "gateway", "server"))
+        if setup.topology != "tun":
+            self._veth()
+            if acquainted:
+                self._acquaint()
+        return self
+
+    def start(self, lan=(), wan=(), nat=(), interfaces=(), **conf):
+        """Run the gateway. lan, wan, nat: keys to be added to the first of each in the
+        configuration; interfaces: further ones; conf: other keys of the top level."""
+        values = self._values(dict(lan), dict(wan), dict(nat), list(interfaces))
+        self.conf = self.directory / f"router-{self.number}.conf"
+        self.conf.write_text(configuration(values | conf))
+        self.router = Router(self.build, self.conf, self.gateway)
+        self.inside = self.sniff(self.client, "lan0")
+        self.outside = self.sniff(self.server, "wan0")
+        return self
+
+    def _veth(self):
+        self.gateway.ip(f"link add wan0 type veth peer name wan0 netns {self.server.name}")
+        self.gateway.ip("link set wan0 up")
+        if self.setup.topology == "shared":
+            self.gateway.ip(f"address add {WAN}/24 dev wan0")
+        for address in (SERVER, SERVER_B):
+            self.server.ip(f"address add {address}/24 dev wan0")
+        self.server.ip("link set wan0 up")
+
+    def _acquaint(self):
+        ends = (self.gateway, (SERVER, SERVER_B), self.server), (self.server, (WAN, POOL), self.gateway)
+        for namespace, addresses, other in ends:
+            mac = other.ask_ip("link show wan0")[0]["address"]
+            for address in addresses:
+                namespace.ip(f"neighbour replace {address} lladdr {mac} dev wan0 nud permanent")
+
+    def _values(self, lan, wan, nat, interfaces):
+        tun = self.setup.topology == "tun"
+        inside = dict(name="lan0", type="tun", side="inside", netns=self.client.name, mtu=1500,
+                      address=[ROUTER + "/24", ROUTER6 + "/64"], offload=self.setup.offload,
+                      host_address=[CLIENT + "/24", CLIENT_B + "/24", CLIENT6 + "/64"],
+                      host_routes=["0.0.0.0/0", "::/0"])
+        outside = dict(name="wan0", side="outside", offload=self.setup.offload)
+        if tun:
+            outside |= dict(type="tun", netns=self.server.name, mtu=1500,
+                            address=[WAN + "/24", WAN6 + "/64"], host_routes=["fd07::/64"],
+                            host_address=[SERVER + "/24", SERVER_B + "/24", SERVER6 + "/64"])
+        else:
+            outside |= dict(type="packet", device="wan0")
+            outside |= dict(address=[WAN + "/24"]) if self.setup.topology == "own" else {}
+        napt = dict(name="home", match=INSIDE, type="napt44", pool=[POOL])
+        if self.setup.topology == "shared":
+            napt |= dict(pool=["interface:wan0"], ports="4096-65535")
+        return dict(workers=self.setup.workers, control=CONTROL,
+                    interfaces=[inside | lan, outside | wan] + interfaces,
+                    routes=[dict(prefix="0.0.0.0/0", interface="wan0")], nat=[napt | nat])
+
+    def namespace(self, name):
+        self.namespaces.append(Namespace(f"{name}-{self.number}"))
+        return self.namespaces[-1]
+
+    def sniff(self, namespace, device):
+        self.sniffers.append(Sniffer(namespace, device))
+        return self.sniffers[-1]
+
+    def judge(self):
+        """What holds in every test: each checksum right, and no inside address outside."""
+        for s in self.sniffers:
+            s.stop()
+        complete = self.setup == Setup("tun", self.setup.workers, False)
+        faults = [f for s in self.sniffers for f in judge(s, judge_quoted=complete)]
+        faults += [f"{s.name}: missed {n} packets" for s in self.sniffers if (n := s.missed())]
+        if self.router:
+            faults += leaks(self.outside, INSIDE)
+        if complete:
+            faults += [f"{s.name}: partial without offload: {p}" for s in self.sniffers
+                       for p in s.packets if p.partial]
+        return faults
+
+    def finish(self):
+        try:
+            faults = self.judge()
+            said = self.router.stop() if self.router else []
+            return faults + [f"the gateway said: {line}" for line in said]
+        finally:
+            for n in self.namespaces:
+                n.remove()

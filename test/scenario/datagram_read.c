@@ -1,0 +1,344 @@
+/*
+ * The words of a datagram: each is a row, with the kinds that may say it.
+ */
+#include <ctype.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "datagram.h"
+
+enum {
+	UDP = 1 << KIND_UDP,
+	TCP = 1 << KIND_TCP,
+	ICMP = 1 << KIND_ICMP,
+	IP = 1 << KIND_IP,
+	ANY = UDP | TCP | ICMP | IP,
+};
+
+struct attribute {
+	const char *word;
+	uint8_t kinds;
+	void (*read)(struct words *w, struct datagram *d, const struct attribute *a);
+	uint32_t number; /* the most, or the value that the word stands for */
+	size_t at;	 /* where it goes in a struct datagram */
+};
+
+/* Octets in hexadecimal, appended to what is there. */
+static uint16_t read_hex(struct words *w, uint8_t *at, size_t len, size_t most)
+{
+	const char *text = words_next(w);
+	unsigned octet;
+
+	for (; *text; text += 2, len++) {
+		if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]))
+			words_fault(w, "\"%s\" is not pairs of hexadecimal digits", text);
+		else if (len == most)
+			words_fault(w, "more than %zu octets", most);
+		if (w->fault[0])
+			return 0;
+		sscanf(text, "%2x", &octet);
+		at[len] = (uint8_t)octet;
+	}
+	return (uint16_t)len;
+}
+
+static void read_number(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	uint8_t *at = (uint8_t *)d + a->at;
+	uint32_t number = words_number(w, a->number);
+	uint16_t short_number = (uint16_t)number;
+
+	if (a->number == UINT8_MAX)
+		*at = (uint8_t)number;
+	else if (a->number == UINT16_MAX)
+		memcpy(at, &short_number, sizeof(short_number));
+	else
+		memcpy(at, &number, sizeof(number));
+}
+
+/* piece 400-800 */
+static void read_piece(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	char text[NAME_MOST];
+	char *dash;
+
+	(void)a;
+	snprintf(text, sizeof(text), "%s", words_next(w));
+	dash = strchr(text, '-');
+	if (!dash) {
+		words_fault(w, "\"%s\" is not BEGIN-END", text);
+		return;
+	}
+	*dash = '\0';
+	d->piece_begin = (uint16_t)words_number_of(w, text, UINT16_MAX);
+	d->piece_end = (uint16_t)words_number_of(w, dash + 1, UINT16_MAX);
+	if (d->piece_begin >= d->piece_end || d->piece_begin % 8)
+		words_fault(w, "a piece begins at a multiple of eight and has an end");
+}
+
+static void read_true(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	(void)w;
+	memcpy((uint8_t *)d + a->at, &(bool){ true }, sizeof(bool));
+}
+
+static void read_flag(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	(void)w;
+	if (!d->own_flags)
+		d->flags = 0;
+	d->own_flags = true;
+	d->flags |= (uint8_t)a->number;
+}
+
+static void read_ack(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	read_flag(w, d, a);
+	d->ack = words_number(w, UINT32_MAX);
+}
+
+static void read_type(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	(void)w;
+	d->type = (uint8_t)a->number;
+	d->code = 0;
+}
+
+static void read_type_code(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	char text[NAME_MOST];
+	char *slash;
+
+	(void)a;
+	snprintf(text, sizeof(text), "%s", words_next(w));
+	slash = strchr(text, '/');
+	if (!slash) {
+		words_fault(w, "\"%s\" is not TYPE/CODE", text);
+		return;
+	}
+	*slash = '\0';
+	d->type = (uint8_t)words_number_of(w, text, UINT8_MAX);
+	d->code = (uint8_t)words_number_of(w, slash + 1, UINT8_MAX);
+}
+
+static void read_id(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	char text[NAME_MOST * 2];
+
+	snprintf(text, sizeof(text), "%s", words_next(w));
+	d->field[IDENTIFIER] = words_value_of(w, text, a->number);
+}
+
+static void read_sum(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	struct sum *s = (struct sum *)(void *)((uint8_t *)d + a->at);
+	const char *word;
+
+	*s = (struct sum){ SUM_RIGHT, 0 };
+	if (words_take(w, "right"))
+		return;
+	s->how = words_take(w, "none") ? SUM_NONE : words_peek(w)[0] == '+' ? SUM_OFF : SUM_EXACT;
+	if (s->how == SUM_NONE)
+		return;
+	word = words_next(w);
+	s->number = (uint16_t)words_number_of(w, word + (s->how == SUM_OFF), UINT16_MAX);
+}
+
+/* The pattern tells a lost, doubled or moved octet. */
+static void read_len(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	(void)a;
+	d->payload.len = (uint16_t)words_number(w, OCTETS_MOST);
+	for (uint16_t i = 0; i < d->payload.len; i++)
+		d->payload.at[i] = (uint8_t)(i * 7 + 1);
+}
+
+static void read_text(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	const char *text = words_next(w);
+	size_t len = strlen(text);
+
+	(void)a;
+	if (len < 2 || text[0] != '"' || len - 2 > OCTETS_MOST) {
+		words_fault(w, "text stands between quotation marks");
+		return;
+	}
+	d->payload.len = (uint16_t)(len - 2);
+	memcpy(d->payload.at, text + 1, len - 2);
+}
+
+static void read_payload(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	(void)a;
+	d->payload.len = read_hex(w, d->payload.at, 0, OCTETS_MOST);
+}
+
+static void read_ip_option(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	(void)a;
+	if (!d->own_ip_options)
+		d->ip_option_len = 0;
+	d->own_ip_options = true;
+	d->ip_option_len = (uint8_t)read_hex(w, d->ip_options, d->ip_option_len, OPTIONS_MOST);
+}
+
+static uint8_t *more_options(struct words *w, struct datagram *d, uint8_t len)
+{
+	if (!d->own_options)
+		d->tcp_option_len = 0;
+	d->own_options = true;
+	if (d->tcp_option_len + len > OPTIONS_MOST) {
+		words_fault(w, "more than %d octets of options", OPTIONS_MOST);
+		return d->tcp_options;
+	}
+	d->tcp_option_len = (uint8_t)(d->tcp_option_len + len);
+	return d->tcp_options + d->tcp_option_len - len;
+}
+
+static void read_nop(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	*more_options(w, d, 1) = (uint8_t)a->number;
+}
+
+/* Kind, length, and a value that fills it. */
+static void read_option(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	uint8_t len = a->number == 2 ? 4 : 3;
+	uint32_t number = words_number(w, len == 4 ? UINT16_MAX : UINT8_MAX);
+	uint8_t *at = more_options(w, d, len);
+
+	at[0] = (uint8_t)a->number;
+	at[1] = len;
+	at[2] = (uint8_t)(len == 4 ? number >> 8 : number);
+	if (len == 4)
+		at[3] = (uint8_t)number;
+}
+
+static void read_option_octets(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	uint8_t octets[OPTIONS_MOST];
+	uint8_t len = (uint8_t)read_hex(w, octets, 0, OPTIONS_MOST);
+
+	(void)a;
+	memcpy(more_options(w, d, len), octets, len);
+}
+
+#define PLACE(member) offsetof(struct datagram, member)
+
+static const struct attribute attributes[] = {
+	{ "tos", ANY, read_number, UINT8_MAX, PLACE(tos) },
+	{ "ttl", ANY, read_number, UINT8_MAX, PLACE(ttl) },
+	{ "ipid", ANY, read_number, UINT16_MAX, PLACE(ipid) },
+	{ "offset", ANY, read_number, UINT16_MAX, PLACE(offset) },
+	{ "piece", ANY, read_piece, 0, 0 },
+	{ "df", ANY, read_true, 0, PLACE(df) },
+	{ "more", ANY, read_true, 0, PLACE(more) },
+	{ "ip_option", ANY, read_ip_option, 0, 0 },
+	{ "header_sum", ANY, read_sum, 0, PLACE(header_sum) },
+	{ "len", ANY, read_len, 0, 0 },
+	{ "text", ANY, read_text, 0, 0 },
+	{ "hex", ANY, read_payload, 0, 0 },
+	{ "cut", ANY, read_number, UINT16_MAX, PLACE(cut) },
+	{ "proto", IP, read_number, UINT8_MAX, PLACE(protocol) },
+	{ "sum", UDP | TCP | ICMP, read_sum, 0, PLACE(sum) },
+	{ "fin", TCP, read_flag, 1, 0 },
+	{ "syn", TCP, read_flag, 2, 0 },
+	{ "rst", TCP, read_flag, 4, 0 },
+	{ "psh", TCP, read_flag, 8, 0 },
+	{ "ack", TCP, read_ack, 16, 0 },
+	{ "urg", TCP, read_flag, 32, 0 },
+	{ "seq", TCP | ICMP, read_number, UINT32_MAX, PLACE(seq) },
+	{ "win", TCP, read_number, UINT16_MAX, PLACE(win) },
+	{ "nop", TCP, read_nop, 1, 0 },
+	{ "mss", TCP, read_option, 2, 0 },
+	{ "wscale", TCP, read_option, 3, 0 },
+	{ "option", TCP, read_option_octets, 0, 0 },
+	{ "echo", ICMP, read_type, 8, 0 },
+	{ "echo-reply", ICMP, read_type, 0, 0 },
+	{ "timestamp", ICMP, read_type, 13, 0 },
+	{ "timestamp-reply", ICMP, read_type, 14, 0 },
+	{ "type", ICMP, read_type_code, 0, 0 },
+	{ "id", ICMP, read_id, UINT16_MAX, 0 },
+	{ "mtu", ICMP, read_number, UINT32_MAX, PLACE(seq) },
+};
+
+static const char *const kinds[] = {
+	[KIND_RAW] = "raw", [KIND_IP] = "ip",	  [KIND_UDP] = "udp",
+	[KIND_TCP] = "tcp", [KIND_ICMP] = "icmp", NULL,
+};
+
+/* A row applied to the next word; false if the word is in none. */
+static bool read_attribute(struct words *w, struct datagram *d)
+{
+	for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
+		const struct attribute *a = &attributes[i];
+
+		if (!(a->kinds & 1 << d->kind) || !words_take(w, a->word))
+			continue;
+		a->read(w, d, a);
+		return true;
+	}
+	return false;
+}
+
+static void read_endpoint(struct words *w, struct datagram *d, enum field address, enum field port)
+{
+	char text[64];
+	char *colon;
+
+	snprintf(text, sizeof(text), "%s", words_next(w));
+	colon = strchr(text, ':');
+	if ((colon != NULL) != (d->kind == KIND_UDP || d->kind == KIND_TCP)) {
+		words_fault(w, "%s and %s a port: \"%s\"", kinds[d->kind],
+			    colon ? "has not" : "needs", text);
+		return;
+	}
+	if (colon) {
+		*colon = '\0';
+		d->field[port] = words_value_of(w, colon + 1, UINT16_MAX);
+	}
+	d->field[address] = words_value_of(w, text, UINT32_MAX);
+}
+
+/* Kind and endpoints. What was inherited stays only for the same kind. */
+static void read_head(struct words *w, struct datagram *d)
+{
+	enum kind kind = (enum kind)words_choice(w, kinds);
+
+	if (d->kind != kind || !d->said)
+		*d = (struct datagram){ .kind = kind, .ttl = 64, .win = 65535, .cut = UINT16_MAX };
+	d->said = true;
+	d->own_flags = d->own_options = d->own_ip_options = false;
+	if (kind == KIND_RAW)
+		return;
+	read_endpoint(w, d, SOURCE, SOURCE_PORT);
+	if (!words_take(w, ">"))
+		words_fault(w, "\">\" stands between the endpoints");
+	read_endpoint(w, d, DESTINATION, DESTINATION_PORT);
+}
+
+static void read_raw(struct words *w, struct octets *o)
+{
+	for (o->len = 0; !w->fault[0] && *words_peek(w);)
+		o->len = read_hex(w, o->at, o->len, OCTETS_MOST);
+}
+
+void message_read(struct words *w, struct message *m)
+{
+	struct datagram *d = &m->outer;
+
+	read_head(w, d);
+	if (d->kind == KIND_RAW)
+		read_raw(w, &d->payload);
+	while (!w->fault[0] && *words_peek(w)) {
+		if (d == &m->outer && d->kind == KIND_ICMP && words_take(w, "quote")) {
+			m->quotes = true;
+			d = &m->quoted;
+			read_head(w, d);
+		} else if (d == &m->outer && d->kind == KIND_ICMP && words_take(w, "extension")) {
+			m->extension.len = read_hex(w, m->extension.at, 0, OCTETS_MOST);
+		} else if (!read_attribute(w, d)) {
+			words_fault(w, "\"%s\" is no word of %s", words_peek(w), kinds[d->kind]);
+		}
+	}
+}

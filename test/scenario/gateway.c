@@ -1,0 +1,289 @@
+#include "gateway.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "nat/mss.h"
+
+enum { ALIGNMENT = 64, PRINTED_MOST = 20 };
+
+static const uint8_t seed[32] = "the same for all workers";
+
+const char *gateway_open(struct gateway *g, const struct settings *s, uint16_t workers)
+{
+	struct nat_config c = s->nat;
+	const char *fault;
+
+	*g = (struct gateway){ .mss = s->mss, .last_session = NAT_NO_SESSION,
+			       .fragment_ms = s->nat.timeout_ms[TIMEOUT_FRAGMENT] };
+	c.workers = workers;
+	fault = nat_config_fault(&c);
+	for (uint16_t i = 0; !fault && i < workers; i++) {
+		size_t size = nat_size(&c);
+		void *arena = aligned_alloc(ALIGNMENT, (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+
+		if (!arena)
+			abort();
+		/* The library must not rely on memory being zero. */
+		memset(arena, 0xa5, size);
+		c.worker = i;
+		g->nats[i] = nat_init(arena, &c, seed);
+		g->workers++;
+	}
+	return fault;
+}
+
+void gateway_close(struct gateway *g)
+{
+	for (size_t i = 0; i < g->held_count; i++)
+		free(g->held[i].p.ip);
+	for (size_t i = 0; i < g->released_count; i++)
+		free(g->released[i].octets);
+	for (uint16_t i = 0; i < g->workers; i++)
+		free(g->nats[i]);
+}
+
+/* What every answer of nat_process() promises about verdict, reason and octets. was: as before. */
+static const char *broken_promise(const struct nat *n, const struct nat_job *done,
+				  const uint8_t *was)
+{
+	struct nat_job again = *done, *job = &again;
+	struct pkt *p = job->p;
+	bool refused = job->verdict == NAT_DROP || job->verdict == NAT_UNMATCHED;
+	uint8_t *now;
+	const char *fault = NULL;
+
+	if (refused != (job->reason != REASON_NONE))
+		return "a refusal needs a reason, and nothing else has one";
+	if (refused)
+		return memcmp(p->ip, was, p->len) == 0 ? NULL : "octets changed although refused";
+	if (job->verdict != NAT_FORWARD || (p->flags & PKT_ICMP_ERROR))
+		return NULL;
+	now = malloc(p->len);
+	if (!now)
+		abort();
+	memcpy(now, p->ip, p->len);
+	nat_undo(n, job);
+	if (memcmp(p->ip, was, p->len) != 0)
+		fault = "nat_undo() does not bring back what came in";
+	memcpy(p->ip, now, p->len);
+	free(now);
+	return fault;
+}
+
+/* One worker's part, with its promises checked. */
+static const char *process(struct gateway *g, nat_time now, struct nat_job *job)
+{
+	uint16_t owner = nat_owner(g->nats[0], job->p, job->from);
+	uint8_t *was;
+	const char *fault;
+
+	for (uint16_t i = 1; i < g->workers; i++)
+		if (nat_owner(g->nats[i], job->p, job->from) != owner)
+			return "workers do not agree about the owner";
+	if (owner >= g->workers)
+		return "the owner is no worker";
+	was = malloc(job->p->len);
+	if (!was)
+		abort();
+	memcpy(was, job->p->ip, job->p->len);
+	/* Both doors are to be the same. */
+	if (g->workers == 1)
+		nat_process(g->nats[owner], now, job);
+	else
+		nat_process_batch(g->nats[owner], now, job, 1);
+	fault = broken_promise(g->nats[owner], job, was);
+	free(was);
+	if (job->verdict == NAT_FORWARD && job->session != NAT_NO_SESSION) {
+		g->last_worker = owner;
+		g->last_session = job->session;
+	}
+	return fault;
+}
+
+/* From the NAT on, with ports known; hairpinned datagrams twice. */
+static struct passage translate(struct gateway *g, nat_time now, struct pkt *p, enum nat_side from)
+{
+	struct nat_job job = { .p = p, .from = from };
+	struct passage way = { .to = side_other(from), .octets = p->ip };
+
+	way.fault = process(g, now, &job);
+	if (!way.fault && job.verdict == NAT_HAIRPIN) {
+		job.from = SIDE_OUTSIDE;
+		way.to = SIDE_INSIDE;
+		way.fault = process(g, now, &job);
+		if (job.verdict == NAT_HAIRPIN)
+			way.fault = "hairpinned twice";
+	}
+	if (job.verdict == NAT_FORWARD && g->mss)
+		mss_clamp(p, g->mss);
+	way.verdict = job.verdict;
+	way.reason = job.reason;
+	way.len = p->len;
+	return way;
+}
+
+static void drop_held(struct gateway *g, size_t at)
+{
+	g->held_count--;
+	memmove(&g->held[at], &g->held[at + 1], (g->held_count - at) * sizeof(g->held[0]));
+}
+
+static void release(struct gateway *g, nat_time now, const struct pkt *first, uint16_t worker,
+		    uint32_t datagram)
+{
+	for (size_t i = 0; i < g->held_count;) {
+		struct held h = g->held[i];
+
+		if (h.worker != worker || h.datagram != datagram) {
+			i++;
+			continue;
+		}
+		memcpy(h.p.ports, first->ports, sizeof(h.p.ports));
+		h.p.flags |= PKT_PORTS_KNOWN;
+		drop_held(g, i);
+		g->released[g->released_count++] = translate(g, now, &h.p, h.from);
+	}
+}
+
+static struct passage pass_fragment(struct gateway *g, nat_time now, struct pkt *p,
+				    enum nat_side from)
+{
+	uint16_t worker = nat_owner(g->nats[0], p, from);
+	struct nat_fragment_note note;
+	enum nat_fragment learned = nat_learn(g->nats[worker], now, p, from, &note);
+	struct passage way = { .verdict = NAT_DROP, .octets = p->ip, .reason = note.reason };
+	/* The ports inside, for those that are released: translation changes the view's. */
+	struct pkt first = *p;
+
+	if (learned == FRAGMENT_KNOWN) {
+		way = translate(g, now, p, from);
+		if (note.release)
+			release(g, now, &first, worker, note.datagram);
+	} else if (learned == FRAGMENT_HOLD && g->held_count == HELD_FRAGMENTS_MOST) {
+		way.fault = "a story has at most 16 fragments held";
+	} else if (learned == FRAGMENT_HOLD) {
+		way.held = true;
+		way.octets = NULL;
+		g->held[g->held_count++] = (struct held){ *p, from, worker, note.datagram, now };
+	}
+	return way;
+}
+
+struct passage gateway_pass(struct gateway *g, nat_time now, enum nat_side from, uint8_t *octets,
+			    size_t len)
+{
+	struct pkt p;
+	enum reason r = pkt_parse(&p, octets, len, NULL);
+
+	if (r != REASON_NONE)
+		return (struct passage){ .verdict = NAT_DROP, .reason = r, .octets = octets };
+	if (p.version == 4 && pkt_is_fragment(&p))
+		return pass_fragment(g, now, &p, from);
+	return translate(g, now, &p, from);
+}
+
+bool gateway_next_released(struct gateway *g, struct passage *way)
+{
+	if (!g->released_count)
+		return false;
+	*way = g->released[0];
+	g->released_count--;
+	memmove(g->released, g->released + 1, g->released_count * sizeof(g->released[0]));
+	return true;
+}
+
+void gateway_expire(struct gateway *g, nat_time now)
+{
+	while (g->held_count && now.ms - g->held[0].since.ms >= g->fragment_ms) {
+		free(g->held[0].p.ip);
+		drop_held(g, 0);
+	}
+	for (uint16_t i = 0; i < g->workers; i++)
+		nat_expire(g->nats[i], now, SIZE_MAX);
+}
+
+static const char *check_listings(const struct nat *n, nat_time now)
+{
+	struct nat_gauges gauges = nat_gauges(n);
+	struct nat_session session;
+	struct nat_mapping mapping;
+	uint32_t cursor = 0, sessions = 0, mappings = 0, used = 0;
+
+	while (nat_session_next(n, now, &cursor, &session))
+		sessions++;
+	for (cursor = 0; nat_mapping_next(n, &cursor, &mapping); mappings++)
+		used += mapping.sessions;
+	if (sessions != gauges.sessions || mappings != gauges.mappings)
+		return "listing and gauges disagree";
+	if (used != sessions)
+		return "mappings count other sessions than there are";
+	return NULL;
+}
+
+const char *gateway_check(const struct gateway *g, nat_time now)
+{
+	const char *fault = NULL;
+
+	for (uint16_t i = 0; !fault && i < g->workers; i++) {
+		fault = nat_check(g->nats[i]);
+		if (!fault)
+			fault = check_listings(g->nats[i], now);
+	}
+	return fault;
+}
+
+struct nat_gauges gateway_gauges(const struct gateway *g)
+{
+	struct nat_gauges sum = { 0 };
+
+	for (uint16_t i = 0; i < g->workers; i++) {
+		struct nat_gauges one = nat_gauges(g->nats[i]);
+
+		sum.sessions += one.sessions;
+		sum.mappings += one.mappings;
+		sum.hosts += one.hosts;
+		for (int proto = 0; proto < 3; proto++)
+			sum.ports[proto] += one.ports[proto];
+	}
+	return sum;
+}
+
+bool gateway_state(const struct gateway *g, nat_time now, enum tcp_state *state)
+{
+	struct nat_session s;
+	uint32_t cursor = 0;
+
+	if (g->last_session == NAT_NO_SESSION)
+		return false;
+	while (nat_session_next(g->nats[g->last_worker], now, &cursor, &s)) {
+		*state = s.state;
+		if (s.id == g->last_session)
+			return true;
+	}
+	return false;
+}
+
+static void print_endpoint(FILE *out, const struct endpoint *e)
+{
+	struct in_addr a = { e->address.raw };
+	char text[INET_ADDRSTRLEN];
+
+	fprintf(out, " %s:%u", inet_ntop(AF_INET, &a, text, sizeof(text)), be16_host(e->port));
+}
+
+void gateway_print(const struct gateway *g, nat_time now, FILE *out)
+{
+	struct nat_session s;
+	int left = PRINTED_MOST;
+
+	for (uint16_t i = 0; i < g->workers; i++)
+		for (uint32_t cursor = 0; left && nat_session_next(g->nats[i], now, &cursor, &s); left--) {
+			fprintf(out, "  worker %u: protocol %u", i, s.protocol);
+			print_endpoint(out, &s.inside);
+			print_endpoint(out, &s.outside);
+			print_endpoint(out, &s.remote);
+			fprintf(out, " %s idle %u ms, ends in %u ms\n", tcp_state_name(s.state),
+				s.idle_ms, s.expires_ms);
+		}
+}

@@ -1,0 +1,77 @@
+/*
+ * Workers and what the router does around them, without threads: the owner gets each datagram,
+ * what one sends to another of our outside endpoints goes through that one's owner, and fragments
+ * are held until their first one comes.
+ *
+ * Memory   gateway_open() allocates, gateway_close() frees.
+ * Errors   A passage has a fault, static text, where the library broke its promise.
+ */
+#ifndef SCENARIO_GATEWAY_H
+#define SCENARIO_GATEWAY_H
+
+#include <stdio.h>
+
+#include "conf.h"
+#include "nat/nat.h"
+
+struct passage {
+	enum nat_verdict verdict;
+	enum reason reason;
+	bool held;
+	enum nat_side to; /* where a forwarded datagram comes out */
+	uint8_t *octets;  /* what comes out; free() it */
+	size_t len;
+	const char *fault;
+};
+
+enum { HELD_FRAGMENTS_MOST = 16 };
+
+/* A fragment that waits for its first one; then, a passage that waits to be looked at. */
+struct held {
+	struct pkt p;
+	enum nat_side from;
+	uint16_t worker;
+	uint32_t datagram;
+	nat_time since;
+};
+
+struct gateway {
+	uint16_t workers, mss;
+	struct nat *nats[NAT_WORKERS_MOST];
+	/* The session whose rewrite was applied last. */
+	uint16_t last_worker;
+	uint32_t last_session;
+	uint32_t fragment_ms;
+	size_t held_count, released_count;
+	struct held held[HELD_FRAGMENTS_MOST];
+	struct passage released[HELD_FRAGMENTS_MOST]; /* in the order they are to be looked at */
+};
+
+/* NULL, or what is wrong with the configuration. */
+const char *gateway_open(struct gateway *g, const struct settings *s, uint16_t workers);
+void gateway_close(struct gateway *g);
+
+/* Send a datagram through. Its octets, from malloc(), belong to the gateway, and those of the
+ * passage to the caller. */
+struct passage gateway_pass(struct gateway *g, nat_time now, enum nat_side from, uint8_t *octets,
+			    size_t len);
+
+/* What became of the next datagram that was released; false if there is none. */
+bool gateway_next_released(struct gateway *g, struct passage *way);
+
+/* End what is over. */
+void gateway_expire(struct gateway *g, nat_time now);
+
+/* NULL, or what nat_check() says, or that listings and gauges disagree. */
+const char *gateway_check(const struct gateway *g, nat_time now);
+
+/* Summed up over the workers. */
+struct nat_gauges gateway_gauges(const struct gateway *g);
+
+/* State of the session whose rewrite was applied last; false if it has ended. */
+bool gateway_state(const struct gateway *g, nat_time now, enum tcp_state *state);
+
+/* The first few sessions, a line each. */
+void gateway_print(const struct gateway *g, nat_time now, FILE *out);
+
+#endif

@@ -1,0 +1,265 @@
+/* What may come in at all: malformed datagrams, addresses that must not be routed, sources that
+ * cannot be where they claim to be. */
+#include "rig.h"
+
+static const struct setting plain[] = RIG_WIDTHS();
+static const struct setting two_ways[] = RIG_WIDTHS(
+	.routes = RIG_ROUTES
+	", { prefix = \"10.8.0.0/16\"; interface = \"lan0\"; via = \"10.0.0.254\"; }"
+	", { prefix = \"10.8.0.0/16\"; interface = \"lan1\"; via = \"10.0.1.254\"; }");
+
+static struct packet sane(void)
+{
+	return udp("10.0.0.10:5000 > 203.0.113.9:53", 21);
+}
+
+static void refuse_word(struct rig *r, size_t at, uint16_t value, enum reason reason)
+{
+	struct packet p = sane();
+
+	store16(p.octets + at, value);
+	if (at != 10)
+		packet_seal_header(p.octets);
+	rig_refuse(r, LAN0, &p, reason);
+}
+
+/* Requirement 1812-V1: no octet of these leaves, and nobody is told. */
+static void malformed_datagrams_end_here(void **state)
+{
+	struct rig *r = *state;
+	struct packet p = sane();
+
+	refuse_word(r, 0, 0x5500, REASON_VERSION);
+	refuse_word(r, 0, 0x4400, REASON_HEADER_LEN);
+	refuse_word(r, 2, (uint16_t)(p.len + 1), REASON_TOTAL_LEN);
+	refuse_word(r, 2, 19, REASON_TOTAL_LEN);
+	refuse_word(r, 10, 0xbad0, REASON_HEADER_SUM);
+	refuse_word(r, 6, 0x2000, REASON_FRAGMENT_BAD);
+	refuse_word(r, 6, 0x1fff, REASON_FRAGMENT_BAD);
+	refuse_word(r, 24, 30, REASON_TRANSPORT_LEN);
+	refuse_word(r, 24, 7, REASON_TRANSPORT_LEN);
+	p.len = 19;
+	rig_refuse(r, LAN0, &p, REASON_SHORT);
+	p.len = 0;
+	rig_refuse(r, LAN0, &p, REASON_SHORT);
+	p = with_options(sane(), (const uint8_t[]){ 130, 5, 0, 0 }, 4);
+	rig_refuse(r, LAN0, &p, REASON_OPTION);
+	p = packet_make("10.0.0.10:1 > 203.0.113.9:2", PROTO_TCP, 7);
+	rig_refuse(r, LAN0, &p, REASON_TRANSPORT_SHORT);
+	p = packet_make("2001:db8:1::9 > 2001:db8:9::9", 0, 4);
+	rig_refuse(r, LAN0, &p, REASON_EXTENSION);
+}
+
+/* Requirement 1812-V2: what a link added behind the datagram is not part of it. */
+static void padding_is_left_behind(void **state)
+{
+	struct rig *r = *state;
+	struct packet p = sane(), out;
+
+	p.len += 7;
+	out = rig_pass(r, LAN0, &p, WAN0);
+	assert_int_equal(out.len, p.len - 7);
+	p = udp("[2001:db8:1::9]:5 > [2001:db8:9::9]:6", 21);
+	p.len += 11;
+	out = rig_pass(r, LAN0, &p, WAN0);
+	assert_int_equal(out.len, p.len - 11);
+}
+
+/* A datagram between two addresses, in by each interface: it ends for this reason. */
+static void refuse_everywhere(struct rig *r, const char *from, const char *to, enum reason reason)
+{
+	char way[WAY_TEXT];
+
+	snprintf(way, sizeof(way), strchr(from, ':') ? "[%s]:1000 > [%s]:53" : "%s:1000 > %s:53", from,
+		 to);
+	for (size_t i = 0; i < INTERFACES; i++) {
+		struct packet p = udp(way, 10);
+
+		rig_refuse(r, i, &p, reason);
+	}
+}
+
+/* RFC 1812 section 5.3.7, RFC 3927 section 2.6.2. */
+static void martians_end_here(void **state)
+{
+	static const char *const sources[] = {
+		"0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.255", "169.254.0.1", "224.0.0.1",
+		"239.255.255.255", "240.0.0.1", "255.255.255.255",
+	};
+	static const char *const destinations[] = {
+		"0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.169.254", "240.0.0.1", "255.255.255.254",
+	};
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		refuse_everywhere(*state, sources[i], "203.0.113.9", REASON_MARTIAN_SOURCE);
+	for (size_t i = 0; i < sizeof(destinations) / sizeof(destinations[0]); i++) {
+		char way[WAY_TEXT];
+
+		snprintf(way, sizeof(way), "10.0.0.10:1000 > %s:53", destinations[i]);
+		struct packet p = udp(way, 10);
+		rig_refuse(*state, LAN0, &p, REASON_MARTIAN_DESTINATION);
+		snprintf(way, sizeof(way), "203.0.113.9:1000 > %s:53", destinations[i]);
+		p = udp(way, 10);
+		rig_refuse(*state, WAN0, &p, REASON_MARTIAN_DESTINATION);
+	}
+}
+
+/* RFC 4291 sections 2.5.2, 2.5.3 and 2.5.6: link-local ones stay on their link. */
+static void martians_of_ipv6_end_here(void **state)
+{
+	static const char *const bad[] = { "::", "::1", "fe80::1", "febf::1" };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char way[WAY_TEXT];
+
+		refuse_everywhere(*state, bad[i], "2001:db8:9::9", REASON_MARTIAN_SOURCE);
+		snprintf(way, sizeof(way), "[2001:db8:1::9]:1000 > [%s]:53", bad[i]);
+		struct packet p = udp(way, 10);
+		rig_refuse(*state, LAN0, &p, REASON_MARTIAN_DESTINATION);
+	}
+	refuse_everywhere(*state, "ff02::1", "2001:db8:9::9", REASON_MARTIAN_SOURCE);
+}
+
+static void refuse_from_both(struct rig *r, const char *to, enum reason reason)
+{
+	char way[WAY_TEXT];
+
+	snprintf(way, sizeof(way), strchr(to, ':') ? "[2001:db8:1::9]:1 > [%s]:2" : "10.0.0.10:1 > %s:2", to);
+	struct packet p = udp(way, 10);
+	rig_refuse(r, LAN0, &p, reason);
+	snprintf(way, sizeof(way), strchr(to, ':') ? "[2001:db8:9::9]:1 > [%s]:2" : "203.0.113.9:1 > %s:2", to);
+	p = udp(way, 10);
+	rig_refuse(r, WAN0, &p, reason);
+}
+
+/* RFC 2644 for directed broadcasts. */
+static void groups_and_broadcasts_end_here(void **state)
+{
+	static const char *const to[] = {
+		"224.0.0.1", "239.255.255.250", "255.255.255.255", "10.0.0.255", "10.0.0.0", "10.0.1.255",
+		"198.51.100.255", "198.51.100.0", "ff02::1", "ff0e::1234",
+	};
+
+	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++)
+		refuse_from_both(*state, to[i], REASON_MULTICAST);
+}
+
+static void refuse_source(struct rig *r, size_t interface, const char *from)
+{
+	char way[WAY_TEXT];
+
+	snprintf(way, sizeof(way), strchr(from, ':') ? "[%s]:1 > [2001:db8:9::9]:2" : "%s:1 > 203.0.113.9:2",
+		 from);
+	struct packet p = udp(way, 10);
+	rig_refuse(r, interface, &p, REASON_SPOOFED);
+	snprintf(way, sizeof(way), strchr(from, ':') ? "[%s]:1 > [2001:db8:2::9]:2" : "%s:1 > 198.51.100.2:2",
+		 from);
+	p = udp(way, 10);
+	rig_refuse(r, interface, &p, REASON_SPOOFED);
+}
+
+/* RFC 3704 section 2.2: strict where hosts are. */
+static void inside_sources_must_lead_back(void **state)
+{
+	static const char *const from[] = {
+		"10.0.1.9", "203.0.113.9", "198.51.100.77", "192.0.2.1", "10.0.0.1", "10.0.1.1",
+		"198.51.100.1", "198.51.100.2", "10.0.0.255", "10.0.0.0", "2001:db8:2::9", "2001:db8:f::9",
+		"2001:db8:77::1", "2001:db8:1::1",
+	};
+
+	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++)
+		refuse_source(*state, LAN0, from[i]);
+}
+
+/* From outside nobody is inside, nobody is us, and nobody is a broadcast (RFC 1812 section
+ * 4.2.2.11 (d): not as a source). */
+static void outside_sources_must_not_be_inside(void **state)
+{
+	static const char *const from[] = {
+		"10.0.0.9", "10.0.1.9", "10.9.1.1", "172.16.1.1", "10.0.0.1", "198.51.100.1", "198.51.100.2",
+		"10.0.0.255", "10.0.1.0", "198.51.100.255", "2001:db8:1::9", "2001:db8:2::9",
+		"2001:db8:f::1",
+	};
+
+	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++)
+		refuse_source(*state, WAN0, from[i]);
+}
+
+/* A source that two equal routes lead to may come by either. */
+static void sources_come_by_any_of_equal_ways(void **state)
+{
+	struct rig *r = *state;
+
+	for (unsigned i = 0; i < 32; i++) {
+		char way[WAY_TEXT];
+
+		snprintf(way, sizeof(way), "10.8.0.%u:%u > 10.0.1.9:53", i, 1000 + i);
+		struct packet p = udp(way, 10);
+		rig_push(r, LAN0, &p);
+		snprintf(way, sizeof(way), "10.8.0.%u:%u > 10.0.0.9:53", i, 1000 + i);
+		p = udp(way, 10);
+		rig_push(r, LAN1, &p);
+	}
+	rig_settle(r);
+	assert_int_equal(rig_reason(r, REASON_SPOOFED), 0);
+	assert_int_equal(rig_drain(r, LAN0), 32);
+	assert_int_equal(rig_drain(r, LAN1), 32);
+}
+
+/* RFC 7126 section 4: routes and records end here; other options pass as they are. */
+static void options(void **state)
+{
+	struct rig *r = *state;
+	static const struct { uint8_t octets[8]; bool refused; } cases[] = {
+		{ { 131, 7, 4, 203, 0, 113, 1, 0 }, true }, { { 137, 7, 4, 203, 0, 113, 1, 0 }, true },
+		{ { 7, 7, 4, 0, 0, 0, 0, 0 }, true }, { { 68, 8, 5, 0, 0, 0, 0, 0 }, true },
+		{ { 1, 131, 3, 4, 0, 0, 0, 0 }, true }, { { 148, 4, 0, 0, 0, 0, 0, 0 }, false },
+		{ { 30, 4, 9, 9, 1, 1, 0, 131 }, false }, { { 0, 131, 7, 7, 0, 0, 0, 0 }, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct packet p = with_options(sane(), cases[i].octets, 8), out;
+
+		if (cases[i].refused) {
+			rig_refuse(r, LAN0, &p, REASON_SOURCE_ROUTE);
+			continue;
+		}
+		out = rig_pass(r, LAN0, &p, WAN0);
+		assert_way(&out, "198.51.100.2:5000 > 203.0.113.9:53");
+		assert_memory_equal(out.octets + 20, cases[i].octets, 8);
+		p = reply(&out);
+		out = rig_pass(r, WAN0, &p, LAN0);
+		assert_memory_equal(out.octets + 20, cases[i].octets, 8);
+	}
+}
+
+/* RFC 5095: type 0 with segments left; other routing headers pass. */
+static void routing_headers(void **state)
+{
+	struct rig *r = *state;
+	struct packet p = packet_make("2001:db8:1::9 > 2001:db8:9::9", 43, 24 + 8);
+
+	memcpy(p.octets + 40, (const uint8_t[]){ 17, 2, 0, 1 }, 4);
+	store16(p.octets + 64 + 4, 8);
+	rig_refuse(r, LAN0, &p, REASON_SOURCE_ROUTE);
+	p.octets[42] = 2;
+	rig_pass(r, LAN0, &p, WAN0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIG_ROWS(malformed_datagrams_end_here, plain),
+		RIG_ROWS(padding_is_left_behind, plain),
+		RIG_ROWS(martians_end_here, plain),
+		RIG_ROWS(martians_of_ipv6_end_here, plain),
+		RIG_ROWS(groups_and_broadcasts_end_here, plain),
+		RIG_ROWS(inside_sources_must_lead_back, plain),
+		RIG_ROWS(outside_sources_must_not_be_inside, plain),
+		RIG_ROWS(sources_come_by_any_of_equal_ways, two_ways),
+		RIG_ROWS(options, plain),
+		RIG_ROWS(routing_headers, plain),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,477 @@
+/* What good files mean, and what the manual says about them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "router/conf.h"
+
+/* Read a file that must be good. */
+static struct conf *good(const char *file)
+{
+	char *faults;
+	size_t len;
+	FILE *out = open_memstream(&faults, &len);
+	struct conf *c = conf_read(file, out);
+
+	fclose(out);
+	assert_string_equal(faults, "");
+	assert_non_null(c);
+	free(faults);
+	return c;
+}
+
+/* The same for a text. */
+static struct conf *good_text(const char *text)
+{
+	int fd = memfd_create("conf", 0);
+	char path[64];
+
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	struct conf *c = good(path);
+	close(fd);
+	return c;
+}
+
+static void assert_prefix(const struct prefix *p, const char *expected)
+{
+	char text[PREFIX_TEXT];
+
+	assert_string_equal(prefix_format(p, text), expected);
+}
+
+static void assert_address(be32 a, const char *expected)
+{
+	uint8_t octets[4];
+	char text[ADDRESS_TEXT];
+
+	be32_store(octets, a);
+	struct address address = address_v4(octets);
+	assert_string_equal(address_format(&address, text), expected);
+}
+
+static void assert_range(struct port_range r, uint16_t first, uint16_t last)
+{
+	assert_int_equal(r.first, first);
+	assert_int_equal(r.last, last);
+}
+
+static void defaults_are_those_of_the_library(void **state)
+{
+	struct conf *c = good_text(
+		"interfaces = ( { name = \"a\"; type = \"mem\"; side = \"inside\"; } );");
+	struct nat_config normal = nat_config_default();
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+	(void)state;
+	assert_int_equal(c->workers, online > NAT_WORKERS_MOST ? NAT_WORKERS_MOST : online);
+	assert_int_equal(c->nat.workers, c->workers);
+	assert_string_equal(c->control, "/run/router.sock");
+	assert_false(c->virtual_clock);
+	assert_int_equal(c->seed, 0);
+	assert_int_equal(c->nat.sessions, normal.sessions);
+	assert_int_equal(c->nat.sessions_per_host, normal.sessions_per_host);
+	assert_int_equal(c->nat.fragments, normal.fragments);
+	assert_memory_equal(c->nat.timeout_ms, normal.timeout_ms, sizeof(normal.timeout_ms));
+	assert_int_equal(c->route_count, 0);
+	assert_int_equal(c->nat_count, 0);
+	assert_int_equal(c->nat.policy_count, 0);
+	assert_int_equal(c->nat.pool_count, 0);
+	assert_int_equal(c->nat.forward_count, 0);
+	assert_int_equal(c->rule_count, 0);
+	assert_int_equal(c->interface_count, 1);
+	assert_string_equal(c->interfaces[0].device, "a");
+	assert_int_equal(c->interfaces[0].mtu, 0);
+	assert_int_equal(c->interfaces[0].queues, 0);
+	assert_true(c->interfaces[0].offload);
+	assert_null(c->interfaces[0].netns);
+	assert_int_equal(c->interfaces[0].line, 1);
+	conf_free(c);
+}
+
+/* Names and defaults of an entry that says only what it must. */
+static void assert_plain_napt44(const struct nat_policy *p)
+{
+	assert_int_equal(p->type, NAT_NAPT44);
+	assert_range(p->ports, 1024, 65535);
+	assert_range(p->low_ports, 512, 1023);
+	assert_int_equal(p->mapping, NAT_ENDPOINT_INDEPENDENT);
+	assert_int_equal(p->filtering, NAT_ADDRESS_DEPENDENT);
+	assert_int_equal(p->port_selection, NAT_PORT_PRESERVE);
+	assert_int_equal(p->pooling, NAT_POOLING_PAIRED);
+	assert_int_equal(p->hairpin, NAT_HAIRPIN_EXTERNAL);
+	assert_int_equal(p->refresh, NAT_REFRESH_OUTBOUND);
+	assert_true(p->parity);
+}
+
+static void a_nat_entry_has_defaults(void **state)
+{
+	struct conf *c = good_text(
+		"workers = 3;\n"
+		"limits = { sessions = 100; };\n"
+		"timeouts = { tcp_transitory = 300; tcp_closing = 400; };\n"
+		"interfaces = ( { name = \"a\"; type = \"mem\"; side = \"inside\"; },\n"
+		"               { name = \"b\"; type = \"mem\"; side = \"outside\"; } );\n"
+		"nat = ( { name = \"n\"; match = \"10.0.0.0/8\"; type = \"napt44\";\n"
+		"          pool = [ \"192.0.2.1\" ]; } );\n");
+
+	(void)state;
+	assert_plain_napt44(&c->policies[0]);
+	assert_int_equal(c->nats[0].line, 6);
+	assert_int_equal(c->nats[0].pool_interface, SIZE_MAX);
+	assert_int_equal(c->nat.workers, 3);
+	assert_int_equal(c->nat.sessions_per_host, 100);
+	assert_int_equal(c->nat.timeout_ms[TIMEOUT_TCP_OPENING], 300000);
+	assert_int_equal(c->nat.timeout_ms[TIMEOUT_TCP_CLOSING], 400000);
+	conf_free(c);
+}
+
+static void assert_shipped_links(const struct conf *c)
+{
+	const struct conf_interface *lan = &c->interfaces[0], *wan = &c->interfaces[1];
+
+	assert_int_equal(c->interface_count, 2);
+	assert_string_equal(lan->name, "lan0");
+	assert_string_equal(lan->device, "lan0");
+	assert_int_equal(lan->type, IO_TUN);
+	assert_int_equal(lan->side, SIDE_INSIDE);
+	assert_int_equal(lan->mtu, 1500);
+	assert_string_equal(lan->netns, "nat-client");
+	assert_int_equal(lan->address_count, 2);
+	assert_prefix(&lan->addresses[0], "192.168.7.1/24");
+	assert_prefix(&lan->addresses[1], "fd07::1/64");
+	assert_int_equal(lan->host_address_count, 2);
+	assert_prefix(&lan->host_addresses[0], "192.168.7.2/24");
+	assert_prefix(&lan->host_addresses[1], "fd07::2/64");
+	assert_int_equal(lan->host_route_count, 1);
+	assert_prefix(&lan->host_routes[0], "0.0.0.0/0");
+	assert_string_equal(wan->name, "wan0");
+	assert_int_equal(wan->type, IO_TUN);
+	assert_int_equal(wan->side, SIDE_OUTSIDE);
+	assert_string_equal(wan->netns, "nat-server");
+	assert_int_equal(wan->address_count, 1);
+	assert_prefix(&wan->addresses[0], "203.0.113.1/24");
+	assert_int_equal(wan->host_address_count, 1);
+	assert_prefix(&wan->host_addresses[0], "203.0.113.10/24");
+	assert_int_equal(wan->host_route_count, 0);
+}
+
+static void assert_shipped_nat(const struct conf *c)
+{
+	const struct nat_forward *f = c->forwards;
+
+	assert_int_equal(c->nat_count, 1);
+	assert_string_equal(c->nats[0].name, "home");
+	assert_address(c->policies[0].prefix, "192.168.7.0");
+	assert_int_equal(c->policies[0].prefix_len, 24);
+	assert_plain_napt44(&c->policies[0]);
+	assert_int_equal(c->nat.pool_count, 1);
+	assert_address(c->pool[0], "203.0.113.5");
+	assert_int_equal(c->nat.forward_count, 1);
+	assert_int_equal(f->protocol, PROTO_TCP);
+	assert_address(f->external, "203.0.113.5");
+	assert_address(f->internal, "192.168.7.2");
+	assert_int_equal(f->first, 8080);
+	assert_int_equal(f->last, 8080);
+	assert_int_equal(f->internal_first, 80);
+}
+
+/* router.conf as shipped: the network of the demonstration, else the defaults. */
+static void the_shipped_file_is_good(void **state)
+{
+	struct conf *c = good("router.conf");
+	struct nat_config normal = nat_config_default();
+
+	(void)state;
+	assert_string_equal(c->file, "router.conf");
+	assert_string_equal(c->control, "/run/router.sock");
+	assert_int_equal(c->nat.sessions, normal.sessions);
+	assert_int_equal(c->nat.sessions_per_host, normal.sessions_per_host);
+	assert_int_equal(c->nat.fragments, normal.fragments);
+	assert_memory_equal(c->nat.timeout_ms, normal.timeout_ms, sizeof(normal.timeout_ms));
+	assert_shipped_links(c);
+	assert_shipped_nat(c);
+	assert_int_equal(c->route_count, 3);
+	assert_prefix(&c->routes[0].prefix, "0.0.0.0/0");
+	assert_int_equal(c->routes[0].interface, 1);
+	assert_int_equal(c->rule_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(c->rules[i].match, (i ? RULE_IN : RULE_OUT) | RULE_SYN);
+		assert_int_equal(c->rules[i].interface, 1);
+		assert_int_equal(c->rules[i].protocol, PROTO_TCP);
+		assert_int_equal(c->rules[i].mss, RULE_MSS_CLAMP);
+	}
+	assert_null(nat_config_fault(&c->nat));
+	conf_free(c);
+}
+
+static void assert_all_globals(const struct conf *c)
+{
+	assert_int_equal(c->workers, 2);
+	assert_null(c->control);
+	assert_int_equal(c->seed, 1234567890123);
+	assert_int_equal(c->nat.sessions, 100000);
+	assert_int_equal(c->nat.sessions_per_host, 100);
+	assert_int_equal(c->nat.fragments, 16);
+	assert_int_equal(c->nat.timeout_ms[TIMEOUT_UDP], 10000);
+	assert_int_equal(c->nat.timeout_ms[TIMEOUT_TCP_OPENING], 6000);
+	assert_int_equal(c->nat.timeout_ms[TIMEOUT_TCP_ESTABLISHED], 100000);
+	assert_int_equal(c->nat.timeout_ms[TIMEOUT_TCP_CLOSING], 20000);
+	assert_int_equal(c->nat.timeout_ms[TIMEOUT_ICMP], 5000);
+	assert_int_equal(c->nat.timeout_ms[TIMEOUT_FRAGMENT], 1000);
+}
+
+static void assert_all_links(const struct conf *c)
+{
+	const struct conf_interface *n = c->interfaces;
+
+	assert_int_equal(c->interface_count, 4);
+	assert_int_equal(n[0].type, IO_MEM);
+	assert_int_equal(n[0].address_count, 2);
+	assert_string_equal(n[1].name, "lan1");
+	assert_string_equal(n[1].device, "tun7");
+	assert_int_equal(n[1].mtu, 1400);
+	assert_int_equal(n[1].queues, 2);
+	assert_false(n[1].offload);
+	assert_string_equal(n[1].netns, "/run/netns/x");
+	assert_int_equal(n[1].host_address_count, 2);
+	assert_prefix(&n[1].host_addresses[1], "fd08::2/64");
+	assert_int_equal(n[1].host_route_count, 3);
+	assert_prefix(&n[1].host_routes[0], "0.0.0.0/0");
+	assert_prefix(&n[1].host_routes[1], "::/0");
+	assert_prefix(&n[1].host_routes[2], "10.0.0.0/8");
+	assert_int_equal(n[2].type, IO_PACKET);
+	assert_string_equal(n[2].device, "eth0");
+	assert_int_equal(n[2].side, SIDE_OUTSIDE);
+	assert_int_equal(n[2].address_count, 3);
+	assert_int_equal(n[3].address_count, 0);
+	assert_null(n[3].addresses);
+	assert_int_equal(n[3].line, 17);
+}
+
+static void assert_all_routes(const struct conf *c)
+{
+	static const enum route_kind kinds[] = {
+		ROUTE_UNICAST, ROUTE_UNICAST, ROUTE_UNICAST, ROUTE_BLACKHOLE, ROUTE_UNREACHABLE,
+		ROUTE_PROHIBIT, ROUTE_UNICAST,
+	};
+	static const size_t interfaces[] = { 2, 3, 2, 0, 0, 0, 2 };
+	char text[ADDRESS_TEXT];
+
+	assert_int_equal(c->route_count, 7);
+	for (size_t i = 0; i < 7; i++) {
+		assert_int_equal(c->routes[i].kind, kinds[i]);
+		assert_int_equal(c->routes[i].interface, interfaces[i]);
+		assert_int_equal(c->routes[i].line, 20 + i);
+	}
+	assert_string_equal(address_format(&c->routes[0].via, text), "198.51.100.254");
+	assert_int_equal(c->routes[1].via.version, 0);
+	assert_int_equal(c->routes[1].metric, UINT32_MAX);
+	assert_string_equal(address_format(&c->routes[2].via, text), "2001:db8::2");
+	assert_int_equal(c->routes[2].metric, 5);
+	assert_prefix(&c->routes[3].prefix, "192.0.2.1/32");
+}
+
+static void assert_all_policies(const struct conf *c)
+{
+	const struct nat_policy *own = &c->policies[1], *dynamic = &c->policies[2];
+
+	assert_int_equal(c->policies[0].type, NAT_NONE);
+	assert_int_equal(c->policies[0].pool_count, 0);
+	assert_range(own->ports, 4096, 8191);
+	assert_range(own->low_ports, 100, 200);
+	assert_int_equal(own->mapping, NAT_ADDRESS_DEPENDENT);
+	assert_int_equal(own->filtering, NAT_ENDPOINT_INDEPENDENT);
+	assert_int_equal(own->port_selection, NAT_PORT_RANDOM);
+	assert_false(own->parity);
+	assert_int_equal(own->pooling, NAT_POOLING_ARBITRARY);
+	assert_int_equal(own->hairpin, NAT_HAIRPIN_OFF);
+	assert_int_equal(own->refresh, NAT_REFRESH_BOTH);
+	assert_range(dynamic->low_ports, 0, 0);
+	assert_int_equal(dynamic->mapping, NAT_ADDRESS_PORT_DEPENDENT);
+	assert_int_equal(dynamic->filtering, NAT_ADDRESS_PORT_DEPENDENT);
+	assert_int_equal(dynamic->port_selection, NAT_PORT_SEQUENTIAL);
+	assert_int_equal(dynamic->refresh, NAT_REFRESH_INBOUND);
+	assert_range(c->policies[3].ports, 512, 65535);
+	assert_range(c->policies[3].low_ports, 0, 0);
+}
+
+/* Slices follow each other; an interface's address is filled in as far as the file knows it. */
+static void assert_all_pools(const struct conf *c)
+{
+	static const struct { size_t interface; uint16_t first, count; } slices[] = {
+		{ SIZE_MAX, 0, 0 }, { 2, 0, 1 }, { 3, 1, 1 }, { SIZE_MAX, 2, 5 },
+	};
+	static const char *const pool[] = {
+		"198.51.100.1", "0.0.0.0", "203.0.113.254", "203.0.113.255", "203.0.114.0",
+		"203.0.114.1", "192.0.2.77",
+	};
+
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(c->nats[i].pool_interface, slices[i].interface);
+		assert_int_equal(c->policies[i].pool_count, slices[i].count);
+		if (slices[i].count)
+			assert_int_equal(c->policies[i].pool_first, slices[i].first);
+	}
+	assert_int_equal(c->nat.pool_count, 7);
+	for (size_t i = 0; i < 7; i++)
+		assert_address(c->pool[i], pool[i]);
+}
+
+static void assert_forward(const struct nat_forward *f, uint8_t protocol, uint16_t first,
+			   uint16_t last, uint16_t internal_first)
+{
+	assert_int_equal(f->protocol, protocol);
+	assert_int_equal(f->first, first);
+	assert_int_equal(f->last, last);
+	assert_int_equal(f->internal_first, internal_first);
+}
+
+static void assert_rule(const struct conf_rule *rule, uint8_t match, size_t interface,
+			uint8_t protocol)
+{
+	assert_int_equal(rule->match, match);
+	assert_int_equal(rule->interface, interface);
+	assert_int_equal(rule->protocol, protocol);
+}
+
+static void assert_changes(const struct conf_rule *rule, uint16_t mss, int dscp, int ttl)
+{
+	assert_int_equal(rule->mss, mss);
+	assert_int_equal(rule->dscp, dscp);
+	assert_int_equal(rule->ttl, ttl);
+}
+
+static void every_key_reaches_its_value(void **state)
+{
+	struct conf *c = good("test/unit/router/conf/all.conf");
+
+	(void)state;
+	assert_all_globals(c);
+	assert_all_links(c);
+	assert_all_routes(c);
+	assert_all_policies(c);
+	assert_all_pools(c);
+	assert_int_equal(c->nat.forward_count, 3);
+	assert_forward(&c->forwards[0], PROTO_TCP, 5000, 5009, 6000);
+	assert_forward(&c->forwards[1], PROTO_UDP, 5000, 5009, 6000);
+	assert_forward(&c->forwards[2], PROTO_UDP, 53, 53, 53);
+	assert_int_equal(c->rule_count, 4);
+	assert_rule(&c->rules[0], RULE_OUT | RULE_SYN, 2, PROTO_TCP);
+	assert_changes(&c->rules[0], 1400, -1, -1);
+	assert_rule(&c->rules[1], RULE_IN, 1, PROTO_ICMP);
+	assert_changes(&c->rules[1], RULE_MSS_KEEP, 63, 255);
+	assert_rule(&c->rules[2], RULE_OUT, 0, PROTO_UDP);
+	assert_changes(&c->rules[2], RULE_MSS_KEEP, 0, -1);
+	assert_rule(&c->rules[3], RULE_IN, 3, 0);
+	assert_changes(&c->rules[3], RULE_MSS_KEEP, -1, 1);
+	assert_ptr_equal(c->nat.policies, c->policies);
+	assert_ptr_equal(c->nat.pool, c->pool);
+	assert_ptr_equal(c->nat.forwards, c->forwards);
+	assert_int_equal(c->nat.policy_count, 4);
+	conf_free(c);
+}
+
+static char *manual(void)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	conf_manual(out);
+	fclose(out);
+	return text;
+}
+
+static char *contents(const char *file)
+{
+	FILE *in = fopen(file, "re");
+	char *text = calloc(1, 1 << 16);
+
+	assert_non_null(in);
+	assert_non_null(text);
+	assert_in_range(fread(text, 1, 1 << 16, in), 1, (1 << 16) - 1);
+	fclose(in);
+	return text;
+}
+
+/* test/tools/manual.sh writes the file again. */
+static void the_shipped_manual_is_generated(void **state)
+{
+	char *generated = manual(), *shipped = contents("doc/router.conf.5");
+
+	(void)state;
+	assert_string_equal(shipped, generated);
+	free(generated);
+	free(shipped);
+}
+
+static void the_example_of_the_manual_is_good(void **state)
+{
+	char *page = contents("doc/router.conf.5");
+	char *begin = strstr(page, ".EX\n"), *end = strstr(page, ".EE\n");
+
+	(void)state;
+	assert_true(begin && end && begin < end);
+	*end = '\0';
+	struct conf *c = good_text(begin + strlen(".EX\n"));
+	assert_int_equal(c->interface_count, 2);
+	assert_int_equal(c->nats[0].pool_interface, 1);
+	assert_address(c->pool[0], "0.0.0.0");
+	assert_range(c->policies[0].low_ports, 0, 0);
+	conf_free(c);
+	free(page);
+}
+
+static bool has_word(const char *text, const char *word)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz_0123456789";
+	size_t len = strlen(word);
+
+	for (const char *at = text; (at = strstr(at, word)); at += len)
+		if ((at == text || !strchr(letters, at[-1])) && !strchr(letters, at[len]))
+			return true;
+	return false;
+}
+
+/* The manual lists every key as ".B name", in sections ".SH name = ...". */
+static void the_shipped_file_shows_every_key(void **state)
+{
+	char *page = manual(), *shipped = contents("router.conf"), *rest, *line, name[64];
+	size_t keys = 0;
+
+	(void)state;
+	for (line = strtok_r(page, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (sscanf(line, ".B %63[a-z_]%*c", name) != 1 && sscanf(line, ".SH %63[a-z]", name) != 1)
+			continue;
+		if (!strncmp(line, ".B router check", 15) || !strncmp(rest, "Not in this version", 19))
+			continue;
+		if (!has_word(shipped, name))
+			fail_msg("router.conf does not show %s", name);
+		keys++;
+	}
+	assert_true(keys > 50);
+	free(page);
+	free(shipped);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_those_of_the_library),
+		cmocka_unit_test(a_nat_entry_has_defaults),
+		cmocka_unit_test(the_shipped_file_is_good),
+		cmocka_unit_test(every_key_reaches_its_value),
+		cmocka_unit_test(the_shipped_manual_is_generated),
+		cmocka_unit_test(the_example_of_the_manual_is_good),
+		cmocka_unit_test(the_shipped_file_shows_every_key),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
