@@ -79,12 +79,28 @@ static bool passes_some(const struct nat_config *c)
 	return false;
 }
 
+static bool is_shorter(const struct nat_config *now, const struct nat_config *was)
+{
+	for (size_t i = 0; i < TIMEOUT_COUNT; i++)
+		if (now->timeout_ms[i] < was->timeout_ms[i])
+			return true;
+	return false;
+}
+
 void nat_configure(struct nat *n, const struct nat_config *c)
 {
+	/* Deadlines that come nearer: nat_expire() goes through the sessions once. */
+	if (is_shorter(c, &n->config))
+		n->sweep = 0;
 	n->config = *c;
 	n->passes_some = passes_some(c);
 	n->workers_inverse = UINT32_MAX / c->workers + 1;
 	n->host_limit = (c->sessions_per_host + c->workers - 1) / c->workers;
+}
+
+static struct table table_over(const void *records, uint32_t stride, uint32_t keys)
+{
+	return (struct table){ .records = records, .stride = stride, .keys = keys };
 }
 
 struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[static 32])
@@ -105,12 +121,14 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	n->mappings = a.mappings;
 	n->peers = a.peers;
 	n->hosts = a.hosts;
-	table_init(&n->sessions_by, a.sessions_by, most * KEYS_PER_SESSION, a.sessions,
-		   sizeof(struct session), KEYS_PER_SESSION);
-	table_init(&n->mappings_by, a.mappings_by, most * KEYS_PER_MAPPING, a.mappings,
-		   sizeof(struct mapping), KEYS_PER_MAPPING);
-	table_init(&n->peers_by, a.peers_by, most, a.peers, sizeof(struct peer), 1);
-	table_init(&n->hosts_by, a.hosts_by, most, a.hosts, sizeof(struct host), 1);
+	n->sessions_by = table_over(a.sessions, sizeof(struct session), KEYS_PER_SESSION);
+	n->mappings_by = table_over(a.mappings, sizeof(struct mapping), KEYS_PER_MAPPING);
+	n->peers_by = table_over(a.peers, sizeof(struct peer), 1);
+	n->hosts_by = table_over(a.hosts, sizeof(struct host), 1);
+	table_init(&n->sessions_by, a.sessions_by, most * KEYS_PER_SESSION);
+	table_init(&n->mappings_by, a.mappings_by, most * KEYS_PER_MAPPING);
+	table_init(&n->peers_by, a.peers_by, most);
+	table_init(&n->hosts_by, a.hosts_by, most);
 	n->session_slab = (struct slab){ .stack = a.session_stack, .capacity = most };
 	n->mapping_slab = (struct slab){ .stack = a.mapping_stack, .capacity = most };
 	n->peer_slab = (struct slab){ .stack = a.peer_stack, .capacity = most };
@@ -118,11 +136,11 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	n->fragments = (struct fragments){
 		.datagrams = a.datagrams,
 		.slab = { .stack = a.datagram_stack, .capacity = fragments_of_worker(c) },
+		.by = table_over(a.datagrams, sizeof(struct datagram), 1),
 		.oldest = SLAB_NONE,
 		.newest = SLAB_NONE,
 	};
-	table_init(&n->fragments.by, a.datagrams_by, fragments_of_worker(c), a.datagrams,
-		   sizeof(struct datagram), 1);
+	table_init(&n->fragments.by, a.datagrams_by, fragments_of_worker(c));
 	wheel_init(&n->wheel, a.slots, &a.sessions->link, sizeof(struct session));
 	ports_init(&n->ports, a.bits, c);
 	n->next_port = a.next_port;

@@ -117,6 +117,8 @@ struct nat {
 	struct host *hosts;
 	struct slab session_slab, mapping_slab, peer_slab, host_slab;
 	struct wheel wheel;
+	uint64_t expired_ms; /* nothing was over at this time any more */
+	uint32_t sweep; /* sessions below it have the place in the wheel that their timeout demands */
 	struct fragments fragments;
 	struct ports ports;
 	uint16_t *next_port; /* sequential selection: per address and protocol */

@@ -156,26 +156,44 @@ size_t icmp_error_make(uint8_t *out, const struct icmp_error *e, const struct pk
 	return cause->version == 4 ? make_v4(out, e, cause) : make_v6(out, e, cause);
 }
 
-/* Exchange the addresses and turn the type; the checksum follows by the type's difference. */
-bool icmp_echo_answer(struct pkt *p)
+static bool is_echo_request(const struct pkt *p)
 {
-	uint8_t *icmp = pkt_transport(p);
 	bool v4 = p->version == 4;
-	size_t len = v4 ? 4 : 16;
-	uint8_t source[16], was[2] = { icmp[0], icmp[1] };
-	uint8_t hop[2] = { *pkt_ttl(p), 0 };
 
-	if (p->protocol != (v4 ? PROTO_ICMP : PROTO_ICMPV6) || pkt_is_fragment(p))
-		return false;
-	if (icmp[0] != (v4 ? 8 : 128) || !pkt_checksum_valid(p))
-		return false;
-	icmp[0] = v4 ? 0 : 129;
-	csum_patch(icmp + 2, csum_diff(was, icmp, 2));
-	*pkt_ttl(p) = ANSWER_TTL;
-	if (v4)
-		csum_patch(p->ip + 10, csum_diff(hop, (uint8_t[2]){ ANSWER_TTL, 0 }, 2));
+	return p->protocol == (v4 ? PROTO_ICMP : PROTO_ICMPV6) && !pkt_is_fragment(p) &&
+	       *pkt_transport(p) == (v4 ? 8 : 128) && pkt_checksum_valid(p);
+}
+
+static void exchange_addresses(struct pkt *p)
+{
+	size_t len = p->version == 4 ? 4 : 16;
+	uint8_t source[16];
+
 	memcpy(source, pkt_source(p), len);
 	memcpy(pkt_source(p), pkt_destination(p), len);
 	memcpy(pkt_destination(p), source, len);
+}
+
+/* The reply is a message of our own, so its checksums are made anew. */
+bool icmp_echo_answer(struct pkt *p)
+{
+	uint8_t *icmp = pkt_transport(p);
+	size_t len = p->len - p->transport;
+	csum_t pseudo = { 0 };
+
+	if (!is_echo_request(p))
+		return false;
+	exchange_addresses(p);
+	*pkt_ttl(p) = ANSWER_TTL;
+	icmp[0] = p->version == 4 ? 0 : 129;
+	store16(icmp + 2, 0);
+	if (p->version == 4) {
+		store16(p->ip + 10, 0);
+		csum_store(p->ip + 10, csum_of(p->ip, p->transport));
+	} else {
+		pseudo = csum_pseudo(pkt_source(p), pkt_destination(p), 16, PROTO_ICMPV6,
+				     (uint32_t)len);
+	}
+	csum_store(icmp + 2, csum_add(pseudo, csum_of(icmp, len)));
 	return true;
 }

@@ -7,7 +7,9 @@
  */
 #include "core.h"
 
-enum { BATCH = 32 };
+enum { BATCH = 32, PAUSE_MOST_MS = 1 << 30 };
+
+_Static_assert(TIMEOUT_MOST_S * 1000ll < PAUSE_MOST_MS, "a pause outlasts every timeout");
 
 /* What a datagram is looked up by. */
 struct sought {
@@ -236,7 +238,25 @@ void nat_undo(const struct nat *n, struct nat_job *job)
 	job->session = NAT_NO_SESSION;
 }
 
-size_t nat_expire(struct nat *n, nat_time now, size_t budget)
+static size_t sweep(struct nat *n, nat_time now, size_t budget)
+{
+	size_t visited = 0;
+
+	for (; n->sweep < n->session_slab.high && visited < budget; n->sweep++, visited++)
+		if (session_at(n, n->sweep)->key[SIDE_INSIDE].protocol)
+			reschedule(n, now, n->sweep);
+	if (n->sweep >= n->session_slab.high)
+		n->sweep = UINT32_MAX;
+	return visited;
+}
+
+/* Rounded up to ticks, as the wheel has it. */
+static bool is_over(int64_t deadline, nat_time now)
+{
+	return (deadline + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS <= (int64_t)(now.ms / WHEEL_TICK_MS);
+}
+
+static size_t expire_at(struct nat *n, nat_time now, size_t budget)
 {
 	size_t visited = 0;
 
@@ -247,11 +267,30 @@ size_t nat_expire(struct nat *n, nat_time now, size_t budget)
 		if (number == WHEEL_NONE)
 			break;
 		deadline = session_deadline(n, session_at(n, number), now);
-		/* Rounded up to ticks, as the wheel has it. */
-		if ((deadline + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS <= (int64_t)(now.ms / WHEEL_TICK_MS))
+		if (is_over(deadline, now))
 			session_end(n, number);
 		else
 			wheel_put(&n->wheel, number, deadline);
+	}
+	return visited;
+}
+
+/* A session's clock tells half its range apart: a longer pause is gone through in steps, the first
+ * of which is longer than any timeout. */
+size_t nat_expire(struct nat *n, nat_time now, size_t budget)
+{
+	size_t visited = sweep(n, now, budget);
+
+	while (visited < budget) {
+		bool far = now.ms - n->expired_ms > PAUSE_MOST_MS;
+		nat_time until = { far ? n->expired_ms + PAUSE_MOST_MS : now.ms };
+
+		visited += expire_at(n, until, budget - visited);
+		if (visited == budget)
+			break;
+		n->expired_ms = until.ms;
+		if (!far)
+			break;
 	}
 	return visited;
 }

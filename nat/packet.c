@@ -333,12 +333,14 @@ void pkt_decrement_ttl(struct pkt *p)
 bool pkt_checksum_valid(const struct pkt *p)
 {
 	const uint8_t *transport = pkt_transport(p);
-	/* What lies behind a UDP datagram does not count (RFC 768). */
-	size_t len = p->protocol == PROTO_UDP ? load16(transport + 4) : p->len - p->transport;
+	size_t len = p->len - p->transport;
 	csum_t sum;
 
 	if (!p->checksum)
 		return p->protocol == PROTO_UDP && p->version == 4;
+	/* What lies behind a UDP datagram does not count (RFC 768). */
+	if (p->protocol == PROTO_UDP && load16(transport + 4) < len)
+		len = load16(transport + 4);
 	sum = csum_of(transport, len);
 	if (p->protocol != PROTO_ICMP)
 		sum = csum_add(sum, csum_pseudo(pkt_source(p), pkt_destination(p),

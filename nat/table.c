@@ -22,16 +22,10 @@ size_t table_size(uint32_t keys_most)
 	return (size_t)buckets_for(keys_most) * sizeof(struct bucket);
 }
 
-void table_init(struct table *t, struct bucket *buckets, uint32_t keys_most,
-		const void *records, uint32_t stride, uint32_t keys)
+void table_init(struct table *t, struct bucket *buckets, uint32_t keys_most)
 {
-	*t = (struct table){
-		.buckets = buckets,
-		.bucket_count = buckets_for(keys_most),
-		.keys = keys,
-		.stride = stride,
-		.records = records,
-	};
+	t->buckets = buckets;
+	t->bucket_count = buckets_for(keys_most);
 }
 
 static void put(struct table *t, uint32_t bucket, int slot, uint16_t tag, uint32_t value)

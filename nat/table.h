@@ -42,9 +42,9 @@ struct table {
 /* Octets for the buckets of a table that holds so many keys at the most. */
 size_t table_size(uint32_t keys_most);
 
-/* buckets: table_size() octets, zeroed, aligned to 64. */
-void table_init(struct table *t, struct bucket *buckets, uint32_t keys_most,
-		const void *records, uint32_t stride, uint32_t keys);
+/* t: keys, stride and records are set already. buckets: table_size() octets, zeroed, aligned to
+ * 64. */
+void table_init(struct table *t, struct bucket *buckets, uint32_t keys_most);
 
 bool table_insert(struct table *t, uint64_t hash, uint32_t value);
 

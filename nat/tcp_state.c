@@ -19,10 +19,11 @@ enum segment { SEG_SYN, SEG_SYNACK, SEG_FIN, SEG_RST, SEG_ACK, SEG_BAD, SEG_COUN
 enum { SAME = 0, INI = TCP_INIT_INSIDE, INO = TCP_INIT_OUTSIDE, EST = TCP_ESTABLISHED,
        FNI = TCP_FIN_INSIDE, FNO = TCP_FIN_OUTSIDE, BTH = TCP_FIN_BOTH, TRA = TCP_TRANSITORY };
 
-/* RFC 7857 section 2, RFC 6146 section 3.5.2.2. A SYN after both FINs or a reset opens anew. */
+/* RFC 7857 section 2, RFC 6146 section 3.5.2.2. A SYN after both FINs or a reset opens anew, and
+ * so does one after a SYN: it may be another attempt with another sequence number. */
 static const uint8_t transitions[SIDE_COUNT][TCP_STATE_COUNT][SEG_COUNT] = {
 	[SIDE_INSIDE] = {		/* SYN   SYNACK FIN   RST   ACK */
-		[TCP_INIT_INSIDE] =	{ SAME, SAME, SAME, SAME, SAME },
+		[TCP_INIT_INSIDE] =	{ INI,  SAME, SAME, SAME, SAME },
 		[TCP_INIT_OUTSIDE] =	{ EST,  EST,  SAME, SAME, SAME },
 		[TCP_ESTABLISHED] =	{ SAME, SAME, FNI,  TRA,  SAME },
 		[TCP_FIN_INSIDE] =	{ SAME, SAME, SAME, TRA,  SAME },
@@ -32,7 +33,7 @@ static const uint8_t transitions[SIDE_COUNT][TCP_STATE_COUNT][SEG_COUNT] = {
 	},
 	[SIDE_OUTSIDE] = {
 		[TCP_INIT_INSIDE] =	{ EST,  EST,  SAME, SAME, SAME },
-		[TCP_INIT_OUTSIDE] =	{ SAME, SAME, SAME, SAME, SAME },
+		[TCP_INIT_OUTSIDE] =	{ INO,  SAME, SAME, SAME, SAME },
 		[TCP_ESTABLISHED] =	{ SAME, SAME, FNO,  TRA,  SAME },
 		[TCP_FIN_INSIDE] =	{ SAME, SAME, BTH,  TRA,  SAME },
 		[TCP_FIN_OUTSIDE] =	{ SAME, SAME, SAME, TRA,  SAME },
@@ -153,6 +154,16 @@ static bool in_window(const struct session *s, enum nat_side receiver, uint32_t 
 	return ahead >= -(WINDOW_MOST << shift) && ahead <= (int32_t)s->window[receiver] << shift;
 }
 
+/* RFC 7323 section 2.2: the window of a SYN is not scaled. It is kept in units of the scale that will
+ * be in use, rounded up. */
+static uint16_t window_of(const struct session *s, const uint8_t *tcp, enum nat_side from)
+{
+	uint32_t window = load16(tcp + TCP_WINDOW);
+	uint8_t shift = scale(s, from);
+
+	return (uint16_t)(tcp[TCP_FLAGS] & FLAG_SYN ? (window + (1u << shift) - 1) >> shift : window);
+}
+
 /* Note how far the sender has sent, and what it acknowledges and allows if that is plausible. */
 static void track(struct session *s, const struct pkt *p, enum nat_side from)
 {
@@ -169,7 +180,7 @@ static void track(struct session *s, const struct pkt *p, enum nat_side from)
 	if (is_known(s, from) && (int32_t)(ack - s->ack[from]) < 0)
 		return;
 	s->ack[from] = ack;
-	s->window[from] = load16(tcp + TCP_WINDOW);
+	s->window[from] = window_of(s, tcp, from);
 	s->flags |= (uint8_t)(SESSION_KNOWN << from);
 }
 
@@ -235,8 +246,8 @@ enum reason tcp_step(struct session *s, const struct pkt *p, enum nat_side from,
 		return step_reset(s, tcp, from, refresh);
 	next = transitions[from][s->state][seg];
 	if (next == TCP_INIT_INSIDE || next == TCP_INIT_OUTSIDE) {
+		*refresh |= s->state != next;
 		tcp_begin(s, p, from);
-		*refresh = true;
 		return REASON_NONE;
 	}
 	if (!in_window(s, side_other(from), load32(tcp + TCP_SEQ)))

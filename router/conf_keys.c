@@ -147,7 +147,9 @@ static const struct conf_key keys[] = {
 	{ "nat", "pool", KEY_TEXTS, 0, 0, "", NULL,
 	  "Outside addresses: single ones, ranges \"first-last\", or alone \"interface:NAME\" for "
 	  "the IPv4 address of an outside interface." },
-	{ "nat", "ports", KEY_TEXT, 1, 11, "1024-65535", NULL, "Outside ports that may be used." },
+	{ "nat", "ports", KEY_TEXT, 1, 11, "1024-65535", NULL,
+	  "Outside ports that may be used. With \"interface:NAME\" the default is \"4096-65535\": "
+	  "what is below stays for the host itself." },
 	{ "nat", "low_ports", KEY_TEXT, 0, 11, "512-1023", NULL,
 	  "Outside ports for inside ports below 1024 (RFC 4787 REQ-3). Empty: taken from ports. "
 	  "This is the default with \"interface:NAME\" and where ports begins below 1024." },

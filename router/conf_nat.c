@@ -55,6 +55,15 @@ static bool is_interface_pool(const struct section *s)
 	return false;
 }
 
+/* An interface's address may be the host's too, whose own connections need ports as well. */
+static void read_ports(const struct section *s, struct nat_policy *policy)
+{
+	if (!section_has(s, "ports") && is_interface_pool(s))
+		policy->ports = (struct port_range){ 4096, 65535 };
+	else
+		read_range(s->r, "ports", section_text(s, "ports"), &policy->ports);
+}
+
 static void read_low_ports(const struct section *s, struct nat_policy *policy)
 {
 	struct item item = section_text(s, "low_ports");
@@ -76,7 +85,7 @@ static void read_policy(const struct section *s, struct nat_policy *policy)
 {
 	read_match(s, policy);
 	policy->type = (enum nat_type)section_word(s, "type");
-	read_range(s->r, "ports", section_text(s, "ports"), &policy->ports);
+	read_ports(s, policy);
 	read_low_ports(s, policy);
 	policy->mapping = (enum nat_dependence)section_word(s, "mapping");
 	policy->filtering = (enum nat_dependence)section_word(s, "filtering");

@@ -152,18 +152,9 @@ INLINE uint16_t node_longest(const struct fib_node *n, unsigned slot)
 	return __atomic_load_n(&n->hops[at], __ATOMIC_ACQUIRE);
 }
 
-INLINE uint16_t list_longest(const uint64_t *word, uint32_t ref, uint64_t high)
+INLINE uint16_t wide_longest(const uint64_t *word, unsigned count, uint64_t high, uint64_t low)
 {
-	uint64_t found = 0;
-
-	for (unsigned i = list_count(ref); i-- > 0;)
-		found = agree(high, word[i], list_len(word[i])) ? word[i] : found;
-	return (uint16_t)found;
-}
-
-INLINE uint16_t wide_longest(const uint64_t *word, uint32_t ref, uint64_t high, uint64_t low)
-{
-	for (const uint64_t *end = word + 2 * list_count(ref); word < end; word += 2) {
+	for (const uint64_t *end = word + 2 * count; word < end; word += 2) {
 		unsigned len = list_len(word[1]);
 
 		if (len <= 64 ? agree(high, word[0], len) :
@@ -173,11 +164,23 @@ INLINE uint16_t wide_longest(const uint64_t *word, uint32_t ref, uint64_t high, 
 	return FIB_NONE;
 }
 
-/* high and low are what remains of the address at a root. */
-INLINE uint16_t trie_longest(const uint64_t *words, uint32_t root, uint64_t high, uint64_t low)
+/* From the end, so that the last match is the longest; without branches, as above. */
+INLINE uint16_t list_longest(const uint64_t *words, uint32_t ref, uint64_t high, uint64_t low)
+{
+	const uint64_t *word = words + (ref & REF_WORD);
+	uint64_t found = FIB_NONE;
+
+	if (ref & REF_WIDE)
+		return wide_longest(word, list_count(ref), high, low);
+	for (unsigned i = list_count(ref); i-- > 0;)
+		found = agree(high, word[i], list_len(word[i])) ? word[i] : found;
+	return (uint16_t)found;
+}
+
+/* high and low are what remains of the address where the trie begins. */
+INLINE uint16_t trie_longest(const uint64_t *words, uint32_t ref, uint64_t high, uint64_t low)
 {
 	uint16_t hop = FIB_NONE, longer;
-	uint32_t ref = root;
 
 	if (!(ref & REF_BLOCK))
 		return (uint16_t)ref;
@@ -185,14 +188,10 @@ INLINE uint16_t trie_longest(const uint64_t *words, uint32_t root, uint64_t high
 		const struct fib_node *n = node_at(words, ref);
 		unsigned slot = (unsigned)(high >> (64 - STRIDE));
 
-		if (ref & REF_LIST) {
-			longer = ref & REF_WIDE ? wide_longest(words + (ref & REF_WORD), ref, high, low) :
-						  list_longest(words + (ref & REF_WORD), ref, high);
-			return longer ? longer : hop;
-		}
-		longer = node_longest(n, slot);
+		longer = ref & REF_LIST ? list_longest(words, ref, high, low) :
+					  node_longest(n, slot);
 		hop = longer ? longer : hop;
-		if (!(n->kids >> slot & 1))
+		if (ref & REF_LIST || !(n->kids >> slot & 1))
 			return hop;
 		ref = node_kid(n, slot);
 		high = high << STRIDE | low >> (64 - STRIDE);
@@ -206,9 +205,10 @@ static void paint(struct table *t, const struct fib_entry *e)
 	size_t first = slot_index(e->key);
 
 	for (size_t i = first; i < first + (SLOTS >> e->len); i++) {
-		uint64_t key = (uint64_t)i << (64 - SLOT_BITS);
+		uint64_t high = (uint64_t)i << (64 - SLOT_BITS);
+		uint16_t hop = trie_longest(t->store.words, t->top, high, 0);
 
-		trie_set_cover(&t->store, &t->slots[i], trie_longest(t->store.words, t->top, key, 0));
+		trie_set_cover(&t->store, &t->slots[i], hop);
 	}
 }
 

@@ -396,7 +396,8 @@ static unsigned slot_from(const struct fib_entry *stem, fib_key key)
 	return slot_of(key << stem->len);
 }
 
-bool trie_next(const struct fib_store *s, uint32_t ref, struct fib_entry stem, struct fib_entry *at)
+bool trie_next(const struct fib_store *s, uint32_t ref, struct fib_entry stem,
+	       struct fib_entry *at)
 {
 	const struct fib_node *n = node_at(s->words, ref);
 

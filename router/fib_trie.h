@@ -35,7 +35,7 @@ struct fib_node {
 	uint64_t shorter; /* prefixes number 2 … 63; bit 0: the cover, which every node has */
 	uint64_t full;	  /* prefixes number 64 … 127 */
 	uint64_t kids;	  /* values of six bits under which there is more */
-	uint16_t hops[];  /* one for each bit of shorter, then of full; the cover is 0 but in a root */
+	uint16_t hops[];  /* one for each bit of shorter, then of full; only roots have a cover */
 };
 
 /* A list begins with its longest prefix. Each is one word: the first 40 bits of its key, its length
@@ -86,7 +86,8 @@ uint16_t trie_get(const struct fib_store *s, uint32_t root, struct fib_entry e);
 
 /* Make *at the first prefix below a place that is not before it. The place is key and len of stem;
  * *at is seen from the beginning of the address. */
-bool trie_next(const struct fib_store *s, uint32_t ref, struct fib_entry stem, struct fib_entry *at);
+bool trie_next(const struct fib_store *s, uint32_t ref, struct fib_entry stem,
+	       struct fib_entry *at);
 
 /* What the trie says where it knows nothing longer. Setting it is one store. */
 uint16_t trie_cover(const struct fib_store *s, uint32_t root);

@@ -20,7 +20,7 @@ static void send_box(struct worker *w, uint16_t interface)
 	while (at < box->count) {
 		size_t sent = 0;
 		enum reason r = io_send(w->setup.ios[interface], w->id, box->frames + at,
-					box->next_hops + at, box->count - at, &sent);
+					box->count - at, &sent);
 
 		for (size_t i = 0; i < sent; i++)
 			forward_sent(w, box->frames[at + i]);
@@ -28,7 +28,7 @@ static void send_box(struct worker *w, uint16_t interface)
 		if (at == box->count)
 			break;
 		if (r == REASON_NEIGHBOUR)
-			park(w, box->frames[at], &box->next_hops[at]);
+			park(w, box->frames[at]);
 		else
 			frame_drop(w, box->frames[at], r == REASON_NONE ? REASON_SEND_ERROR : r);
 		at++;
@@ -57,8 +57,8 @@ void forward_one(struct worker *w, struct frame *f, const struct hop *hop)
 
 	if (box->count == FRAME_BATCH)
 		send_box(w, f->egress);
-	box->frames[box->count] = f;
-	box->next_hops[box->count++] = next_hop(f, hop);
+	f->next_hop = next_hop(f, hop);
+	box->frames[box->count++] = f;
 }
 
 static void forward(struct worker *w, struct frame *f)

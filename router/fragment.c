@@ -80,13 +80,13 @@ static struct frame *make_piece(struct worker *w, const struct cutter *c, uint32
 				uint32_t *len)
 {
 	uint32_t header = at ? c->header_len : c->whole->p.transport;
-	uint32_t left = c->payload_len - at, room = (mtu - header) & ~7u;
+	uint32_t left = c->payload_len - at, room = mtu - header;
 	struct frame *f = frame_take(w);
 	uint8_t *ip;
 
 	if (!f)
 		return NULL;
-	*len = left < room ? left : room;
+	*len = left <= room ? left : room & ~7u;
 	ip = frame_ip(f);
 	memcpy(ip, at ? c->header : c->whole->p.ip, header);
 	memcpy(ip + header, c->payload + at, *len);

@@ -323,6 +323,14 @@ int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error)
 		conf_free(conf);
 		return no_memory(error);
 	}
+	if (g->guard) {
+		r = guard_update(g->guard, conf, error);
+		if (r) {
+			now->conf_owned = conf;
+			free_snapshot(now);
+			return r;
+		}
+	}
 	now->conf_owned = conf;
 	rcu_assign_pointer(g->snapshot, now);
 	/* Every worker looks at the new one before it does anything else. */

@@ -22,9 +22,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <nftables/libnftables.h>
@@ -33,7 +35,8 @@
 #include "io_backend.h"
 
 struct guard {
-	struct nft_ctx *nft;
+	struct nft_ctx *nft;	 /* holds the table */
+	unsigned int generation; /* of the table; part of its name */
 	struct host_ports host_ports;
 };
 
@@ -138,7 +141,7 @@ static void put_input(FILE *out, const struct use *u)
 		     "iifname $both ip daddr $pool jump pool\n}\n");
 }
 
-static void put_rules(FILE *out, const struct conf *c, const struct use *u)
+static void put_rules(FILE *out, const struct conf *c, const struct use *u, unsigned int generation)
 {
 	fprintf(out, "define inside = { ");
 	put_devices(out, c, SIDE_INSIDE);
@@ -149,41 +152,68 @@ static void put_rules(FILE *out, const struct conf *c, const struct use *u)
 	put_devices(out, c, SIDE_OUTSIDE);
 	fprintf(out, "}\ndefine pool = { ");
 	put_pool(out, &c->nat);
-	fprintf(out, "}\ntable inet router_%d {\nflags owner\n", getpid());
+	fprintf(out, "}\ntable inet router_%d_%u {\nflags owner\n", getpid(), generation);
 	put_prerouting(out, c);
 	if (c->nat.pool_count)
 		put_input(out, u);
 	fprintf(out, "}\n");
 }
 
-static int install_rules(struct guard *g, const struct conf *c, const struct use *u,
-			 struct io_error *error)
+/* The rules as text, for the caller to free. */
+static char *rules_of(const struct conf *c, const struct use *u, unsigned int generation)
 {
 	char *rules = NULL;
 	size_t len;
 	FILE *out = open_memstream(&rules, &len);
-	int r = 0;
 
 	if (!out)
-		return io_refuse(error, -ENOMEM, "guard: out of memory");
-	put_rules(out, c, u);
+		return NULL;
+	put_rules(out, c, u, generation);
 	fclose(out);
-	nft_ctx_buffer_error(g->nft);
-	if (nft_run_cmd_from_buffer(g->nft, rules) != 0) {
-		const char *text = nft_ctx_get_error_buffer(g->nft);
+	return rules;
+}
 
-		if (!*text)
-			text = strerror(errno);
-		r = io_refuse(error, -EOPNOTSUPP,
-			      "guard: nftables says \"%.*s\": run as root, with the kernel's "
-			      "nf_tables, nft_fib_inet and nft_socket",
-			      (int)strcspn(text, "\n"), text);
+static int refuse_rules(struct nft_ctx *nft, struct io_error *error)
+{
+	const char *text = nft_ctx_get_error_buffer(nft);
+
+	if (!*text)
+		text = strerror(errno);
+	return io_refuse(error, -EOPNOTSUPP,
+			 "guard: nftables says \"%.*s\": run as root, with the kernel's nf_tables, "
+			 "nft_fib_inet and nft_socket",
+			 (int)strcspn(text, "\n"), text);
+}
+
+/* A new table, and only then the old one's end: for a moment both are in force. */
+static int install_rules(struct guard *g, const struct conf *c, const struct use *u,
+			 struct io_error *error)
+{
+	char *rules = rules_of(c, u, g->generation + 1);
+	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	int r = 0;
+
+	if (!rules || !nft) {
+		r = io_refuse(error, -ENOMEM, "guard: out of memory");
+	} else {
+		nft_ctx_buffer_error(nft);
+		if (nft_run_cmd_from_buffer(nft, rules) != 0)
+			r = refuse_rules(nft, error);
 	}
 	free(rules);
+	if (r == 0) {
+		struct nft_ctx *was = g->nft;
+
+		g->nft = nft;
+		g->generation++;
+		nft = was;
+	}
+	if (nft)
+		nft_ctx_free(nft);
 	return r;
 }
 
-/* Whether the host has one of the addresses: only then may a socket be bound to it. */
+/* Whether the host has one of the addresses. If not, no socket may be bound to it. */
 static bool is_shared(const struct nat_config *c)
 {
 	bool shared = false;
@@ -193,42 +223,62 @@ static bool is_shared(const struct nat_config *c)
 					       .sin_addr.s_addr = c->pool[i].raw };
 		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-		shared = bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0;
+		shared = bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 ||
+			 errno != EADDRNOTAVAIL;
 		if (fd >= 0)
 			close(fd);
 	}
 	return shared;
 }
 
+/* libnftables would tell, but on standard error. */
+static bool is_privileged(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct has[2] = { { 0 } };
+
+	return syscall(SYS_capget, &header, has) == 0 && has[0].effective & 1u << CAP_NET_ADMIN;
+}
+
+int guard_update(struct guard *g, const struct conf *c, struct io_error *error)
+{
+	struct use *u;
+	int r = 0;
+
+	if (!g)
+		return 0;
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return io_refuse(error, -ENOMEM, "guard: out of memory");
+	use_of(u, &c->nat);
+	if (is_shared(&c->nat))
+		r = host_ports_move(&g->host_ports, &u->all, error);
+	else
+		host_ports_restore(&g->host_ports);
+	if (r == 0)
+		r = install_rules(g, c, u, error);
+	free(u);
+	return r;
+}
+
 int guard_install(struct guard **guard, const struct conf *c, struct io_error *error)
 {
 	struct guard *g;
-	struct use *u;
-	int r = -ENOMEM;
+	int r;
 
 	*guard = NULL;
 	if (!has_packet(c, SIDE_INSIDE) && !has_packet(c, SIDE_OUTSIDE))
 		return 0;
+	if (!is_privileged())
+		return io_refuse(error, -EPERM,
+				 "guard: may not use nftables: run as root, with CAP_NET_ADMIN, or "
+				 "below unshare -Urn");
 	g = calloc(1, sizeof(*g));
-	u = calloc(1, sizeof(*u));
-	if (g)
-		g->nft = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!g || !u || !g->nft) {
-		io_refuse(error, r, "guard: out of memory");
-		goto failed;
-	}
-	use_of(u, &c->nat);
-	r = install_rules(g, c, u, error);
-	if (r == 0 && is_shared(&c->nat))
-		r = host_ports_move(&g->host_ports, &u->all, error);
+	r = g ? guard_update(g, c, error) : io_refuse(error, -ENOMEM, "guard: out of memory");
 	if (r < 0)
-		goto failed;
-	free(u);
-	*guard = g;
-	return 0;
-failed:
-	free(u);
-	guard_remove(g);
+		guard_remove(g);
+	else
+		*guard = g;
 	return r;
 }
 

@@ -71,17 +71,24 @@ static int range_write(struct port_range r)
 	return fclose(f) == 0 ? 0 : -errno;
 }
 
+static bool range_equal(struct port_range a, struct port_range b)
+{
+	return a.first == b.first && a.last == b.last;
+}
+
 int host_ports_move(struct host_ports *h, const struct ports *used, struct io_error *error)
 {
 	static const struct port_range unprivileged = { 1024, PORTS - 1 };
 	struct port_range gap;
-	int r = range_read(&h->before);
+	int r = h->after.last ? 0 : range_read(&h->before);
 
 	if (r < 0)
 		return io_refuse(error, r, "guard: cannot read %s: %s", path, strerror(-r));
 	gap = longest_gap(used, h->before);
-	if (count_of(gap) == count_of(h->before))
+	if (range_equal(gap, h->before)) {
+		host_ports_restore(h);
 		return 0;
+	}
 	if (count_of(gap) < HOST_PORTS_LEAST)
 		gap = longest_gap(used, unprivileged);
 	if (count_of(gap) < HOST_PORTS_LEAST)
@@ -95,11 +102,11 @@ int host_ports_move(struct host_ports *h, const struct ports *used, struct io_er
 	return 0;
 }
 
-void host_ports_restore(const struct host_ports *h)
+void host_ports_restore(struct host_ports *h)
 {
 	struct port_range now;
 
-	if (h->after.last && range_read(&now) == 0 && now.first == h->after.first &&
-	    now.last == h->after.last)
+	if (h->after.last && range_read(&now) == 0 && range_equal(now, h->after))
 		range_write(h->before);
+	h->after = (struct port_range){ 0 };
 }

@@ -18,14 +18,14 @@ void ports_add(struct ports *p, uint16_t first, uint16_t last);
 /* The next run of ports, from *at on, that are in the set (or that are not). */
 bool ports_next(const struct ports *p, bool in, unsigned int *at, struct port_range *run);
 
-/* What host_ports_move() changed; nothing if after is empty. */
+/* The kernel's range as it was and as we have made it; unchanged if after is empty. */
 struct host_ports { struct port_range before, after; };
 
 /* Have the kernel choose ports that are not used: those left of its range or, if these are few,
- * others. */
+ * others. May be called again. */
 int host_ports_move(struct host_ports *h, const struct ports *used, struct io_error *error);
 
 /* Put the range back, unless somebody else has changed it since. */
-void host_ports_restore(const struct host_ports *h);
+void host_ports_restore(struct host_ports *h);
 
 #endif

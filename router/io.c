@@ -36,10 +36,10 @@ int io_recv(struct io *io, uint16_t worker, struct frame **frames, size_t count)
 	return io->backend->recv(io, worker, frames, count);
 }
 
-enum reason io_send(struct io *io, uint16_t worker, struct frame **frames,
-		    const struct address *next_hops, size_t count, size_t *sent)
+enum reason io_send(struct io *io, uint16_t worker, struct frame **frames, size_t count,
+		    size_t *sent)
 {
-	return io->backend->send(io, worker, frames, next_hops, count, sent);
+	return io->backend->send(io, worker, frames, count, sent);
 }
 
 void io_refresh(struct io *io)

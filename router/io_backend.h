@@ -19,7 +19,7 @@ struct io_backend {
 	int (*descriptor)(const struct io *io, uint16_t worker);
 	int (*recv)(struct io *io, uint16_t worker, struct frame **frames, size_t count);
 	enum reason (*send)(struct io *io, uint16_t worker, struct frame **frames,
-			    const struct address *next_hops, size_t count, size_t *sent);
+			    size_t count, size_t *sent);
 	void (*refresh)(struct io *io);
 };
 

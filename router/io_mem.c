@@ -145,11 +145,10 @@ static int mem_recv(struct io *io, uint16_t worker, struct frame **frames, size_
 }
 
 static enum reason mem_send(struct io *io, uint16_t worker, struct frame **frames,
-			    const struct address *next_hops, size_t count, size_t *sent)
+			    size_t count, size_t *sent)
 {
 	struct mem_worker *w = mem_worker(io, worker);
 
-	(void)next_hops;
 	*sent = count;
 	if (w->loop) {
 		w->sent_count += count;

@@ -52,7 +52,7 @@ struct packet {
 	struct packet_worker worker[];
 };
 
-/* IPv4 and IPv6 for us, or for all of the link; without VLAN tag; not what we or the kernel sent. */
+/* IPv4 and IPv6 for us or for all of the link, without VLAN tag; not what we or the kernel sent. */
 static const struct sock_filter for_us[] = {
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
 	BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, PACKET_MULTICAST, 5, 0),
@@ -307,7 +307,7 @@ static const uint8_t *dress(const struct packet *p, const struct frame *f, const
 }
 
 static enum reason packet_send(struct io *io, uint16_t worker, struct frame **frames,
-			       const struct address *next_hops, size_t count, size_t *sent)
+			    size_t count, size_t *sent)
 {
 	struct packet *p = (struct packet *)io;
 	/* Workers beyond the queues send through another's, which the kernel allows. */
@@ -316,7 +316,7 @@ static enum reason packet_send(struct io *io, uint16_t worker, struct frame **fr
 
 	for (*sent = 0; *sent < count; ++*sent) {
 		const struct frame *f = frames[*sent];
-		const uint8_t *mac = neigh_find(p->worker[worker].neigh, &next_hops[*sent], now);
+		const uint8_t *mac = neigh_find(p->worker[worker].neigh, &f->next_hop, now);
 
 		if (!mac)
 			return REASON_NEIGHBOUR;

@@ -273,13 +273,12 @@ static int tun_recv(struct io *io, uint16_t worker, struct frame **frames, size_
 }
 
 static enum reason tun_send(struct io *io, uint16_t worker, struct frame **frames,
-			    const struct address *next_hops, size_t count, size_t *sent)
+			    size_t count, size_t *sent)
 {
 	const struct tun *t = (const struct tun *)io;
 	/* Workers beyond the queues send through another's, which the kernel allows. */
 	int fd = t->fd[worker % t->queues];
 
-	(void)next_hops;
 	for (*sent = 0; *sent < count; ++*sent) {
 		const struct frame *f = frames[*sent];
 		const uint8_t *at = t->header_len ? frame_store_offload(f, 0) : f->p.ip;

@@ -12,17 +12,17 @@ static size_t parked_for(const struct worker *w, const struct address *next_hop)
 	size_t count = 0;
 
 	for (size_t i = 0; i < w->parked_count; i++)
-		count += address_equal(&w->parked[i].next_hop, next_hop);
+		count += address_equal(&w->parked[i].frame->next_hop, next_hop);
 	return count;
 }
 
-void park(struct worker *w, struct frame *f, const struct address *next_hop)
+void park(struct worker *w, struct frame *f)
 {
-	if (w->parked_count == PARKED_MOST || parked_for(w, next_hop) == PARK_PER_HOP) {
+	if (w->parked_count == PARKED_MOST || parked_for(w, &f->next_hop) == PARK_PER_HOP) {
 		frame_drop(w, f, REASON_NEIGHBOUR);
 		return;
 	}
-	w->parked[w->parked_count++] = (struct parked){ f, *next_hop, w->now.ms + PARK_MS };
+	w->parked[w->parked_count++] = (struct parked){ f, w->now.ms + PARK_MS };
 }
 
 /* True if it need not wait any longer. */
@@ -30,7 +30,7 @@ static bool leaves(struct worker *w, const struct parked *p)
 {
 	struct frame *f = p->frame;
 	size_t sent = 0;
-	enum reason r = io_send(w->setup.ios[f->egress], w->id, &f, &p->next_hop, 1, &sent);
+	enum reason r = io_send(w->setup.ios[f->egress], w->id, &f, 1, &sent);
 
 	if (sent)
 		forward_sent(w, f);

@@ -36,7 +36,7 @@ void hops_reclaim(struct hops *h);
 struct hop hop_plain(const struct hop *hop);
 bool hop_equal(const struct hop *a, const struct hop *b);
 
-/* FNV-1a; start with any hash. Routes come from the operator, not from packets: no key is needed. */
+/* FNV-1a, from any start. Routes come from the operator, not from packets: no key is needed. */
 static inline uint32_t hash_octets(uint32_t hash, const void *octets, size_t len)
 {
 	const uint8_t *at = octets;

@@ -12,7 +12,7 @@ const struct hop *route_find(const struct worker *w, const struct frame *f,
 	return rib_hop(rib, *number, f->way);
 }
 
-static enum reason reason_of(enum hop_kind kind)
+enum reason route_reason(enum hop_kind kind)
 {
 	switch (kind) {
 	case HOP_BLACKHOLE: return REASON_BLACKHOLE;
@@ -80,7 +80,7 @@ static bool route(struct worker *w, struct frame *f)
 			local_deliver(w, f);
 		return false;
 	default:
-		local_refuse(w, f, reason_of(hop->kind));
+		local_refuse(w, f, route_reason(hop->kind));
 		return false;
 	}
 }

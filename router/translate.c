@@ -36,7 +36,7 @@ static bool route_inwards(struct worker *w, struct frame *f)
 	enum reason r = REASON_NONE;
 
 	if (hop->kind != HOP_VIA && hop->kind != HOP_LINK)
-		r = REASON_NO_ROUTE;
+		r = route_reason(hop->kind);
 	else if (worker_conf(w)->interfaces[hop->interface].side != SIDE_INSIDE)
 		r = REASON_OUTSIDE_TRANSIT;
 	f->egress = hop->interface;

@@ -28,7 +28,6 @@ bool limiter_allows(struct limiter *l, nat_time now, uint32_t destination_hash);
 /* Frames that leave by one interface, collected over a batch. */
 struct outbox {
 	struct frame *frames[FRAME_BATCH];
-	struct address next_hops[FRAME_BATCH];
 	size_t count;
 };
 
@@ -46,7 +45,6 @@ enum { PARKED_MOST = 16 };
 
 struct parked {
 	struct frame *frame;
-	struct address next_hop;
 	uint64_t until_ms;
 };
 
@@ -120,6 +118,7 @@ size_t stage_admit(struct worker *w, struct frame **frames, size_t count);
 /* route.c: where a frame is going. */
 const struct hop *route_find(const struct worker *w, const struct frame *f,
 			     const uint8_t *address, uint16_t *number);
+enum reason route_reason(enum hop_kind kind); /* of those that lead nowhere */
 size_t stage_route(struct worker *w, struct frame **frames, size_t count);
 
 /* gather.c: what ports a fragment belongs to. gather_expire() drops what waited in vain. */
@@ -137,7 +136,7 @@ void forward_one(struct worker *w, struct frame *f, const struct hop *hop);
 void forward_sent(struct worker *w, struct frame *f);
 
 /* park.c: wait for a neighbour; try again, at most once a millisecond. */
-void park(struct worker *w, struct frame *f, const struct address *next_hop);
+void park(struct worker *w, struct frame *f);
 void park_retry(struct worker *w);
 
 /* local.c: the router as a host of its own. Both take the frame. */

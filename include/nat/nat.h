@@ -95,6 +95,7 @@ size_t nat_expire(struct nat *n, nat_time now, size_t budget);
 bool nat_session_next(const struct nat *n, nat_time now, uint32_t *cursor, struct nat_session *out);
 bool nat_mapping_next(const struct nat *n, uint32_t *cursor, struct nat_mapping *out);
 
+/* How much is in use, and how many sessions there have been. */
 struct nat_gauges nat_gauges(const struct nat *n);
 
 /* NULL, or the first broken invariant; static text. For tests and fuzzing: visits everything. */

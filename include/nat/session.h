@@ -25,6 +25,7 @@
 enum tcp_state { TCP_STATE_LIST(TCP_STATE_ENUM) TCP_STATE_COUNT };
 #undef TCP_STATE_ENUM
 
+/* As in listings; static. */
 const char *tcp_state_name(enum tcp_state s);
 
 struct nat_session {

@@ -46,7 +46,8 @@ size_t fib_reclaim(struct fib *f);
 struct fib_size { size_t prefixes4, prefixes6, octets4, octets6; };
 struct fib_size fib_size(const struct fib *f);
 
-/* Listing in order: start with *cursor zeroed. */
+/* Listing by version, address and length, in the thread that changes: start with *cursor zeroed.
+ * The table may change between two calls. */
 struct fib_cursor { struct prefix at; bool started; };
 bool fib_next(const struct fib *f, struct fib_cursor *cursor, struct prefix *p, uint16_t *hop);
 

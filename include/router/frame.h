@@ -14,6 +14,7 @@
 #include <linux/virtio_net.h>
 
 #include "nat/nat.h"
+#include "router/address.h"
 
 enum {
 	FRAME_IP = 128,		/* offset of the IP header in a buffer; a cache line boundary */
@@ -35,6 +36,7 @@ struct frame {
 	uint32_t way;	   /* hash that chooses among equal routes */
 	uint32_t session;  /* whose rewrite it got, or NAT_NO_SESSION */
 	bool link_multicast; /* arrived as link-layer broadcast or multicast */
+	struct address next_hop; /* on the link it leaves by */
 	struct pkt p;
 	/* As received, and as to be sent; flags and gso_type zero: nothing to be done. Offsets in
 	 * it count from the IP header; a backend with a link layer shifts them. */

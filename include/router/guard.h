@@ -21,6 +21,10 @@ struct guard;
 /* c->pool holds the addresses as they are now. Without packet interfaces there is nothing to do,
  * and *g is NULL. */
 int guard_install(struct guard **g, const struct conf *c, struct io_error *error);
+
+/* Work by another configuration, from one datagram to the next. What refuses it changes nothing. */
+int guard_update(struct guard *g, const struct conf *c, struct io_error *error);
+
 void guard_remove(struct guard *g);
 
 #endif

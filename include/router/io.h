@@ -27,14 +27,15 @@ void io_close(struct io *io);
 int io_descriptor(const struct io *io, uint16_t worker);
 
 /* Receive up to count frames into the buffers of frames[0 … count-1], setting len, offload and
- * link_multicast. Returns how many, 0 when there are none now, or a negative errno. */
+ * link_multicast. Returns how many, 0 when there are none now, or a negative errno: -ENETDOWN once
+ * when the device goes down, others when it is gone. */
 int io_recv(struct io *io, uint16_t worker, struct frame **frames, size_t count);
 
-/* Send one datagram each (p is its view), to the link-layer neighbour of next_hop where the link
- * has such. Sets *sent to how many were taken; the reason tells why the next one was not
+/* Send one datagram each (p is its view), to the link-layer neighbour next_hop where the link has
+ * such. Sets *sent to how many were taken; the reason tells why the next one was not
  * (REASON_NONE if all were): SEND_FULL, SEND_ERROR, NEIGHBOUR, INTERFACE_DOWN. */
-enum reason io_send(struct io *io, uint16_t worker, struct frame **frames,
-		    const struct address *next_hops, size_t count, size_t *sent);
+enum reason io_send(struct io *io, uint16_t worker, struct frame **frames, size_t count,
+		    size_t *sent);
 
 /* Look at the device again. For one thread, not a worker's; about once a second. */
 void io_refresh(struct io *io);

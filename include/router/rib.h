@@ -1,8 +1,10 @@
 /*
  * Routes as configured or learned, and the best of them put into the forwarding table.
  *
- * Shape    Several routes per prefix may be known; those of the least metric are used. What a
- *          packet needs is a hop: where to send it, by number, in the table of hops.
+ * Shape    Several routes per prefix may be known. The one of the least metric is used, among
+ *          equals that of the first origin; unicast routes equal in both share, up to
+ *          HOP_GROUP_MOST of them. What a packet needs is a hop: where to send it, by number, in
+ *          the table of hops.
  * Memory   rib_new() to rib_free(). Changes by one thread; rib_hop() by any.
  * Errors   -ENOMEM, -ENOSPC (more than FIB_HOP_MOST different hops): nothing was changed.
  */
@@ -53,7 +55,8 @@ void rib_free(struct rib *r);
 /* The forwarding table it keeps up to date. */
 struct fib *rib_fib(struct rib *r);
 
-/* Add a route, or remove the one equal in prefix, hop, metric and origin (-ENOENT: none is). */
+/* Add a route, or remove the one equal in prefix, hop, metric and origin (-ENOENT: none is).
+ * To add what is known changes nothing; -EINVAL: no prefix, or a hop that a route cannot have. */
 int rib_add(struct rib *r, const struct route *route);
 int rib_remove(struct rib *r, const struct route *route);
 
@@ -72,7 +75,7 @@ bool rib_next(const struct rib *r, size_t *cursor, struct route *route, bool *be
 void rib_reclaim(struct rib *r);
 
 /* Fill with what a configuration implies: own addresses (local), networks (connected), broadcast
- * addresses, pool addresses and static routes. */
+ * addresses, pool addresses and static routes. After an error it holds a part of them. */
 int rib_fill(struct rib *r, const struct conf *c);
 
 #endif

@@ -60,6 +60,7 @@ struct worker_setup {
 	uint8_t seed[32];
 };
 
+/* From worker_new() to worker_free(), which takes NULL. */
 struct worker *worker_new(const struct worker_setup *s);
 void worker_free(struct worker *w);
 
@@ -69,6 +70,7 @@ size_t worker_step(struct worker *w, nat_time now);
 /* Turns until *stop is set, in the calling thread, which becomes a reader of liburcu (QSBR). */
 void worker_run(struct worker *w, const bool *stop);
 
+/* A copy, at any time and by any thread. */
 struct counters worker_counters(const struct worker *w);
 
 /* What another thread asks of a running worker. The worker answers between two turns, so that

@@ -7,7 +7,7 @@
 
 #include "router/fib.h"
 
-enum { LOOKUPS = 1 << 20, UPDATES = 200000, HOPS = 200, BATCH = 64, RUNS = 5, PLACES = 36000 };
+enum { LOOKUPS = 1 << 18, UPDATES = 200000, HOPS = 200, BATCH = 64, RUNS = 21, PLACES = 36000 };
 
 /* How many of 10000 prefixes have a length. */
 struct share { uint8_t len; uint16_t share; };
@@ -312,17 +312,24 @@ static void measure_updates(struct fib *f, const struct table *t, struct figures
 	free(us);
 }
 
+static double mib_of(const struct fib *f, uint8_t version)
+{
+	struct fib_size s = fib_size(f);
+
+	return (double)(version == 4 ? s.octets4 : s.octets6) / (1 << 20);
+}
+
 static struct figures measure_all(uint8_t version, size_t count)
 {
 	struct figures out = { .count = count };
-	struct table t;
 	struct fib *f = fib_new();
+	struct table t;
 
 	check(f);
 	if (count) {
 		t = make_table(version, count);
 		out.build_s = build(f, &t);
-		out.mib = (double)(version == 4 ? fib_size(f).octets4 : fib_size(f).octets6) / (1 << 20);
+		out.mib = mib_of(f, version);
 		for (size_t i = 0; i < ROWS; i++)
 			if (rows[i].version == version)
 				out.ns[i] = measure(f, &t, i);
@@ -339,51 +346,82 @@ static void print_table(const struct figures *v, const char *name)
 	       name, v->count, v->mib, v->build_s, v->update_us, v->update_p99_us);
 	for (size_t i = 0; i < ROWS; i++)
 		if (v->ns[i] > 0)
-			printf("  %-24s %6.1f ns %7.1f M/s\n", rows[i].name, v->ns[i], 1e3 / v->ns[i]);
+			printf("  %-24s %6.1f ns %7.1f M/s\n", rows[i].name, v->ns[i],
+			       1e3 / v->ns[i]);
 }
 
 static void print_json(const struct figures *v, const char *name)
 {
+	const char *comma = "";
+
 	printf("\"%s\": {\"prefixes\": %zu, \"mib\": %.2f, \"build_seconds\": %.4f, "
 	       "\"update_microseconds\": {\"median\": %.3f, \"p99\": %.3f}, "
 	       "\"lookups_per_second\": {",
 	       name, v->count, v->mib, v->build_s, v->update_us, v->update_p99_us);
-	for (size_t i = 0, some = 0; i < ROWS; i++)
-		if (v->ns[i] > 0)
-			printf("%s\"%s\": %.0f", some++ ? ", " : "", rows[i].name + 3, 1e9 / v->ns[i]);
+	for (size_t i = 0; i < ROWS; i++) {
+		if (v->ns[i] <= 0)
+			continue;
+		printf("%s\"%s\": %.0f", comma, rows[i].name + strlen("v4_"), 1e9 / v->ns[i]);
+		comma = ", ";
+	}
 	printf("}}");
 }
 
-int main(int argc, char **argv)
+static void print_all(const struct figures *v4, const struct figures *v6, bool json)
+{
+	if (!json) {
+		print_table(v4, "IPv4");
+		print_table(v6, "IPv6");
+		return;
+	}
+	printf("{");
+	print_json(v4, "v4");
+	printf(", ");
+	print_json(v6, "v6");
+	printf("}\n");
+}
+
+/* Like the routing tables of today, or as large as was asked for. */
+struct wanted { size_t v4, v6; bool json; };
+
+static bool parse_count(size_t *count, const char *text)
+{
+	char *end;
+
+	*count = strtoull(text, &end, 10);
+	return *text >= '0' && *text <= '9' && *end == '\0' && *count <= 4000000;
+}
+
+static bool parse(struct wanted *w, int argc, char **argv)
 {
 	static const struct option options[] = { { "v4", required_argument, NULL, '4' },
 						 { "v6", required_argument, NULL, '6' },
 						 { "json", no_argument, NULL, 'j' },
 						 { NULL, 0, NULL, 0 } };
-	size_t count4 = 1000000, count6 = 200000;
-	struct figures v4, v6;
-	bool json = false;
+	int c;
 
-	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		if (c == '?') {
-			fprintf(stderr, "usage: fib [--v4 COUNT] [--v6 COUNT] [--json]\n");
-			return 2;
-		}
-		json = json || c == 'j';
-		if (c != 'j')
-			*(c == '4' ? &count4 : &count6) = strtoull(optarg, NULL, 10);
+	*w = (struct wanted){ .v4 = 1000000, .v6 = 200000 };
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'j')
+			w->json = true;
+		else if (c == '?' || !parse_count(c == '4' ? &w->v4 : &w->v6, optarg))
+			return false;
 	}
-	v4 = measure_all(4, count4);
-	v6 = measure_all(6, count6);
-	if (json) {
-		printf("{");
-		print_json(&v4, "v4");
-		printf(", ");
-		print_json(&v6, "v6");
-		printf("}\n");
-	} else {
-		print_table(&v4, "IPv4");
-		print_table(&v6, "IPv6");
+	return optind == argc;
+}
+
+int main(int argc, char **argv)
+{
+	struct wanted wanted;
+	struct figures v4, v6;
+
+	if (!parse(&wanted, argc, argv)) {
+		fprintf(stderr, "usage: fib [--v4 COUNT] [--v6 COUNT] [--json]; "
+				"COUNT: at most 4000000 prefixes\n");
+		return 2;
 	}
+	v4 = measure_all(4, wanted.v4);
+	v6 = measure_all(6, wanted.v6);
+	print_all(&v4, &v6, wanted.json);
 	return 0;
 }

@@ -8,6 +8,7 @@ struct visit {
 	struct model *m;
 	uint64_t now;
 	enum nat_side from;
+	bool known_only;
 	struct datagram *d;
 	const struct model_choice *choice;
 };
@@ -192,13 +193,13 @@ static bool ends_of(const struct datagram *d, bool outwards, struct place *local
 	return d->kind == KIND_PORTS || d->kind == (outwards ? KIND_REQUEST : KIND_REPLY);
 }
 
-/* Policy none: hands off. */
+/* Without a session it passes as it is: policy none, or not for the NAT to judge. */
 static bool is_exempt(const struct visit *v)
 {
 	struct place inside = v->from == SIDE_INSIDE ? v->d->source : v->d->destination;
 	const struct nat_policy *p = rule_policy(&v->m->config, inside.address);
 
-	return p && p->type == NAT_NONE;
+	return v->known_only || (p && p->type == NAT_NONE);
 }
 
 static struct model_answer without_ends(const struct visit *v)
@@ -280,10 +281,10 @@ static struct model_answer error(struct visit *v)
 	return pass_error(v, s, &inner);
 }
 
-struct model_answer model_process(struct model *m, uint64_t now, enum nat_side from,
+struct model_answer model_process(struct model *m, const struct model_arrival *a,
 				  struct datagram *d, const struct model_choice *choice)
 {
-	struct visit v = { m, now, from, d, choice };
+	struct visit v = { m, a->now, a->from, a->known_only, d, choice };
 
 	if (d->kind == KIND_ERROR && !d->first_fragment)
 		return error(&v);

@@ -26,8 +26,15 @@ struct model_choice {
 	uint32_t session;
 };
 
-/* What the NAT must do with d at now; d is rewritten as the NAT must rewrite it. */
-struct model_answer model_process(struct model *m, uint64_t now, enum nat_side from,
+/* How a datagram comes to the NAT, beside its octets. */
+struct model_arrival {
+	uint64_t now;
+	enum nat_side from;
+	bool known_only; /* it must not open a session */
+};
+
+/* What the NAT must do with d; d is rewritten as the NAT must rewrite it. */
+struct model_answer model_process(struct model *m, const struct model_arrival *a,
 				  struct datagram *d, const struct model_choice *choice);
 
 /* The worker that owns d, or -1 if any may. */

@@ -30,7 +30,7 @@ uint32_t tcp_window(const struct tcp *t, enum nat_side side)
 {
 	const struct tcp_side *s = &t->side[side];
 
-	return (uint32_t)s->window << (s->unscaled ? 0 : shift_of(t, side));
+	return (uint32_t)s->window << shift_of(t, side);
 }
 
 /* How far a is ahead of b in sequence space. */
@@ -71,7 +71,10 @@ static void track(struct tcp *t, enum nat_side from, const struct segment *s)
 	me->known = true;
 	me->ack = s->ack;
 	me->window = s->window;
-	me->unscaled = s->flags & TCP_SYN;
+	/* A SYN's window is not scaled: noted in units of the scale, rounded up. */
+	if (s->flags & TCP_SYN)
+		me->window = (uint16_t)((s->window + (1 << shift_of(t, from)) - 1) >>
+					shift_of(t, from));
 }
 
 void tcp_open(struct tcp *t, enum nat_side from, const struct segment *s)
@@ -152,8 +155,9 @@ enum reason tcp_take(struct tcp *t, enum nat_side from, const struct segment *s,
 		return REASON_TCP_WINDOW;
 	counted = counts(t, from, s, class);
 	to = next_state(t->state, from, class);
-	/* A SYN opens anew whatever its number is; nothing else moves without counting. */
-	opens = to != t->state && (to == TCP_INIT_INSIDE || to == TCP_INIT_OUTSIDE);
+	/* A SYN opens anew whatever its number is, also where one has opened already; nothing else
+	 * moves without counting. */
+	opens = class == CLASS_SYN && to == (from == SIDE_INSIDE ? TCP_INIT_INSIDE : TCP_INIT_OUTSIDE);
 	if (!counted && !opens)
 		to = t->state;
 	*refresh = to != t->state || (class != CLASS_RST && keeps_alive(t->state, from));

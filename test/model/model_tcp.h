@@ -17,7 +17,6 @@ struct tcp_side {
 	uint32_t end;	 /* if sent: the sequence number behind its last octet */
 	uint32_t ack;	 /* if known: what it acknowledged last … */
 	uint16_t window; /* … and how much it can take from there, in its scale … */
-	bool unscaled;	 /* … but not in a SYN's window (RFC 7323 section 2.2) */
 	int scale;	 /* its window scale option; -1: none */
 };
 

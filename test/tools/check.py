@@ -24,7 +24,8 @@ MINUTE = 60
 def environment(**more):
     """Ours, without what make leaves in it for makes below."""
     env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
-    env.update(CMOCKA_MESSAGE_OUTPUT="TAP", UBSAN_OPTIONS="print_stacktrace=1", **more)
+    env.update(CMOCKA_MESSAGE_OUTPUT="TAP", UBSAN_OPTIONS="print_stacktrace=1", ASAN_OPTIONS="print_legend=0",
+               **more)
     return env
 
 

@@ -193,7 +193,6 @@ struct wire_end {
 static inline bool wire_move(struct batch *b, struct wire_end *from, struct wire_end *to,
 			     uint16_t worker)
 {
-	struct address hops[FRAME_BATCH];
 	size_t keep = 0, sent;
 	int count = io_recv(from->io, worker, b->frames, FRAME_BATCH);
 
@@ -207,12 +206,12 @@ static inline bool wire_move(struct batch *b, struct wire_end *from, struct wire
 		from->supers += f->offload.gso_type != VIRTIO_NET_HDR_GSO_NONE;
 		if (f->len > from->longest)
 			from->longest = f->len;
-		hops[keep] = to->neighbour;
+		f->next_hop = to->neighbour;
 		b->frames[i] = b->frames[keep];
 		b->frames[keep++] = f;
 	}
 	for (size_t at = 0; at < keep; at += sent + 1) /* a frame refused is a frame lost */
-		io_send(to->io, worker, b->frames + at, hops + at, keep - at, &sent);
+		io_send(to->io, worker, b->frames + at, keep - at, &sent);
 	return count > 0;
 }
 

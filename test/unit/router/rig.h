@@ -26,7 +26,7 @@ struct setting {
 	unsigned mtu[INTERFACES];
 	const char *lan0, *lan1, *wan0; /* addresses: "\"10.0.0.1/24\", …" */
 	const char *limits, *timeouts, *routes, *nat, *forwards, *rewrite;
-	bool real_seed;
+	unsigned seed;
 };
 
 #define RIG_LIMITS "sessions = 4096; sessions_per_host = 4096; fragments = 64;"
@@ -52,6 +52,12 @@ struct setting {
 #define RIG_ROWS(test, settings) RIG_ROW(test, &settings[0], "1 worker"), \
 	RIG_ROW(test, &settings[1], "2 workers"), RIG_ROW(test, &settings[2], "4 workers")
 
+/* The same for tests that make and free their rigs themselves, from the setting in *state. */
+#define RIG_BARE_ROW(test, setting, name) \
+	{ #test " (" name ")", test, NULL, NULL, (void *)(uintptr_t)(setting) }
+#define RIG_BARE_ROWS(test, settings) RIG_BARE_ROW(test, &settings[0], "1 worker"), \
+	RIG_BARE_ROW(test, &settings[1], "2 workers"), RIG_BARE_ROW(test, &settings[2], "4 workers")
+
 struct rig {
 	struct gateway *gateway;
 	uint16_t workers;
@@ -72,7 +78,7 @@ static inline void rig_write(FILE *f, const struct setting *s)
 	const char *addresses[] = { rig_or(s->lan0, RIG_LAN0), rig_or(s->lan1, RIG_LAN1),
 				    rig_or(s->wan0, RIG_WAN0) };
 
-	fprintf(f, "workers = %u; control = \"\"; seed = %d;\n", s->workers, s->real_seed ? 0 : 7);
+	fprintf(f, "workers = %u; control = \"\"; seed = %u;\n", s->workers, s->seed ? s->seed : 7);
 	fprintf(f, "limits = { %s };\n", rig_or(s->limits, RIG_LIMITS));
 	fprintf(f, "timeouts = { %s };\ninterfaces = (\n", rig_or(s->timeouts, ""));
 	for (size_t i = 0; i < INTERFACES; i++)
@@ -280,6 +286,48 @@ static inline struct packet rig_error(struct rig *r, size_t in, const struct pac
 	error = rig_take(r, in);
 	rig_expect_silence(r);
 	return error;
+}
+
+/* Turns in threads of their own, as gateway_start() makes them; gateway_stop() would end them. */
+struct rig_runner { struct worker *worker; const bool *stop; };
+
+static inline void *rig_run(void *argument)
+{
+	struct rig_runner runner = *(struct rig_runner *)argument;
+
+	free(argument);
+	worker_run(runner.worker, runner.stop);
+	return NULL;
+}
+
+static inline void rig_start_threads(struct rig *r)
+{
+	struct gateway *g = r->gateway;
+
+	g->stop = false;
+	for (; g->threads_running < r->workers; g->threads_running++) {
+		struct rig_runner *runner = malloc(sizeof(*runner));
+
+		assert_non_null(runner);
+		*runner = (struct rig_runner){ g->workers[g->threads_running], &g->stop };
+		assert_int_equal(pthread_create(&g->threads[g->threads_running], NULL, rig_run, runner), 0);
+	}
+}
+
+/* From here on turns are by hand again, at the time that is. */
+static inline void rig_stop_threads(struct rig *r)
+{
+	struct gateway *g = r->gateway;
+	const uint64_t one = 1;
+
+	__atomic_store_n(&g->stop, true, __ATOMIC_RELAXED);
+	while (g->threads_running) {
+		size_t i = --g->threads_running;
+
+		assert_int_equal(write(g->links.wakeups[i], &one, sizeof(one)), sizeof(one));
+		assert_int_equal(pthread_join(g->threads[i], NULL), 0);
+	}
+	r->now = gateway_now();
 }
 
 /* Everything that came in went out, was cut into pieces, was answered, or ended for one reason. */

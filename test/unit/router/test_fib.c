@@ -1,7 +1,5 @@
 /* The forwarding table against a linear search over the same prefixes. */
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "router/fib.h"
+#include "fib_rig.h"
 
 /* xorshift64: the same numbers in every run. */
 static uint64_t random_next(uint64_t *state)
@@ -18,41 +16,6 @@ static uint64_t random_next(uint64_t *state)
 	*state ^= *state >> 7;
 	*state ^= *state << 17;
 	return *state;
-}
-
-static struct address address(const char *text)
-{
-	struct address a;
-
-	assert_true(address_parse(&a, text));
-	return a;
-}
-
-static struct prefix prefix(const char *text)
-{
-	struct prefix p;
-
-	assert_true(prefix_parse(&p, text));
-	return p;
-}
-
-static void set(struct fib *f, const char *text, uint16_t hop)
-{
-	struct prefix p = prefix(text);
-
-	assert_int_equal(fib_set(f, &p, hop), 0);
-}
-
-static void drop(struct fib *f, const char *text)
-{
-	struct prefix p = prefix(text);
-
-	assert_int_equal(fib_remove(f, &p), 0);
-}
-
-static uint16_t lookup_address(const struct fib *f, const struct address *a)
-{
-	return a->version == 4 ? fib_lookup4(f, be32_load(a->octets)) : fib_lookup6(f, a->octets);
 }
 
 static uint16_t lookup(const struct fib *f, const char *text)
@@ -260,8 +223,9 @@ static void agrees_with_linear_search_v6(void **state)
 /* RFC 1812 section 5.2.4.3: the longest that matches; taken away, the next longer one. */
 static void finds_the_longest_v4(void **state)
 {
-	static const char *const nested[] = { "0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/18", "10.1.0.0/19",
-					      "10.1.1.0/24", "10.1.1.128/25", "10.1.1.130/32" };
+	static const char *const nested[] = { "0.0.0.0/0",   "10.0.0.0/8",  "10.1.0.0/18",
+					      "10.1.0.0/19", "10.1.1.0/24", "10.1.1.128/25",
+					      "10.1.1.130/32" };
 	enum { COUNT = sizeof(nested) / sizeof(nested[0]) };
 	struct fib *f = fib_new();
 
@@ -335,8 +299,9 @@ static void ignores_bits_behind_the_length(void **state)
 
 static void lists_in_order(void **state)
 {
-	static const char *const sorted[] = { "0.0.0.0/0", "0.0.0.0/32", "10.0.0.0/8", "10.0.0.0/24",
-					      "10.0.0.128/25", "10.0.1.0/24", "10.128.0.0/9",
+	static const char *const sorted[] = { "0.0.0.0/0", "0.0.0.0/32", "10.0.0.0/8",
+					      "10.0.0.0/24", "10.0.0.128/25", "10.0.1.0/24",
+					      "10.128.0.0/9",
 					      "255.255.255.255/32", "::/0", "::/128", "fd00::/8",
 					      "fd00::1/128", "ffff::/16" };
 	enum { COUNT = sizeof(sorted) / sizeof(sorted[0]) };
@@ -457,109 +422,6 @@ static void fails_without_change(void **state)
 	fib_free(f);
 }
 
-/* A reader that looks without end while a writer changes what it looks at. */
-struct race {
-	struct fib *fib;
-	const char *const *addresses;
-	size_t count;
-	uint64_t rounds;   /* passed by the reader; between two of them it holds nothing */
-	uint64_t unwanted; /* answers that were never right */
-	bool stop;
-};
-
-static void *race_read(void *argument)
-{
-	struct race *r = argument;
-	struct address a[4];
-
-	for (size_t i = 0; i < r->count; i++)
-		if (!address_parse(&a[i], r->addresses[i]))
-			return NULL;
-	while (!__atomic_load_n(&r->stop, __ATOMIC_ACQUIRE)) {
-		for (size_t i = 0; i < r->count; i++) {
-			uint16_t hop = lookup_address(r->fib, &a[i]);
-
-			r->unwanted += hop != 6 && hop != 7;
-		}
-		__atomic_add_fetch(&r->rounds, 1, __ATOMIC_RELEASE);
-	}
-	return NULL;
-}
-
-/* Wait until the reader holds nothing that it found before, and free. */
-static void race_reclaim(struct race *r)
-{
-	uint64_t round = __atomic_load_n(&r->rounds, __ATOMIC_ACQUIRE);
-
-	while (__atomic_load_n(&r->rounds, __ATOMIC_ACQUIRE) < round + 2)
-		sched_yield();
-	fib_reclaim(r->fib);
-}
-
-/* The outer prefix has hop 5 only while the inner one, with hop 7, lies over it: whoever sees 5
- * has put together two versions of the table. */
-static void race_flap(struct race *r, const char *outer, const char *inner)
-{
-	set(r->fib, outer, 6);
-	drop(r->fib, inner);
-	set(r->fib, inner, 7);
-	set(r->fib, outer, 5);
-	race_reclaim(r);
-	set(r->fib, outer, 6);
-	drop(r->fib, inner);
-	set(r->fib, inner, 7);
-	set(r->fib, outer, 5);
-}
-
-/* Other prefixes near the ones that flap, too many for lists: there are nodes at all levels. */
-static void set_neighbours(struct fib *f)
-{
-	struct prefix p4 = prefix("10.1.1.0/32"), p6 = prefix("2001:db8:1:2:8000::/128");
-
-	for (uint8_t i = 0; i < 128; i++) {
-		p4.address.octets[3] = i;
-		p6.address.octets[15] = i;
-		assert_int_equal(fib_set(f, &p4, 1), 0);
-		assert_int_equal(fib_set(f, &p6, 1), 0);
-	}
-	p4 = prefix("10.1.1.192/32");
-	for (uint8_t i = 0; i < 64; i++, p4.address.octets[3]++)
-		assert_int_equal(fib_set(f, &p4, 1), 0);
-}
-
-static void readers_see_old_or_new(void **state)
-{
-	static const char *const addresses[] = { "10.1.1.129", "10.1.1.130", "2001:db8:1:2::3",
-						 "2001:db8:1:2::4" };
-	static const char *const pairs[][2] = {
-		{ "10.0.0.0/8", "10.1.1.128/29" },	{ "10.1.0.0/20", "10.1.1.128/29" },
-		{ "10.1.1.128/25", "10.1.1.128/29" },	{ "10.1.0.0/17", "10.1.0.0/18" },
-		{ "2001:db8::/32", "2001:db8:1:2::/96" }, { "2000::/3", "2001:db8:1::/48" },
-		{ "2001:db8:1::/48", "2001:db8:1:2::/64" },
-	};
-	struct race r = { .fib = fib_new(), .addresses = addresses, .count = 4 };
-	pthread_t reader;
-
-	(void)state;
-	set(r.fib, "0.0.0.0/0", 6);
-	set(r.fib, "::/0", 6);
-	set_neighbours(r.fib);
-	assert_int_equal(pthread_create(&reader, NULL, race_read, &r), 0);
-	for (size_t i = 0; i < 2000; i++) {
-		const char *const *pair = pairs[i % (sizeof(pairs) / sizeof(pairs[0]))];
-
-		race_flap(&r, pair[0], pair[1]);
-		set(r.fib, pair[0], 6);
-		drop(r.fib, pair[1]);
-		drop(r.fib, pair[0]);
-	}
-	__atomic_store_n(&r.stop, true, __ATOMIC_RELEASE);
-	assert_int_equal(pthread_join(reader, NULL), 0);
-	assert_true(r.rounds > 0);
-	assert_int_equal(r.unwanted, 0);
-	fib_free(r.fib);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -572,7 +434,6 @@ int main(void)
 		cmocka_unit_test(answers_batches_alike),
 		cmocka_unit_test(uses_memory_again),
 		cmocka_unit_test(fails_without_change),
-		cmocka_unit_test(readers_see_old_or_new),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,7 +152,6 @@ static void echo(struct frame *f)
 static void answer_pings(struct io *io, pid_t ping)
 {
 	struct batch *b = batch_new();
-	const struct address nowhere[FRAME_BATCH] = { { { 0 }, 0 } };
 	size_t sent;
 	int status;
 
@@ -165,7 +164,7 @@ static void answer_pings(struct io *io, pid_t ping)
 				continue;
 			echo(f);
 			view(f);
-			assert_int_equal(io_send(io, 0, &f, nowhere, 1, &sent), REASON_NONE);
+			assert_int_equal(io_send(io, 0, &f, 1, &sent), REASON_NONE);
 			assert_int_equal(sent, 1);
 		}
 	}
@@ -242,7 +241,6 @@ static void carries_tcp_with_and_without_offloads(void **state)
 
 static void has_a_queue_per_worker_or_fewer(void **state)
 {
-	const struct address nowhere = { { 0 }, 0 };
 	struct conf_interface c = tun("lan0", NULL);
 	struct batch *b;
 	struct frame *f;
@@ -267,7 +265,7 @@ static void has_a_queue_per_worker_or_fewer(void **state)
 	frame_ip(f)[0] = 0x45;
 	f->len = 20;
 	view(f);
-	assert_int_equal(io_send(io, 3, &f, &nowhere, 1, &sent), REASON_NONE);
+	assert_int_equal(io_send(io, 3, &f, 1, &sent), REASON_NONE);
 	assert_int_equal(sent, 1);
 	io_close(io);
 	c.queues = 9; /* nobody would read the ninth */
@@ -279,7 +277,6 @@ static void has_a_queue_per_worker_or_fewer(void **state)
 
 static void notices_changes_of_the_link(void **state)
 {
-	const struct address nowhere = { { 0 }, 0 };
 	struct conf_interface c = tun("lan0", NULL);
 	struct batch *b;
 	struct io *io;
@@ -297,7 +294,7 @@ static void notices_changes_of_the_link(void **state)
 	b->frames[0]->len = 20;
 	memset(frame_ip(b->frames[0]), 0x45, 20);
 	view(b->frames[0]);
-	assert_int_equal(io_send(io, 0, b->frames, &nowhere, 1, &sent), REASON_INTERFACE_DOWN);
+	assert_int_equal(io_send(io, 0, b->frames, 1, &sent), REASON_INTERFACE_DOWN);
 	assert_int_equal(sent, 0);
 	assert_true(shell("ip link set lan0 up"));
 	io_refresh(io);
@@ -305,7 +302,7 @@ static void notices_changes_of_the_link(void **state)
 	assert_true(shell("ip link del lan0"));
 	io_refresh(io);
 	assert_false(io_is_up(io));
-	assert_int_equal(io_send(io, 0, b->frames, &nowhere, 1, &sent), REASON_INTERFACE_DOWN);
+	assert_int_equal(io_send(io, 0, b->frames, 1, &sent), REASON_INTERFACE_DOWN);
 	assert_true(io_recv(io, 0, b->frames, FRAME_BATCH) < 0);
 	io_close(io);
 	batch_free(b);
