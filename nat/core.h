@@ -148,7 +148,8 @@ uint32_t nat_draw(struct nat *n, uint32_t most);
 /* mapping.c */
 enum reason host_admits(const struct nat *n, be32 inside);
 enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *mapping);
-enum reason mapping_for_outside(struct nat *n, const struct tuple *t, uint32_t *mapping);
+enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
+				uint32_t *mapping);
 void mapping_drop_unused(struct nat *n, uint32_t mapping);
 
 /* session.c */

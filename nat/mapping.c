@@ -302,23 +302,38 @@ static enum reason check_filter(const struct nat *n, const struct mapping *m, be
 	return REASON_FILTERED;
 }
 
-enum reason mapping_for_outside(struct nat *n, const struct tuple *t, uint32_t *mapping)
+static uint8_t refresh_of(const struct nat *n, be32 inside)
+{
+	const struct nat_policy *p = policy_of(&n->config, inside);
+
+	return (uint8_t)(p ? p->refresh : NAT_REFRESH_OUTBOUND);
+}
+
+enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
+				uint32_t *mapping)
 {
 	struct endpoint external = { t->local, t->local_port };
 	struct mapping m = { .key[SIDE_OUTSIDE] = outside_key(t->protocol, external) };
-	const struct nat_forward *f;
-	const struct nat_policy *p;
+	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, external);
 	struct endpoint internal;
+	enum reason r = REASON_NONE;
 
 	*mapping = find(n, &m.key[SIDE_OUTSIDE]);
-	if (*mapping != SLAB_NONE)
-		return check_filter(n, &n->mappings[*mapping], t->remote);
-	f = forward_by_external(&n->config, t->protocol, external);
-	if (!f)
+	if (*mapping != SLAB_NONE) {
+		internal.address = n->mappings[*mapping].key[SIDE_INSIDE].local;
+		r = check_filter(n, &n->mappings[*mapping], t->remote);
+	} else if (f) {
+		internal = forward_internal(f, external.port);
+	} else {
 		return REASON_NO_MAPPING;
-	internal = forward_internal(f, external.port);
-	p = policy_of(&n->config, internal.address);
-	m.refresh = (uint8_t)(p ? p->refresh : NAT_REFRESH_OUTBOUND);
+	}
+	if (r == REASON_NONE)
+		r = opens;
+	if (r == REASON_NONE)
+		r = host_admits(n, internal.address);
+	if (r != REASON_NONE || *mapping != SLAB_NONE)
+		return r;
+	m.refresh = refresh_of(n, internal.address);
 	m.key[SIDE_INSIDE] = (struct tuple){ .local = internal.address, .local_port = internal.port,
 					     .protocol = t->protocol, .side = SIDE_INSIDE };
 	return forward_mapping(n, &m, mapping);

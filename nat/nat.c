@@ -121,11 +121,9 @@ static enum reason open_from_inside(struct nat *n, const struct nat_job *job,
 static enum reason open_from_outside(struct nat *n, const struct nat_job *job,
 				     const struct tuple *t, uint32_t *mapping)
 {
-	enum reason r = mapping_for_outside(n, t, mapping);
+	enum reason opens = t->protocol == PROTO_TCP ? tcp_opens(job->p) : REASON_NONE;
 
-	if (r == REASON_NONE && t->protocol == PROTO_TCP)
-		r = tcp_opens(job->p);
-	return r == REASON_NONE ? host_admits(n, n->mappings[*mapping].key[SIDE_INSIDE].local) : r;
+	return mapping_for_outside(n, t, opens, mapping);
 }
 
 /* No session yet: make one if this side may open it. What was made on the way to a refusal is

@@ -5,6 +5,8 @@
 #include "gateway_core.h"
 #include "router/nl.h"
 
+enum { ADDRESSES_MOST = 32 };
+
 static int refuse(struct io_error *error, const struct conf *c, int line, const char *what,
 		  const char *name)
 {
@@ -12,24 +14,26 @@ static int refuse(struct io_error *error, const struct conf *c, int line, const 
 	return -EINVAL;
 }
 
-/* The device's first IPv4 address becomes the interface's own. */
+/* The device's addresses become the interface's own. */
 static int learn_address(const struct conf *c, struct conf_interface *i, struct nl *nl,
 			 struct io_error *error)
 {
 	struct nl_link link;
-	struct prefix first;
+	struct prefix found[ADDRESSES_MOST];
+	int count;
 
 	if (nl_link(nl, i->device, &link))
 		return refuse(error, c, i->line, "no such device; create it, or correct device",
 			      i->device);
-	if (nl_address_first(nl, link.index, &first))
+	count = nl_addresses(nl, link.index, found, ADDRESSES_MOST);
+	if (count <= 0)
 		return refuse(error, c, i->line,
-			      "has no IPv4 address; give it one, or set address", i->device);
-	i->addresses = malloc(sizeof(*i->addresses));
+			      "has no address; give it one, or set address", i->device);
+	i->addresses = calloc((size_t)count, sizeof(*i->addresses));
 	if (!i->addresses)
 		return -ENOMEM;
-	i->addresses[0] = first;
-	i->address_count = 1;
+	memcpy(i->addresses, found, (size_t)count * sizeof(*found));
+	i->address_count = (size_t)count;
 	i->shares_address = true;
 	return 0;
 }
@@ -120,6 +124,8 @@ static const char *difference(const struct conf *was, const struct conf *now)
 {
 	if (was->workers != now->workers)
 		return "workers";
+	if (was->seed != now->seed || !same_text(was->control, now->control))
+		return "seed or control";
 	if (was->nat.sessions != now->nat.sessions || was->nat.fragments != now->nat.fragments)
 		return "limits.sessions or limits.fragments";
 	if (was->interface_count != now->interface_count)

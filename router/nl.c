@@ -237,25 +237,27 @@ int nl_route_add(struct nl *nl, uint32_t index, const struct prefix *p, const st
 	return ask(nl, h);
 }
 
-/* Whether a message of a dump is an IPv4 address of the link. */
+/* Whether a message of a dump is an address of the link that others than the link can speak to. */
 static bool address_read(const struct nlmsghdr *h, uint32_t index, struct prefix *out)
 {
 	const struct ifaddrmsg *body = mnl_nlmsg_get_payload(h);
-	const uint8_t *octets = find(h, sizeof(*body), IFA_LOCAL, 4);
+	bool v4 = body->ifa_family == AF_INET;
+	const uint8_t *octets = find(h, sizeof(*body), v4 ? IFA_LOCAL : IFA_ADDRESS, v4 ? 4 : 16);
 
-	if (h->nlmsg_type != RTM_NEWADDR || body->ifa_index != index || !octets)
+	if (h->nlmsg_type != RTM_NEWADDR || body->ifa_index != index || !octets ||
+	    body->ifa_scope >= RT_SCOPE_LINK)
 		return false;
-	*out = (struct prefix){ address_v4(octets), body->ifa_prefixlen };
+	*out = (struct prefix){ v4 ? address_v4(octets) : address_v6(octets), body->ifa_prefixlen };
 	return true;
 }
 
-int nl_address_first(struct nl *nl, uint32_t index, struct prefix *out)
+int nl_addresses(struct nl *nl, uint32_t index, struct prefix *out, size_t room)
 {
 	struct nlmsghdr *h = request(nl, RTM_GETADDR, NLM_F_DUMP);
 	struct ifaddrmsg *body = mnl_nlmsg_put_extra_header(h, sizeof(*body));
-	int found = -ENOENT;
+	size_t found = 0;
 
-	body->ifa_family = AF_INET;
+	body->ifa_family = AF_UNSPEC;
 	if (mnl_socket_sendto(nl->socket, h, h->nlmsg_len) < 0)
 		return -errno;
 	for (;;) { /* to the end, or the rest would answer the next request */
@@ -266,11 +268,11 @@ int nl_address_first(struct nl *nl, uint32_t index, struct prefix *out)
 		for (h = (struct nlmsghdr *)nl->room; mnl_nlmsg_ok(h, len);
 		     h = mnl_nlmsg_next(h, &len)) {
 			if (h->nlmsg_type == NLMSG_DONE)
-				return found;
+				return (int)found;
 			if (h->nlmsg_type == NLMSG_ERROR)
 				return error_of(h);
-			if (found < 0 && address_read(h, index, out))
-				found = 0;
+			if (found < room && address_read(h, index, &out[found]))
+				found++;
 		}
 	}
 }

@@ -35,8 +35,9 @@ int nl_address_add(struct nl *nl, uint32_t index, const struct prefix *p);
 /* Route to a prefix through a link, via a neighbour if via->version is not 0. */
 int nl_route_add(struct nl *nl, uint32_t index, const struct prefix *p, const struct address *via);
 
-/* First IPv4 address of a link; -ENOENT if it has none. */
-int nl_address_first(struct nl *nl, uint32_t index, struct prefix *out);
+/* Addresses of a link but for link-local ones, at most room of them, in the kernel's order: how
+ * many. */
+int nl_addresses(struct nl *nl, uint32_t index, struct prefix *out, size_t room);
 
 /* Link-layer address of a neighbour the kernel has resolved; -ENOENT if it has not. */
 int nl_neighbour(struct nl *nl, uint32_t index, const struct address *a, uint8_t mac[static 6]);

@@ -16,13 +16,13 @@ static inline struct hop kind(enum hop_kind k)
 }
 
 static inline struct route route(const char *text, struct hop hop, uint32_t metric,
-			  enum route_origin origin)
+				 enum route_origin origin)
 {
 	return (struct route){ prefix(text), hop, metric, origin };
 }
 
 static inline void add(struct rib *r, const char *text, struct hop hop, uint32_t metric,
-		enum route_origin origin)
+		       enum route_origin origin)
 {
 	struct route it = route(text, hop, metric, origin);
 
@@ -30,7 +30,7 @@ static inline void add(struct rib *r, const char *text, struct hop hop, uint32_t
 }
 
 static inline void drop(struct rib *r, const char *text, struct hop hop, uint32_t metric,
-		 enum route_origin origin)
+			enum route_origin origin)
 {
 	struct route it = route(text, hop, metric, origin);
 

@@ -143,7 +143,8 @@ static void other_icmp_is_dropped_in_silence(void **state)
 		rig_refuse(r, LAN0, &tries[i], REASON_LOCAL_SERVICE);
 }
 
-/* RFC 1812 section 5.2.7.1: code 2 where it is the protocol that nobody speaks. */
+/* RFC 1812 section 5.2.7.1: code 2 where it is the protocol that nobody speaks; RFC 4443 section
+ * 3.4: the pointer shows where that is said. */
 static void other_protocols_are_refused_as_such(void **state)
 {
 	struct rig *r = *state;
@@ -151,6 +152,10 @@ static void other_protocols_are_refused_as_such(void **state)
 
 	error = rig_error(r, LAN0, &sent, REASON_LOCAL_SERVICE);
 	assert_error(&error, 3, 2, "10.0.0.1 > 10.0.0.10", &sent);
+	sent = packet_make("2001:db8:1::10 > 2001:db8:1::1", 47, 20);
+	error = rig_error(r, LAN0, &sent, REASON_LOCAL_SERVICE);
+	assert_error(&error, 4, 1, "2001:db8:1::1 > 2001:db8:1::10", &sent);
+	assert_int_equal(load32(packet_transport(&error) + 4), 6);
 }
 
 static const uint8_t alert[] = { 148, 4, 0, 0 };

@@ -84,23 +84,26 @@ static void sets_up_links(void **state)
 	nl_close(nl);
 }
 
-static void finds_the_first_address(void **state)
+static void lists_the_addresses(void **state)
 {
+	static const char *const expected[] = { "203.0.113.5/29", "10.0.0.1/8", "fd00::5/64" };
 	char text[PREFIX_TEXT];
+	struct prefix p[4];
 	struct nl_link link;
-	struct prefix p;
 	struct nl *nl;
 
 	NETNS_TEST(state);
 	nl = open_here();
 	assert_true(shell("ip link add v0 type veth peer name v1 && ip addr add 192.0.2.9/24 dev v1"));
 	assert_int_equal(nl_link(nl, "v0", &link), 0);
-	assert_int_equal(nl_address_first(nl, link.index, &p), -ENOENT);
-	assert_true(shell("ip addr add fd00::5/64 dev v0"));
-	assert_int_equal(nl_address_first(nl, link.index, &p), -ENOENT);
-	assert_true(shell("ip addr add 203.0.113.5/29 dev v0 && ip addr add 10.0.0.1/8 dev v0"));
-	assert_int_equal(nl_address_first(nl, link.index, &p), 0);
-	assert_string_equal(prefix_format(&p, text), "203.0.113.5/29");
+	assert_int_equal(nl_addresses(nl, link.index, p, 4), 0);
+	/* Up, so that it has a link-local address as well. */
+	assert_true(shell("ip addr add fd00::5/64 dev v0 && ip addr add 203.0.113.5/29 dev v0 &&"
+			  "ip addr add 10.0.0.1/8 dev v0 && ip link set v0 up && ip link set v1 up"));
+	assert_int_equal(nl_addresses(nl, link.index, p, 4), 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(prefix_format(&p[i], text), expected[i]);
+	assert_int_equal(nl_addresses(nl, link.index, p, 2), 2);
 	assert_int_equal(nl_link(nl, "v0", &link), 0); /* nothing of the listing is left over */
 	nl_close(nl);
 }
@@ -200,7 +203,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(describes_links),
 		cmocka_unit_test(sets_up_links),
-		cmocka_unit_test(finds_the_first_address),
+		cmocka_unit_test(lists_the_addresses),
 		cmocka_unit_test(enters_a_namespace_and_comes_back),
 		cmocka_unit_test(knows_neighbours),
 		cmocka_unit_test(has_neighbours_resolved),

@@ -158,28 +158,41 @@ static void inside_to_inside_is_only_routed(void **state)
 	assert_int_equal(rig_counters(r).hairpinned, 0);
 }
 
+static struct packet about(const char *from, const char *to, uint8_t protocol, size_t len)
+{
+	char way[WAY_TEXT];
+
+	snprintf(way, sizeof(way), "%s:1 > %s:2", from, to);
+	return protocol == PROTO_UDP ? udp(way, len) : packet_make(way, protocol, len);
+}
+
+static void assert_only_routed(struct rig *r, size_t in, const char *from, const char *to, size_t out)
+{
+	char way[WAY_TEXT];
+	struct packet gre = about(from, to, 47, 64), back = about(to, from, 47, 64);
+	struct packet piece = with_fragment(about(from, to, PROTO_UDP, 40), 0x2002);
+
+	snprintf(way, sizeof(way), "%s > %s", from, to);
+	struct packet sent[] = {
+		gre, with_fragment(gre, 0x2000), with_fragment(gre, 0x2010), piece, piece,
+		with_fragment(piece, 0x2003), icmp(way, 5, 0, 28), icmp(way, 0, 0, 8),
+		icmp_about(way, 3, 2, &back, 28),
+	};
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++) {
+		struct packet result = rig_pass(r, in, &sent[i], out);
+
+		sent[i] = with_ttl(sent[i], 63);
+		assert_int_equal(result.len, sent[i].len);
+		assert_memory_equal(result.octets, sent[i].octets, result.len);
+	}
+}
+
 /* What a NAT could not translate either, and what it would have to gather first. */
 static void inside_to_inside_whatever_it_is(void **state)
 {
-	struct rig *r = *state;
-	struct packet gre = packet_make("10.0.0.10 > 10.0.1.10", 47, 64);
-	struct packet back = packet_make("10.0.1.10 > 10.0.0.10", 47, 64);
-	struct packet sent[] = {
-		gre, with_fragment(gre, 0x2000), with_fragment(gre, 0x2010),
-		with_fragment(udp("10.0.0.10:1 > 10.0.1.10:2", 40), 0x2002),
-		with_fragment(udp("10.0.0.10:1 > 10.0.1.10:2", 40), 0x2002),
-		with_fragment(udp("10.0.0.10:1 > 10.0.1.10:2", 40), 0x2003),
-		icmp("10.0.0.10 > 10.0.1.10", 5, 0, 28), icmp("10.0.0.10 > 10.0.1.10", 0, 0, 8),
-		icmp_about("10.0.0.10 > 10.0.1.10", 3, 2, &back, 28),
-	};
-
-	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++) {
-		struct packet out = rig_pass(r, LAN0, &sent[i], LAN1);
-
-		sent[i] = with_ttl(sent[i], 63);
-		assert_int_equal(out.len, sent[i].len);
-		assert_memory_equal(out.octets, sent[i].octets, out.len);
-	}
+	assert_only_routed(*state, LAN0, "10.0.0.10", "10.0.1.10", LAN1);
+	assert_only_routed(*state, LAN0, "10.9.0.5", "10.0.1.10", LAN1);
+	assert_only_routed(*state, LAN1, "10.0.1.10", "10.9.0.5", LAN0);
 }
 
 static void a_source_without_policy_is_told_so(void **state)
