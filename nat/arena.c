@@ -115,8 +115,9 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	memset(a.sessions_by, 0, (size_t)((uint8_t *)a.session_stack - (uint8_t *)a.sessions_by));
 	memset(a.bits, 0, whole.len - (size_t)((uint8_t *)a.bits - (uint8_t *)mem));
 	nat_configure(n, c);
-	memcpy(&n->hash, seed, sizeof(n->hash));
-	memcpy(&n->draw, seed + sizeof(n->hash), sizeof(n->draw));
+	memcpy(n->hash.k, seed, sizeof(n->hash.k));
+	memcpy(n->draw.k, seed + sizeof(n->hash.k), sizeof(n->draw.k));
+	n->hash.aes = hash_has_aes();
 	n->sessions = a.sessions;
 	n->mappings = a.mappings;
 	n->peers = a.peers;

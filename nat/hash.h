@@ -1,8 +1,10 @@
 /*
- * SipHash-1-3 of a tuple: keyed, so that nobody outside can choose tuples that collide.
+ * Keyed hashes of tuples, so that nobody outside can choose tuples that collide.
  *
  * Sources  Aumasson, Bernstein: SipHash, a fast short-input PRF (2012); one compression round and
- *          three of finalization.
+ *          three of finalization. FIPS 197: four rounds of AES, where the processor has them.
+ * Shape    hash_words() is SipHash on every machine, for what decides how packets look.
+ *          hash_tuple() only finds places in tables and may differ from machine to machine.
  * Errors   None.
  */
 #ifndef NAT_HASH_H
@@ -10,7 +12,14 @@
 
 #include "nat/tuple.h"
 
-struct hash_key { uint64_t k[2]; };
+struct hash_key {
+	uint64_t k[2];
+	bool aes; /* the processor can */
+};
+
+/* Whether hash_aes() may be called; the hash of a tuple by it. */
+bool hash_has_aes(void);
+uint64_t hash_aes(const struct hash_key *key, const struct tuple *t);
 
 static inline uint64_t hash_rotate(uint64_t x, int by)
 {
@@ -55,6 +64,8 @@ static inline uint64_t hash_tuple(const struct hash_key *key, const struct tuple
 {
 	uint64_t words[2];
 
+	if (key->aes)
+		return hash_aes(key, t);
 	memcpy(words, t, sizeof(words));
 	return hash_words(key, words[0], words[1]);
 }

@@ -169,9 +169,31 @@ static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 static void process_error(struct nat *n, struct nat_job *job)
 {
 	icmp_error_process(n, job);
-	if (job->reason == REASON_ICMP_NO_SESSION &&
-	    (job->known_only || policy_passes(n, job->p, job->from)))
+	if (job->verdict != NAT_DROP)
+		return;
+	if (job->known_only || (job->reason == REASON_ICMP_NO_SESSION &&
+				policy_passes(n, job->p, job->from)))
 		conclude(job, NAT_FORWARD, REASON_NONE);
+}
+
+/* Rounded up to ticks, as the wheel has it. */
+static bool is_over(int64_t deadline, nat_time now)
+{
+	return (deadline + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS <= (int64_t)(now.ms / WHEEL_TICK_MS);
+}
+
+/* The session a datagram belongs to. One that is over but was not reached by nat_expire() yet ends
+ * here. */
+static uint32_t find_living(struct nat *n, nat_time now, const struct sought *k)
+{
+	uint32_t value = table_find(&n->sessions_by, k->hash, &k->tuple);
+
+	if (value == TABLE_NONE ||
+	    !is_over(session_deadline(n, session_at(n, value >> 1), now), now))
+		return value;
+	wheel_take(&n->wheel, value >> 1);
+	session_end(n, value >> 1);
+	return TABLE_NONE;
 }
 
 static void process(struct nat *n, nat_time now, struct nat_job *job, const struct sought *k)
@@ -185,7 +207,7 @@ static void process(struct nat *n, nat_time now, struct nat_job *job, const stru
 		return;
 	}
 	if (k->reason == REASON_NONE)
-		value = table_find(&n->sessions_by, k->hash, &k->tuple);
+		value = find_living(n, now, k);
 	if (value == TABLE_NONE) {
 		without_session(n, now, job, k);
 		return;
@@ -246,12 +268,6 @@ static size_t sweep(struct nat *n, nat_time now, size_t budget)
 	if (n->sweep >= n->session_slab.high)
 		n->sweep = UINT32_MAX;
 	return visited;
-}
-
-/* Rounded up to ticks, as the wheel has it. */
-static bool is_over(int64_t deadline, nat_time now)
-{
-	return (deadline + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS <= (int64_t)(now.ms / WHEEL_TICK_MS);
 }
 
 static size_t expire_at(struct nat *n, nat_time now, size_t budget)

@@ -1,19 +1,6 @@
 /* What may come in: well-formed datagrams with addresses that may be routed. */
 #include "worker_core.h"
 
-/* One session always takes the same of several equal ways. */
-static uint32_t hash_ways(const struct pkt *p)
-{
-	uint32_t h = p->protocol;
-	uint32_t words = p->version == 4 ? 2 : 8;
-
-	for (uint32_t i = 0; i < words; i++)
-		h = (h ^ load32(pkt_source(p) + 4 * i)) * 0x9e3779b1u;
-	if (!pkt_is_fragment(p) && (p->protocol == PROTO_TCP || p->protocol == PROTO_UDP))
-		h = (h ^ load32(pkt_transport(p))) * 0x9e3779b1u;
-	return h ^ h >> 15;
-}
-
 static bool parse(struct worker *w, struct frame *f)
 {
 	struct pkt_offload offload = frame_offload(f);
@@ -23,9 +10,7 @@ static bool parse(struct worker *w, struct frame *f)
 	f->known_only = false;
 	f->session = NAT_NO_SESSION;
 	f->from = (uint8_t)worker_conf(w)->interfaces[f->ingress].side;
-	if (r == REASON_NONE)
-		f->way = hash_ways(&f->p);
-	else
+	if (r != REASON_NONE)
 		frame_drop(w, f, r);
 	return r == REASON_NONE;
 }
@@ -77,11 +62,12 @@ static enum reason check_v6(const uint8_t *source, const uint8_t *destination)
  * comes in by. From outside nobody may claim to be inside, or to be us. */
 static bool is_spoofed(const struct worker *w, const struct frame *f)
 {
-	uint16_t number;
-	const struct hop *hop = route_find(w, f, pkt_source(&f->p), &number);
+	const struct rib *rib = w->snapshot->rib;
+	uint16_t number = route_lookup(w, &f->p, pkt_source(&f->p));
+	const struct hop *hop = rib_hop(rib, number, 0);
 
 	if (f->from == SIDE_INSIDE)
-		return !rib_leads_out(w->snapshot->rib, number, f->ingress);
+		return !rib_leads_out(rib, number, f->ingress);
 	if (hop->kind == HOP_VIA || hop->kind == HOP_LINK)
 		return worker_conf(w)->interfaces[hop->interface].side == SIDE_INSIDE;
 	return hop->kind == HOP_LOCAL || hop->kind == HOP_POOL || hop->kind == HOP_POOL_LOCAL ||

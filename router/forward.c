@@ -63,7 +63,7 @@ void forward_one(struct worker *w, struct frame *f, const struct hop *hop)
 
 static void forward(struct worker *w, struct frame *f)
 {
-	const struct hop *hop = rib_hop(w->snapshot->rib, f->hop, f->way);
+	const struct hop *hop = rib_hop(w->snapshot->rib, f->hop, 0);
 	uint32_t mtu = io_mtu(w->setup.ios[f->egress]);
 	bool fits = pkt_wire_len(&f->p) <= mtu;
 

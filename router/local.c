@@ -88,7 +88,6 @@ static struct frame *make_error(struct worker *w, struct frame *cause, enum reas
 	if (f->len && pkt_parse(&f->p, frame_ip(f), f->len, NULL) == REASON_NONE) {
 		f->ingress = cause->ingress;
 		f->from = cause->from;
-		f->way = cause->way;
 		return f;
 	}
 	frame_release(w, f);

@@ -341,13 +341,21 @@ int rib_remove(struct rib *r, const struct route *route)
 	return 0;
 }
 
+bool rib_is_group(const struct rib *r, uint16_t number)
+{
+	return r->hops.all[number].kind == HOP_GROUP;
+}
+
+uint16_t rib_choose(const struct rib *r, uint16_t group, uint32_t hash)
+{
+	const struct hop *hop = &r->hops.all[group];
+
+	return hop->group[hash % hop->group_count];
+}
+
 const struct hop *rib_hop(const struct rib *r, uint16_t number, uint32_t hash)
 {
-	const struct hop *hop = &r->hops.all[number];
-
-	if (hop->kind == HOP_GROUP)
-		hop = &r->hops.all[hop->group[hash % hop->group_count]];
-	return hop;
+	return &r->hops.all[rib_is_group(r, number) ? rib_choose(r, number, hash) : number];
 }
 
 static bool leads_out(const struct hop *hop, uint16_t interface)

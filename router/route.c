@@ -1,15 +1,35 @@
 /* Where a datagram is going, as it came in: to us, through the NAT, or straight on. */
 #include "worker_core.h"
 
+/* One session always takes the same of several equal ways. */
+static uint32_t hash_ways(const struct pkt *p)
+{
+	uint32_t h = p->protocol;
+	uint32_t words = p->version == 4 ? 2 : 8;
+
+	for (uint32_t i = 0; i < words; i++)
+		h = (h ^ load32(pkt_source(p) + 4 * i)) * 0x9e3779b1u;
+	if (!pkt_is_fragment(p) && (p->protocol == PROTO_TCP || p->protocol == PROTO_UDP))
+		h = (h ^ load32(pkt_transport(p))) * 0x9e3779b1u;
+	return h ^ h >> 15;
+}
+
+uint16_t route_lookup(const struct worker *w, const struct pkt *p, const uint8_t *address)
+{
+	const struct fib *fib = rib_fib(w->snapshot->rib);
+
+	return p->version == 4 ? fib_lookup4(fib, be32_load(address)) : fib_lookup6(fib, address);
+}
+
 const struct hop *route_find(const struct worker *w, const struct frame *f,
 			     const uint8_t *address, uint16_t *number)
 {
-	struct rib *rib = w->snapshot->rib;
-	const struct fib *fib = rib_fib(rib);
+	const struct rib *rib = w->snapshot->rib;
 
-	*number = f->p.version == 4 ? fib_lookup4(fib, be32_load(address))
-				    : fib_lookup6(fib, address);
-	return rib_hop(rib, *number, f->way);
+	*number = route_lookup(w, &f->p, address);
+	if (rib_is_group(rib, *number))
+		*number = rib_choose(rib, *number, hash_ways(&f->p));
+	return rib_hop(rib, *number, 0);
 }
 
 enum reason route_reason(enum hop_kind kind)
@@ -50,7 +70,9 @@ static bool route_onwards(struct worker *w, struct frame *f, const struct hop *h
 		return false;
 	}
 	f->known_only = f->from == SIDE_INSIDE && to == SIDE_INSIDE;
-	f->translate = f->p.version == 4 && (!f->known_only || passes(worker_conf(w), &f->p));
+	f->translate = f->p.version == 4;
+	if (f->known_only)
+		f->translate &= !pkt_is_fragment(&f->p) && passes(worker_conf(w), &f->p);
 	return true;
 }
 

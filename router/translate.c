@@ -66,7 +66,7 @@ static void unmatched(struct worker *w, struct frame *f)
 
 static bool is_for_pool(const struct worker *w, const struct frame *f)
 {
-	enum hop_kind kind = rib_hop(w->snapshot->rib, f->hop, f->way)->kind;
+	enum hop_kind kind = rib_hop(w->snapshot->rib, f->hop, 0)->kind;
 
 	return kind == HOP_POOL || kind == HOP_POOL_LOCAL;
 }

@@ -115,7 +115,9 @@ void frame_again(struct worker *w, struct frame *f);
 size_t stage_parse(struct worker *w, struct frame **frames, size_t count);
 size_t stage_admit(struct worker *w, struct frame **frames, size_t count);
 
-/* route.c: where a frame is going. */
+/* route.c: where a frame is going. route_lookup() may name a group of hops, route_find() chooses
+ * one. */
+uint16_t route_lookup(const struct worker *w, const struct pkt *p, const uint8_t *address);
 const struct hop *route_find(const struct worker *w, const struct frame *f,
 			     const uint8_t *address, uint16_t *number);
 enum reason route_reason(enum hop_kind kind); /* of those that lead nowhere */

@@ -31,6 +31,7 @@ void fib_free(struct fib *f);
 int fib_set(struct fib *f, const struct prefix *p, uint16_t hop);
 int fib_remove(struct fib *f, const struct prefix *p);
 
+/* Next hop of the longest prefix that holds an address, or FIB_NONE. */
 uint16_t fib_lookup4(const struct fib *f, be32 address);
 uint16_t fib_lookup6(const struct fib *f, const uint8_t address[static 16]);
 
@@ -43,6 +44,7 @@ void fib_prefetch4(const struct fib *f, be32 address);
 /* Free what changes since the last call have left behind; returns octets freed. */
 size_t fib_reclaim(struct fib *f);
 
+/* How much it holds, and the memory that takes. */
 struct fib_size { size_t prefixes4, prefixes6, octets4, octets6; };
 struct fib_size fib_size(const struct fib *f);
 

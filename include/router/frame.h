@@ -33,7 +33,6 @@ struct frame {
 	uint8_t from;	   /* enum nat_side; for a hairpinned datagram not that of ingress */
 	bool translate;	   /* goes through the NAT before it is forwarded */
 	bool known_only;   /* but only if it belongs to a session there is */
-	uint32_t way;	   /* hash that chooses among equal routes */
 	uint32_t session;  /* whose rewrite it got, or NAT_NO_SESSION */
 	bool link_multicast; /* arrived as link-layer broadcast or multicast */
 	struct address next_hop; /* on the link it leaves by */

@@ -31,6 +31,7 @@ int nl_link_up(struct nl *nl, uint32_t index, uint32_t mtu);
 /* Move a link to a namespace, given by descriptor. */
 int nl_link_move(struct nl *nl, uint32_t index, int netns);
 
+/* Add an address with its network; -EEXIST if it is there. */
 int nl_address_add(struct nl *nl, uint32_t index, const struct prefix *p);
 /* Route to a prefix through a link, via a neighbour if via->version is not 0. */
 int nl_route_add(struct nl *nl, uint32_t index, const struct prefix *p, const struct address *via);

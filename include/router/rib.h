@@ -64,6 +64,10 @@ int rib_remove(struct rib *r, const struct route *route);
  * that what is returned never is one. */
 const struct hop *rib_hop(const struct rib *r, uint16_t number, uint32_t hash);
 
+/* The number of one hop of a group, chosen by hash; whether there is something to choose. */
+bool rib_is_group(const struct rib *r, uint16_t number);
+uint16_t rib_choose(const struct rib *r, uint16_t group, uint32_t hash);
+
 /* Whether a hop, or one of a group, leads out of an interface. */
 bool rib_leads_out(const struct rib *r, uint16_t number, uint16_t interface);
 

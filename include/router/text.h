@@ -18,6 +18,7 @@ struct text {
 	bool failed;
 };
 
+/* Append octets, or what printf would write. */
 void text_add(struct text *t, const char *octets, size_t len);
 void text_format(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

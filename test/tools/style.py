@@ -123,7 +123,7 @@ def left_to_do(path, text):
 
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
-PURE = {"assert.h", "emmintrin.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
+PURE = {"assert.h", "cpuid.h", "emmintrin.h", "immintrin.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
 
 
 def wrong_includes(path, text):

@@ -202,7 +202,7 @@ static void any_number_of_workers_judges_alike(void **state)
 	rig_free(one);
 }
 
-/* Sessions end by themselves, however many at once. */
+/* However many are over at once: no worker has nothing to do while one of them is left. */
 static void all_sessions_end(void **state)
 {
 	struct rig *r = *state;
