@@ -169,7 +169,9 @@ static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 static void process_error(struct nat *n, struct nat_job *job)
 {
 	icmp_error_process(n, job);
-	if (job->verdict != NAT_DROP)
+	/* A quote outside the window is about a session; the rest is for the NAT to judge only if it
+	 * had to be translated. */
+	if (job->verdict != NAT_DROP || job->reason == REASON_TCP_WINDOW)
 		return;
 	if (job->known_only || (job->reason == REASON_ICMP_NO_SESSION &&
 				policy_passes(n, job->p, job->from)))

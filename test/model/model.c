@@ -286,9 +286,15 @@ struct model_answer model_process(struct model *m, const struct model_arrival *a
 {
 	struct visit v = { m, a->now, a->from, a->known_only, d, choice };
 
-	if (d->kind == KIND_ERROR && !d->first_fragment)
-		return error(&v);
-	return query_or_ports(&v);
+	struct model_answer answer;
+
+	if (d->kind != KIND_ERROR || d->first_fragment)
+		return query_or_ports(&v);
+	answer = error(&v);
+	/* What belongs to no session is not for the NAT to judge; a wrong sequence number does. */
+	if (a->known_only && answer.verdict == NAT_DROP && answer.reason != REASON_TCP_WINDOW)
+		return conclude(NAT_FORWARD, REASON_NONE);
+	return answer;
 }
 
 int model_owner(const struct nat_config *c, const struct datagram *d, enum nat_side from)
