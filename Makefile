@@ -30,16 +30,21 @@ UNIT_C := $(wildcard test/unit/*/test_*.c)
 MODEL_C := $(wildcard test/model/*.c)
 SCENARIO_C := $(wildcard test/scenario/*.c)
 BENCH_C := $(wildcard test/bench/*.c)
+FUZZ_C := $(wildcard fuzz/fuzz_*.c)
+FUZZ_SHARED_C := $(filter-out fuzz/main.c $(FUZZ_C),$(wildcard fuzz/*.c))
 
 NAT_O := $(NAT_C:%.c=$(BUILD)/obj/%.o)
 ROUTER_O := $(ROUTER_C:%.c=$(BUILD)/obj/%.o)
 UNIT := $(UNIT_C:test/%.c=$(BUILD)/test/%)
 BENCH := $(BENCH_C:test/bench/%.c=$(BUILD)/bench/%)
+FUZZ := $(FUZZ_C:fuzz/fuzz_%.c=$(BUILD)/fuzz/%)
+# Replays files; libFuzzer brings a main() of its own.
+FUZZ_MAIN := $(BUILD)/obj/fuzz/main.o
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-.PHONY: all deps check check-all units demo bench install clean help
+.PHONY: all deps check check-all units fuzz demo bench install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -62,7 +67,15 @@ bench: deps ## measure; results as tables and JSON under build/bench
 	@$(MAKE) --no-print-directory all $(BENCH)
 	@sh test/bench/run.sh $(BUILD)
 
-units: $(UNIT) $(BUILD)/test/play $(BUILD)/test/differential
+units: $(UNIT) $(BUILD)/test/play $(BUILD)/test/differential $(FUZZ)
+
+TARGET ?= nat
+TIME ?= 180
+fuzz: ## look for inputs that break TARGET (fuzz/README.md), for TIME seconds
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/libfuzzer CC=clang FUZZ_MAIN= SANITIZE=address,undefined \
+		CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" LDFLAGS=-fsanitize=fuzzer \
+		$(BUILD)/libfuzzer/fuzz/$(TARGET)
+	@sh fuzz/run.sh $(BUILD)/libfuzzer $(TARGET) $(TIME)
 
 install: all ## install below PREFIX, in DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib \
@@ -122,5 +135,10 @@ $(BUILD)/test/differential: $(MODEL_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/libnat.a
 $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(BUILD)/librouter.a $(BUILD)/libnat.a
 	$(call say,LD,$@)
 	$(link) $(LIBS) -lm
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/fuzz_%.o $(FUZZ_SHARED_C:%.c=$(BUILD)/obj/%.o) $(FUZZ_MAIN) \
+		$(BUILD)/librouter.a $(BUILD)/libnat.a
+	$(call say,LD,$@)
+	$(link) $(LIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -94,7 +94,7 @@ struct datagram {
 	uint16_t end; /* of the last fragment, in units; 0: not seen */
 	uint8_t ranges;
 	bool known; /* the first fragment has come */
-	bool dead;  /* fragments overlapped: nothing more of it passes */
+	uint8_t dead; /* enum reason why nothing more of it passes; REASON_NONE: it may */
 	struct { uint16_t begin, end; } range[FRAGMENT_RANGES];
 };
 
@@ -146,6 +146,7 @@ struct endpoint forward_internal(const struct nat_forward *f, be16 external_port
 uint32_t nat_draw(struct nat *n, uint32_t most);
 
 /* mapping.c */
+bool host_has_sessions(const struct nat *n, be32 inside);
 enum reason host_admits(const struct nat *n, be32 inside);
 enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *mapping);
 enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
@@ -165,6 +166,7 @@ int64_t session_deadline(const struct nat *n, const struct session *s, nat_time 
 enum reason tcp_opens(const struct pkt *p);
 void tcp_begin(struct session *s, const struct pkt *p, enum nat_side from);
 enum reason tcp_step(struct session *s, const struct pkt *p, enum nat_side from, bool *refresh);
+void tcp_continue(struct session *s, const struct pkt *later, enum nat_side from);
 bool tcp_quote_fits(const struct session *s, const struct pkt *quoted, enum nat_side sender);
 
 /* icmp.c */

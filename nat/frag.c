@@ -111,25 +111,38 @@ static enum reason join(struct datagram *d, uint16_t begin, uint16_t end_unit)
 	return REASON_NONE;
 }
 
+/* Whether the last fragment's end, or what lies behind it, contradicts the rest. */
+static bool ends_twice(const struct datagram *d, uint16_t end_unit, bool last)
+{
+	if (d->end)
+		return last || end_unit > d->end;
+	for (int i = 0; last && i < d->ranges; i++)
+		if (d->range[i].end > end_unit)
+			return true;
+	return false;
+}
+
 /* RFC 5722 section 4, for IPv4 as well (RFC 1858 section 4): overlap ends the datagram. What lies
  * wholly in a stretch that has come is a repetition, and only not passed again. */
 static enum reason place(struct datagram *d, uint16_t begin, uint16_t end_unit, bool last)
 {
-	if (d->dead)
-		return REASON_FRAGMENT_OVERLAP;
+	enum reason r;
+
 	for (int i = 0; i < d->ranges; i++) {
 		if (end_unit <= d->range[i].begin || begin >= d->range[i].end)
 			continue;
-		d->dead = begin < d->range[i].begin || end_unit > d->range[i].end;
+		if (begin < d->range[i].begin || end_unit > d->range[i].end)
+			d->dead = REASON_FRAGMENT_OVERLAP;
 		return REASON_FRAGMENT_OVERLAP;
 	}
-	if ((d->end && end_unit > d->end) || (last && d->end)) {
-		d->dead = true;
+	if (ends_twice(d, end_unit, last)) {
+		d->dead = REASON_FRAGMENT_OVERLAP;
 		return REASON_FRAGMENT_OVERLAP;
 	}
-	if (last)
+	r = join(d, begin, end_unit);
+	if (r == REASON_NONE && last)
 		d->end = end_unit;
-	return join(d, begin, end_unit);
+	return r;
 }
 
 static bool is_complete(const struct datagram *d)
@@ -146,38 +159,45 @@ static enum reason read_first(const struct pkt *p, enum nat_side from, struct da
 
 	if (r != REASON_NONE)
 		return REASON_FRAGMENT;
+	d->known = true;
 	d->ports[0] = outward ? t.local_port : t.remote_port;
 	d->ports[1] = outward ? t.remote_port : t.local_port;
 	if (t.protocol == PROTO_ICMP)
 		d->ports[0] = d->ports[1] = t.local_port;
-	d->known = true;
 	return REASON_NONE;
 }
 
-static enum reason take_in(struct datagram *d, const struct pkt *p, enum nat_side from)
+/* exempt: where nothing need be translated, what has no ports passes as well. */
+static enum reason take_in(struct datagram *d, const struct pkt *p, enum nat_side from, bool exempt)
 {
 	uint16_t begin = p->fragment_offset / 8;
 	uint16_t units = (uint16_t)((p->len - p->transport + 7) / 8);
 	bool last = !(load16(p->ip + 6) & 0x2000);
-	enum reason r = place(d, begin, (uint16_t)(begin + units), last);
+	enum reason r;
 
+	if (d->dead)
+		return d->dead;
+	r = place(d, begin, (uint16_t)(begin + units), last);
 	if (r != REASON_NONE || !(p->flags & PKT_FRAGMENT_FIRST))
 		return r;
 	r = read_first(p, from, d);
-	d->dead = r != REASON_NONE;
-	return r;
+	d->known |= exempt;
+	if (!d->known)
+		d->dead = (uint8_t)r;
+	return exempt ? REASON_NONE : r;
 }
 
 enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat_side from,
 			    struct nat_fragment_note *note)
 {
+	bool exempt = policy_passes(n, p, from);
 	struct tuple key = key_of(p, from);
 	struct datagram *d;
 	uint32_t number;
 
 	*note = (struct nat_fragment_note){ .reason = REASON_FRAGMENT_LIMIT };
 	/* Where nothing is translated the ports do not matter. */
-	if (policy_passes(n, p, from)) {
+	if (exempt && !host_has_sessions(n, from == SIDE_INSIDE ? key.local : key.remote)) {
 		p->flags |= PKT_PORTS_KNOWN;
 		return FRAGMENT_KNOWN;
 	}
@@ -187,7 +207,7 @@ enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat
 		return FRAGMENT_DROP;
 	d = at(&n->fragments, number);
 	note->datagram = d->serial;
-	note->reason = take_in(d, p, from);
+	note->reason = take_in(d, p, from, exempt);
 	if (note->reason != REASON_NONE)
 		return FRAGMENT_DROP;
 	if (!d->known)

@@ -168,6 +168,13 @@ static void host_drop_unused(struct nat *n, uint32_t host)
 	slab_give(&n->host_slab, host);
 }
 
+bool host_has_sessions(const struct nat *n, be32 inside)
+{
+	struct tuple key = { .local = inside };
+
+	return host_find(n, &key) != TABLE_NONE;
+}
+
 static bool host_is_full(const struct nat *n, be32 address)
 {
 	struct tuple key = { .local = address };

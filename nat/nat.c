@@ -73,6 +73,7 @@ static enum reason take_account(struct nat *n, nat_time now, const struct nat_jo
 
 	/* Later fragments have no flags to judge by, and keep nothing alive that TCP would not. */
 	if (s->key[0].protocol == PROTO_TCP && (job->p->flags & PKT_FRAGMENT_LATER)) {
+		tcp_continue(s, job->p, job->from);
 		refresh = false;
 	} else if (s->key[0].protocol == PROTO_TCP) {
 		r = tcp_step(s, job->p, job->from, &refresh);

@@ -44,6 +44,9 @@ static enum reason parse_options(struct pkt *p, size_t header)
 
 static enum reason note_fragment(struct pkt *p, uint16_t offset, bool more, size_t payload)
 {
+	/* RFC 791 counts the header in the length that 16 bits hold, RFC 8200 does not. */
+	size_t most = 65535u - (p->version == 4 ? p->transport : 0);
+
 	if (!offset && !more)
 		return REASON_NONE;
 	p->fragment_offset = offset;
@@ -52,7 +55,7 @@ static enum reason note_fragment(struct pkt *p, uint16_t offset, bool more, size
 		return REASON_NONE;
 	/* A piece that is not the last has a multiple of eight octets; none reaches beyond 65535;
 	 * offset 8 would overwrite TCP flags (RFC 1858 section 3, RFC 3128). */
-	if (!payload || (more && payload % 8) || offset + payload > 65535)
+	if (!payload || (more && payload % 8) || offset + payload > most)
 		return REASON_FRAGMENT_BAD;
 	if (offset == 8 && p->protocol == PROTO_TCP)
 		return REASON_FRAGMENT_BAD;
@@ -271,6 +274,9 @@ static enum reason note_offload(struct pkt *p, const struct pkt_offload *o)
 		if (p->protocol != PROTO_TCP && p->protocol != PROTO_UDP)
 			return REASON_OFFLOAD;
 		if (o->checksum_offset != (p->protocol == PROTO_TCP ? 16 : 6))
+			return REASON_OFFLOAD;
+		/* The device would sum to the end of the datagram. */
+		if (p->protocol == PROTO_UDP && load16(pkt_transport(p) + 4) != p->len - p->transport)
 			return REASON_OFFLOAD;
 		p->checksum = (uint16_t)at;
 		p->flags |= PKT_PARTIAL;

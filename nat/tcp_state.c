@@ -262,6 +262,12 @@ enum reason tcp_step(struct session *s, const struct pkt *p, enum nat_side from,
 	return REASON_NONE;
 }
 
+/* A later fragment belongs to the segment before it, whose end it moves on. */
+void tcp_continue(struct session *s, const struct pkt *later, enum nat_side from)
+{
+	s->end[from] += later->len - later->transport;
+}
+
 bool tcp_quote_fits(const struct session *s, const struct pkt *quoted, enum nat_side sender)
 {
 	enum nat_side receiver = side_other(sender);

@@ -104,8 +104,10 @@ static const struct conf_key keys[] = {
 	{ "interfaces", "side", KEY_WORD, 0, 0, NULL, sides, "Which side of the NAT lies there." },
 	{ "interfaces", "address", KEY_TEXTS, 0, 0, "", NULL,
 	  "The router's own addresses on this link, with the length of their networks. It answers "
-	  "there and sends its ICMP errors from them. None on packet: the first IPv4 address that "
-	  "the kernel has on the device is shared." },
+	  "there and sends its ICMP errors from them. On packet it answers ARP for them, but not "
+	  "IPv6 neighbour discovery: hosts on the link need a static neighbour entry for an IPv6 "
+	  "address. None on packet: those that the kernel has on the device are shared, and it "
+	  "answers for them." },
 	{ "interfaces", "mtu", KEY_NUMBER, 0, FRAME_LEN_MOST, "0", NULL,
 	  "Longest datagram that is sent, in octets; at least 68, with IPv6 addresses at least "
 	  "1280. 0: that of the device." },

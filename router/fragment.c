@@ -99,15 +99,12 @@ static struct frame *make_piece(struct worker *w, const struct cutter *c, uint32
 	return f;
 }
 
-void fragment_send(struct worker *w, struct frame *f, const struct hop *hop, uint32_t mtu)
+/* A plain datagram, in pieces; takes the frame. */
+static void send_pieces(struct worker *w, struct frame *f, const struct hop *hop, uint32_t mtu)
 {
 	struct cutter c = cutter_of(f);
 	uint32_t len;
 
-	if (mtu < HEADER_MOST + 8 || f->p.gso_size) {
-		frame_drop(w, f, REASON_TOO_BIG);
-		return;
-	}
 	complete(f);
 	for (uint32_t at = 0; at < c.payload_len; at += len) {
 		struct frame *piece = make_piece(w, &c, at, mtu, &len);
@@ -119,4 +116,41 @@ void fragment_send(struct worker *w, struct frame *f, const struct hop *hop, uin
 		forward_one(w, piece, hop);
 	}
 	frame_release(w, f);
+}
+
+/* What a super-packet stands for is not fragmented as a whole, but segment by segment. */
+static void send_segments(struct worker *w, struct frame *f, const struct hop *hop, uint32_t mtu)
+{
+	struct frame *segment;
+
+	f->len = f->p.len;
+	if (!segmenter_take(w->segmenter, f)) {
+		frame_drop(w, f, REASON_OFFLOAD);
+		return;
+	}
+	while ((segment = frame_take(w)) && segmenter_next(w->segmenter, segment)) {
+		segment->ingress = f->ingress;
+		segment->egress = f->egress;
+		if (pkt_parse(&segment->p, frame_ip(segment), segment->len, NULL) != REASON_NONE)
+			frame_drop(w, segment, REASON_OFFLOAD);
+		else if (segment->p.len > mtu)
+			send_pieces(w, segment, hop, mtu);
+		else
+			forward_one(w, segment, hop);
+	}
+	if (segment)
+		frame_release(w, segment);
+	else
+		bump(&w->counters.reasons[REASON_SEND_FULL], 1);
+	frame_release(w, f);
+}
+
+void fragment_send(struct worker *w, struct frame *f, const struct hop *hop, uint32_t mtu)
+{
+	if (mtu < HEADER_MOST + 8)
+		frame_drop(w, f, REASON_TOO_BIG);
+	else if (f->p.gso_size)
+		send_segments(w, f, hop, mtu);
+	else
+		send_pieces(w, f, hop, mtu);
 }

@@ -252,6 +252,8 @@ static int build(struct gateway *g, struct io_error *error)
 	if (!r)
 		r = open_alike(g, error);
 	if (!r)
+		r = arp_open(&g->arp, c, g->ios, error);
+	if (!r)
 		r = make_workers(g, error);
 	return r;
 }
@@ -288,6 +290,8 @@ int gateway_start(struct gateway **out, struct conf *conf, struct io_error *erro
 	r = start_threads(*out, error);
 	if (r)
 		gateway_stop(*out);
+	else
+		gateway_tick(*out);
 	return r;
 }
 
@@ -296,6 +300,7 @@ void gateway_stop(struct gateway *g)
 	stop_threads(g);
 	for (size_t i = 0; g->workers && i < g->snapshot->conf->workers; i++)
 		worker_free(g->workers[i]);
+	arp_close(g->arp);
 	if (g->ios)
 		close_interfaces(g);
 	guard_remove(g->guard);
@@ -339,8 +344,19 @@ int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error)
 	return 0;
 }
 
+int gateway_descriptor(const struct gateway *g)
+{
+	return arp_descriptor(g->arp);
+}
+
+void gateway_work(struct gateway *g)
+{
+	arp_work(g->arp, g->snapshot->conf);
+}
+
 void gateway_tick(struct gateway *g)
 {
 	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
 		io_refresh(g->ios[i]);
+	arp_tick(g->arp, g->snapshot->conf, gateway_now());
 }

@@ -36,20 +36,20 @@ static void release(struct worker *w, const struct frame *first, uint32_t datagr
 static bool learn(struct worker *w, struct frame *f)
 {
 	struct nat_fragment_note note;
+	enum nat_fragment what = nat_learn(w->nat, w->now, &f->p, f->from, &note);
 
-	switch (nat_learn(w->nat, w->now, &f->p, f->from, &note)) {
-	case FRAGMENT_KNOWN:
-		if (note.release)
-			release(w, f, note.datagram);
+	/* What stays inside and cannot be told to belong to a session is routed as it is. */
+	if (f->known_only && what != FRAGMENT_KNOWN) {
+		f->p.flags |= PKT_PORTS_KNOWN;
 		return true;
-	case FRAGMENT_HOLD:
-		hold(w, f, note.datagram);
-		return false;
-	case FRAGMENT_DROP:
-		break;
 	}
-	frame_drop(w, f, note.reason);
-	return false;
+	if (what == FRAGMENT_HOLD)
+		hold(w, f, note.datagram);
+	else if (what == FRAGMENT_DROP)
+		frame_drop(w, f, note.reason);
+	else if (note.release)
+		release(w, f, note.datagram);
+	return what == FRAGMENT_KNOWN;
 }
 
 /* False: the frame is held, handed to the worker that gathers its datagram, or dropped. */

@@ -12,11 +12,15 @@
  *		reset anything else. All this not earlier than here, because replies to connections
  *		that the kernel itself masquerades have left for their real destination by now.
  *
+ * The kernel asks for our neighbours, in whatever name it finds: where it has no address, in that of
+ * another device, which shows what is inside and may not be answered. A chain of an ARP table puts
+ * in an address of ours.
+ *
  * So that a socket and a mapping do not meet by chance, the kernel is told to choose ports that are
  * not the NAT's.
  *
- * The table is owned by its netlink socket: nobody else changes or flushes it, and the kernel
- * removes it when the process ends, in whatever way.
+ * The tables are owned by their netlink socket: nobody else changes or flushes them, and the kernel
+ * removes them when the process ends, in whatever way.
  */
 #include "router/guard.h"
 
@@ -35,8 +39,8 @@
 #include "io_backend.h"
 
 struct guard {
-	struct nft_ctx *nft;	 /* holds the table */
-	unsigned int generation; /* of the table; part of its name */
+	struct nft_ctx *nft;	 /* holds the tables */
+	unsigned int generation; /* of the tables; part of their name */
 	struct host_ports host_ports;
 };
 
@@ -141,6 +145,41 @@ static void put_input(FILE *out, const struct use *u)
 		     "iifname $both ip daddr $pool jump pool\n}\n");
 }
 
+/* As sender the address of the network asked in, or the first. */
+static void put_senders(FILE *out, const struct conf_interface *i)
+{
+	const struct address *first = NULL;
+	char text[ADDRESS_TEXT], network[PREFIX_TEXT];
+
+	for (size_t n = 0; n < i->address_count; n++) {
+		const struct address *own = &i->addresses[n].address;
+		struct prefix around = prefix_masked(i->addresses[n]);
+
+		if (own->version != 4)
+			continue;
+		if (!first)
+			first = own;
+		fprintf(out, "oifname \"%s\" arp operation request arp daddr ip %s "
+			     "arp saddr ip set %s accept\n",
+			i->device, prefix_format(&around, network), address_format(own, text));
+	}
+	if (first)
+		fprintf(out, "oifname \"%s\" arp operation request arp saddr ip set %s\n",
+			i->device, address_format(first, text));
+}
+
+static void put_arp(FILE *out, const struct conf *c, unsigned int generation)
+{
+	for (size_t i = 0; i < c->interface_count; i++) {
+		if (c->interfaces[i].type != IO_PACKET || c->interfaces[i].shares_address)
+			continue;
+		fprintf(out, "table arp router_%d_%u {\nflags owner\nchain output {\n"
+			     "type filter hook output priority filter\n", getpid(), generation);
+		put_senders(out, &c->interfaces[i]);
+		fprintf(out, "}\n}\n");
+	}
+}
+
 static void put_rules(FILE *out, const struct conf *c, const struct use *u, unsigned int generation)
 {
 	fprintf(out, "define inside = { ");
@@ -157,6 +196,7 @@ static void put_rules(FILE *out, const struct conf *c, const struct use *u, unsi
 	if (c->nat.pool_count)
 		put_input(out, u);
 	fprintf(out, "}\n");
+	put_arp(out, c, generation);
 }
 
 /* The rules as text, for the caller to free. */

@@ -40,16 +40,24 @@ static void reload(struct gateway *g, const char *file)
 /* Until a signal ends it. */
 static void serve(struct gateway *g, struct ctl *ctl, const char *file, int signals)
 {
-	struct pollfd wait[2] = {
+	struct pollfd wait[3] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = ctl ? ctl_descriptor(ctl) : -1, .events = POLLIN },
+		{ .fd = gateway_descriptor(g), .events = POLLIN },
 	};
+	uint64_t now = gateway_now().ms, tick = now + TICK_MS;
 	struct signalfd_siginfo got;
 
 	for (;;) {
-		if (poll(wait, 2, TICK_MS) < 0 && errno != EINTR)
+		if (poll(wait, 3, now < tick ? (int)(tick - now) : 0) < 0 && errno != EINTR)
 			return;
-		gateway_tick(g);
+		now = gateway_now().ms;
+		if (now >= tick) {
+			gateway_tick(g);
+			tick = now + TICK_MS;
+		}
+		if (wait[2].revents)
+			gateway_work(g);
 		if (wait[1].revents)
 			ctl_work(ctl, gateway_now());
 		if (!(wait[0].revents & POLLIN) || read(signals, &got, sizeof(got)) != sizeof(got))

@@ -277,6 +277,20 @@ int nl_addresses(struct nl *nl, uint32_t index, struct prefix *out, size_t room)
 	}
 }
 
+bool nl_is_local(struct nl *nl, const struct address *a)
+{
+	struct nlmsghdr *h = request(nl, RTM_GETROUTE, 0);
+	struct rtmsg *route = mnl_nlmsg_put_extra_header(h, sizeof(*route));
+
+	route->rtm_family = family(a);
+	route->rtm_dst_len = address_bits(a);
+	put_address(h, RTA_DST, a);
+	if (ask(nl, h) < 0)
+		return false;
+	route = mnl_nlmsg_get_payload((const struct nlmsghdr *)nl->room);
+	return route->rtm_type == RTN_LOCAL;
+}
+
 static struct nlmsghdr *neighbour(struct nlmsghdr *h, uint32_t index, const struct address *a,
 				  uint8_t flags)
 {

@@ -70,9 +70,7 @@ static bool route_onwards(struct worker *w, struct frame *f, const struct hop *h
 		return false;
 	}
 	f->known_only = f->from == SIDE_INSIDE && to == SIDE_INSIDE;
-	f->translate = f->p.version == 4;
-	if (f->known_only)
-		f->translate &= !pkt_is_fragment(&f->p) && passes(worker_conf(w), &f->p);
+	f->translate = f->p.version == 4 && (!f->known_only || passes(worker_conf(w), &f->p));
 	return true;
 }
 

@@ -78,8 +78,8 @@ static void finish_checksum(const struct segmenter *s, uint8_t *ip, size_t len)
 
 	store16(field, 0);
 	csum_store(field, csum_add(sum, csum_of(ip + s->p.transport, len - s->p.transport)));
-	/* RFC 768: zero would say that there is none; for TCP both are the same number. */
-	if (!load16(field))
+	/* RFC 768: zero would say that there is none. */
+	if (s->p.protocol == PROTO_UDP && !load16(field))
 		store16(field, 0xffff);
 }
 

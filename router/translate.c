@@ -78,6 +78,8 @@ static bool go_on(struct worker *w, struct frame *f)
 		return route_inwards(w, f);
 	if (!is_for_pool(w, f))
 		return true;
+	/* Its fragments were let by; now their ports matter. */
+	f->p.flags &= (uint16_t)~PKT_PORTS_KNOWN;
 	hairpin(w, f);
 	return false;
 }

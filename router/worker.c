@@ -164,7 +164,8 @@ size_t worker_step(struct worker *w, nat_time now)
 
 	w->now = now;
 	follow_snapshot(w);
-	nat_expire(w->nat, now, EXPIRE_BUDGET);
+	/* With more sessions to end there is no time to sleep. */
+	worked += nat_expire(w->nat, now, EXPIRE_BUDGET) == EXPIRE_BUDGET;
 	gather_expire(w);
 	for (uint16_t other = 0; other < w->workers; other++) {
 		if (other == w->id)
@@ -325,7 +326,8 @@ static int allocate(struct worker *w)
 	w->spare = calloc(w->frame_count, sizeof(struct frame *));
 	w->buffers = aligned_alloc(PAGE, (w->frame_count * FRAME_ROOM + PAGE - 1) / PAGE * PAGE);
 	w->arena = allocate_large(nat_size(&c));
-	if (!w->frames || !w->spare || !w->buffers || !w->arena)
+	w->segmenter = segmenter_new();
+	if (!w->frames || !w->spare || !w->buffers || !w->arena || !w->segmenter)
 		return -ENOMEM;
 	for (size_t i = 0; i < w->frame_count; i++) {
 		w->frames[i].octets = w->buffers + i * FRAME_ROOM;
@@ -394,6 +396,7 @@ void worker_free(struct worker *w)
 		return;
 	if (w->epoll >= 0)
 		close(w->epoll);
+	segmenter_free(w->segmenter);
 	free(w->arena);
 	free(w->buffers);
 	free(w->spare);

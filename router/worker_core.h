@@ -8,6 +8,7 @@
 #ifndef ROUTER_WORKER_CORE_H
 #define ROUTER_WORKER_CORE_H
 
+#include "router/segment.h"
 #include "router/worker.h"
 
 enum { OWN_FRAMES = 64, AGAIN_MOST = 2 * FRAME_BATCH };
@@ -86,6 +87,7 @@ struct worker {
 	uint32_t ready;	 /* interfaces that may have something to receive */
 	uint32_t always; /* of these, the ones that cannot say so */
 	int epoll;
+	struct segmenter *segmenter;
 	struct limiter limiter;
 	struct mail mail;
 	struct counters counters;

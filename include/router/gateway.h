@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 
+#include "router/arp.h"
 #include "router/guard.h"
 #include "router/worker.h"
 
@@ -19,6 +20,7 @@ struct gateway {
 	struct snapshot *snapshot; /* current; workers take it through rcu_dereference() */
 	struct io **ios;	   /* per interface of the configuration */
 	struct guard *guard;	   /* NULL where none is needed */
+	struct arp *arp;	   /* NULL without Ethernet */
 	struct worker **workers;   /* snapshot->conf->workers of them */
 	pthread_t *threads;
 	size_t threads_running;
@@ -39,8 +41,10 @@ void gateway_stop(struct gateway *g);
  * pool) must be as before: -EINVAL says which is not. */
 int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error);
 
-/* Let interfaces learn what changed about their devices, and free what reloads left behind; once a
- * second or so. */
+/* What is to be done beside the workers: gateway_work() when the descriptor is readable (-1: there
+ * is none), and once a second or so gateway_tick(). */
+int gateway_descriptor(const struct gateway *g);
+void gateway_work(struct gateway *g);
 void gateway_tick(struct gateway *g);
 
 /* Milliseconds of the monotonic clock. */

@@ -2,12 +2,14 @@
  * Keeps the kernel out of what is ours on `packet` interfaces, where it sees every datagram too.
  *
  * Sources  RFC 5382 REQ-4 (a NAT does not answer SYNs that fit no mapping).
- * Shape    One nftables table, and the range of ports from which the kernel chooses for sockets of
- *          its own. Only while the gateway runs.
- * Promise  The kernel neither answers nor forwards what the gateway translates or routes. Sockets
+ * Shape    One nftables table, another for ARP where an interface has addresses of its own, and the
+ *          range of ports from which the kernel chooses for sockets of its own. Only while the
+ *          gateway runs.
+ * Promise  The kernel neither answers nor forwards what the gateway translates or routes, and asks
+ *          for neighbours with the gateway's address where that is not the kernel's. Sockets
  *          of the host go on working at an address shared with the NAT, those that were open
  *          before too. Tables of others are not touched.
- * Memory   guard_install() to guard_remove(). The table goes with the process, however that ends;
+ * Memory   guard_install() to guard_remove(). The tables go with the process, however that ends;
  *          the range of ports is put back by guard_remove().
  * Errors   A negative errno and one line that says what to do.
  */

@@ -40,6 +40,9 @@ int nl_route_add(struct nl *nl, uint32_t index, const struct prefix *p, const st
  * many. */
 int nl_addresses(struct nl *nl, uint32_t index, struct prefix *out, size_t room);
 
+/* Whether the kernel takes an address for its own, on whatever device. */
+bool nl_is_local(struct nl *nl, const struct address *a);
+
 /* Link-layer address of a neighbour the kernel has resolved; -ENOENT if it has not. */
 int nl_neighbour(struct nl *nl, uint32_t index, const struct address *a, uint8_t mac[static 6]);
 

@@ -39,7 +39,7 @@ static enum reason read_fragment(struct datagram *d)
 	d->later_fragment = offset != 0;
 	if (d->quoted || !(more || offset))
 		return REASON_NONE;
-	if (payload == 0 || (more && payload % 8) || offset + payload > 65535)
+	if (payload == 0 || (more && payload % 8) || d->header + offset + payload > 65535)
 		return REASON_FRAGMENT_BAD;
 	if (offset == 8 && d->protocol == PROTO_TCP)
 		return REASON_FRAGMENT_BAD;
@@ -161,6 +161,9 @@ static enum reason read_offload(struct datagram *d, const struct pkt_offload *o)
 	if (d->later_fragment || d->kind != KIND_PORTS || (o->gso_size && d->first_fragment))
 		return REASON_OFFLOAD;
 	if (o->checksum_start != d->header || o->checksum_offset != field)
+		return REASON_OFFLOAD;
+	/* The sum would go on behind the end of a UDP datagram that is shorter than its IP datagram. */
+	if (d->protocol == PROTO_UDP && load16(d->octets + d->header + 4) != d->len - d->header)
 		return REASON_OFFLOAD;
 	return REASON_NONE;
 }

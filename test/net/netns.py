@@ -35,13 +35,13 @@ def _become_root_of_a_user_namespace():
 
 def isolate():
     """Call once, before there are threads. OSError says why it cannot be."""
+    os.close(os.open("/dev/net/tun", os.O_RDWR))
     if os.geteuid():
         _become_root_of_a_user_namespace()
     _call("unshare", CLONE_NEWNS | CLONE_NEWNET)
     _call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
     _call("mount", b"tmpfs", b"/run", b"tmpfs", 0, None)
     os.mkdir("/run/netns")
-    os.close(os.open("/dev/net/tun", os.O_RDWR))
 
 
 def start(*words, **options):
@@ -127,7 +127,8 @@ class Namespace:
 
     def _bound(self, kind, address, port):
         s = self.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if port:  # the kernel would give one of its choice to several sockets
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind((address, port))
         return s
 

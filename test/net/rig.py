@@ -1,10 +1,10 @@
 """The network that tests run in: a client behind the gateway, the gateway, a server.
 
-    client 192.168.7.2, .3  --lan0--  192.168.7.1  gateway  203.0.113.1  --wan0--  203.0.113.9, .10 server
-           fd07::2                    fd07::1               2001:db8::1            2001:db8::9
+    client 192.168.7.2, .3 --lan0-- 192.168.7.1 gateway 203.0.113.1 --wan0-- 203.0.113.9, .10 server
+           fd07::2                  fd07::1             2001:db8::1          2001:db8::9
 
-lan0 is always a TUN device whose kernel's end lives in the client's namespace. wan0 is, by topology:
-    tun     a TUN device, too, with its kernel's end in the server's namespace; the pool is 203.0.113.5
+lan0 is always a TUN device whose kernel's end lives in the client's namespace. wan0, by topology:
+    tun     a TUN device, too, with its kernel's end in the server's namespace; pool 203.0.113.5
     shared  the gateway's end of a veth pair; 203.0.113.1 is the kernel's and serves as the pool
     own     the same without any address of the kernel; 203.0.113.1 and .5 are the gateway's alone
 """
@@ -106,7 +106,9 @@ class Network:
         link-layer addresses, so that only tests about that depend on it."""
         self.setup = setup
         self.pool = setup.pool
-        self.client, self.gateway, self.server = map(self.namespace, ("client", "gateway", "server"))
+        self.client = self.namespace("client")
+        self.gateway = self.namespace("gateway")
+        self.server = self.namespace("server")
         if setup.topology != "tun":
             self._veth()
             if acquainted:
@@ -140,8 +142,8 @@ class Network:
         self.server.ip("link set wan0 up")
 
     def _acquaint(self):
-        ends = (self.gateway, (SERVER, SERVER_B), self.server), (self.server, (WAN, POOL), self.gateway)
-        for namespace, addresses, other in ends:
+        for namespace, other, addresses in ((self.gateway, self.server, (SERVER, SERVER_B)),
+                                            (self.server, self.gateway, (WAN, POOL))):
             mac = other.ask_ip("link show wan0")[0]["address"]
             for address in addresses:
                 namespace.ip(f"neighbour replace {address} lladdr {mac} dev wan0 nud permanent")
@@ -184,10 +186,18 @@ class Network:
         faults += [f"{s.name}: missed {n} packets" for s in self.sniffers if (n := s.missed())]
         if self.router:
             faults += leaks(self.outside, INSIDE)
+            faults += self._unseen()
         if complete:
             faults += [f"{s.name}: partial without offload: {p}" for s in self.sniffers
                        for p in s.packets if p.partial]
         return faults
+
+    def _unseen(self):
+        """A judge who sees nothing finds nothing: what the gateway sent must have been seen."""
+        if not self.sniffers or self.router.process.returncode is not None:
+            return []
+        sent, seen = self.router.counters()["sent"], sum(len(s.received()) for s in self.sniffers)
+        return [f"{sent} packets were sent, and {seen} seen"] if sent and not seen else []
 
     def finish(self):
         try:

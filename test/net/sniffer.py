@@ -14,6 +14,7 @@ ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 3, 0x0800, 0x86dd
 SOL_PACKET, PACKET_STATISTICS, PACKET_VNET_HDR = 263, 6, 15
 SO_RCVBUFFORCE = 33
 NEEDS_CSUM = 1
+MTU = 1500  # of every link in the tests, at most
 VNET = struct.Struct("=BBHHHH")  # flags, GSO type, header length, GSO size, sum's start and offset
 
 
@@ -97,7 +98,8 @@ class Sniffer:
 
     def missed(self):
         """Packets since the last call that should have been kept and were not."""
-        return self.sees_all and struct.unpack("=II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
+        statistics = self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
+        return self.sees_all and struct.unpack("=II", statistics)[1]
 
 
 def reassembled_faults(packets):
@@ -118,10 +120,17 @@ def reassembled_faults(packets):
                 break
 
 
+def oversized(packets):
+    """ENV-1: packets above the MTU, unless the device is to cut them to what fits."""
+    return (f"larger than {MTU}: {p}" for p in packets if len(p.octets) > MTU
+            and (not p.gso_size or len(p.octets) - len(p.data) + p.gso_size > MTU))
+
+
 def judge(sniffer, judge_quoted):
     """Every fault of every packet, as text."""
     faults = [f"{fault}: {p}" for p in sniffer.packets for fault in p.faults(judge_quoted)]
     faults += reassembled_faults(sniffer.packets)
+    faults += oversized(sniffer.packets)
     faults += [f"not a datagram: {frame[:80].hex()}" for frame in sniffer.unreadable]
     return [f"{sniffer.name}: {f}" for f in faults]
 

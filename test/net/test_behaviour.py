@@ -6,9 +6,10 @@ import pytest
 
 from peers import connect, exchange, silent, transfer
 from rig import CLIENT, CLIENT_B, INSIDE, SERVER, SERVER_B, Setup
-from wire import ACK, SYN, TCP
+from wire import ACK, ICMP, SYN, TCP
 
-WORKERS = [Setup("tun", 1), Setup("tun", 2), Setup("tun", 4), Setup("own", 2), Setup("shared", 4)]
+WORKERS = [Setup("tun", 1), Setup("tun", 2, False), Setup("tun", 4), Setup("own", 2, False),
+           Setup("shared", 4)]
 MANY = range(40)  # sockets, so that every worker gets its share
 
 pytestmark = pytest.mark.parametrize("setup", WORKERS, ids=str, indirect=True)
@@ -35,6 +36,17 @@ def test_mapping_survives_a_collision(net):
     assert seen[0] == net.pool and seen[1] != 5000 and seen[1] % 2 == 0
     assert exchange(second, (SERVER_B, 6000), c) == seen
     assert exchange(first, (SERVER, 6000), b) == (net.pool, 5000)
+
+
+def test_ping_with_one_identifier(net):
+    """RFC 5508 REQ-1: two hosts, one identifier; each gets its own replies."""
+    pings = [net.client.start("ping", "-n", "-c", "5", "-i", "0.05", "-e", "77", "-I", host, SERVER)
+             for host in (CLIENT, CLIENT_B)]
+    for p in pings:
+        out, error = p.communicate(timeout=10)
+        assert " 5 received" in out, out + error
+    identifiers = {p.payload[4:6] for p in net.outside.received(protocol=ICMP, type=8)}
+    assert len(identifiers) == 2
 
 
 def test_tcp_mapping_is_endpoint_independent(net):
@@ -187,4 +199,5 @@ def test_mss_is_clamped(network, setup):
 def test_sessions_are_listed(net):
     a, b = net.client.udp(CLIENT, 5000), net.server.udp(SERVER, 6000)
     exchange(a, (SERVER, 6000), b)
-    assert net.router.sessions() == [("udp", f"{CLIENT}:5000", f"{net.pool}:5000", f"{SERVER}:6000")]
+    assert net.router.sessions() == [
+        ("udp", f"{CLIENT}:5000", f"{net.pool}:5000", f"{SERVER}:6000")]

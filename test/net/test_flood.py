@@ -17,7 +17,7 @@ def tcp_counters(namespace):
     return {name: int(float(value)) for name, value in zip(words, words[1:]) if value[0].isdigit()}
 
 
-@pytest.mark.parametrize("setup", [Setup("tun", 1, False), Setup("tun", 4, False)], ids=str, indirect=True)
+@pytest.mark.parametrize("setup", [Setup("tun", w, False) for w in (1, 4)], ids=str, indirect=True)
 def test_connections(network, setup):
     """Without offloads the kernels at both ends verify every checksum themselves, so that the
     sniffers may sleep here. All sessions are there at once, until their timeouts are shortened."""
@@ -35,7 +35,7 @@ def test_connections(network, setup):
     for host in net.client, net.server:
         assert tcp_counters(host)["TcpInCsumErrors"] == 0
     net.reload(timeouts=dict(allow_short=True, tcp_closing=1, tcp_opening=1, tcp_established=1))
-    until(lambda: is_empty(net.router), "every session, mapping and port to be free again", patience=20)
+    until(lambda: is_empty(net.router), "every session, mapping and port to be free", patience=20)
     assert net.router.ask("status")["sessions_ended"] == COUNT
     assert net.router.stop() == [f"router: {net.conf} loaded"]
 

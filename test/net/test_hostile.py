@@ -252,7 +252,8 @@ def test_noise(open_net):
     """Thousands of almost valid packets from both sides: each is forwarded with right checksums,
     or counted; and the gateway still works afterwards."""
     net, chance = open_net, random.Random(1812)
-    sides = ((net.client, "lan0", net.inside, FROM_INSIDE), (net.server, "wan0", net.outside, FROM_OUTSIDE))
+    sides = ((net.client, "lan0", net.inside, FROM_INSIDE),
+             (net.server, "wan0", net.outside, FROM_OUTSIDE))
     for namespace, device, sniffer, cases in sides:
         throw = Thrower(namespace, device, sniffer)
         for _ in range(3000):

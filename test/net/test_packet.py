@@ -1,4 +1,4 @@
-"""A packet interface on a device that the host's own stack uses, too: requirements ENV-1 to ENV-4."""
+"""A packet interface on a device that the host's own stack uses, too: ENV-1, ENV-2, ENV-3."""
 
 import errno
 import socket

@@ -37,17 +37,6 @@ def test_udp_without_checksum(net):
     exchange(a, (SERVER, 53), b)
 
 
-def test_udp_in_fragments(net):
-    a, b = net.client.udp(CLIENT, 5000), net.server.udp(SERVER, 53)
-    a.sendto(bytes(range(250)) * 30, (SERVER, 53))
-    heard, source = b.recvfrom(65536)
-    assert heard == bytes(range(250)) * 30 and source == (net.pool, 5000)
-    b.sendto(heard[::-1], source)
-    assert a.recv(65536) == heard[::-1]
-    assert any(p.is_fragment for p in net.outside.received())
-    assert any(p.is_fragment for p in net.inside.received())
-
-
 def test_tcp_both_ways(net):
     listener = net.server.listen(SERVER, 80)
     a = net.client.tcp(CLIENT, 4400)

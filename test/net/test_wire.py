@@ -1,9 +1,12 @@
 """The judge of all other tests: it must find what is wrong, and nothing else."""
 
-import pytest
-from scapy.all import ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoRequest, IPv6, Raw, fragment, raw
+from types import SimpleNamespace
 
-from sniffer import reassembled_faults
+import pytest
+from scapy.all import (ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoRequest, IPv6, Raw,
+                       fragment, raw)
+
+from sniffer import leaks, oversized, reassembled_faults
 from wire import Packet
 
 IP4, IP6 = IP(src="192.0.2.1", dst="192.0.2.2"), IPv6(src="2001:db8::1", dst="2001:db8::2")
@@ -68,3 +71,19 @@ def test_fragments():
         parts = [Packet(raw(part)) for part in fragment(packet, 1400)]
         assert len(parts) == 3 and not [f for p in parts for f in p.faults()]
         assert len(list(reassembled_faults(parts))) == faults
+
+
+def test_leaks():
+    """Of inside addresses: as source, and in what an error quotes; not in what the server sends."""
+    inside, outside = IP(src="192.168.7.2", dst="192.0.2.2"), IP(src="192.0.2.1", dst="192.0.2.2")
+    error = outside / ICMP(type=3) / inside
+    packets = [Packet(raw(p)) for p in (inside / UDP(), outside / UDP(), error)]
+    heard = SimpleNamespace(name="", packets=[*packets, Packet(raw(inside / UDP()), outgoing=True)])
+    assert len(leaks(heard, "192.168.7.0/24")) == 2
+
+
+@pytest.mark.parametrize("length, gso_size, faults", [
+    (1460, 0, 0), (1461, 0, 1), (9000, 1460, 0), (9000, 1461, 1)])
+def test_oversized(length, gso_size, faults):
+    packet = Packet(raw(IP4 / TCP() / bytes(length)), gso_size=gso_size)
+    assert len(list(oversized([packet]))) == faults

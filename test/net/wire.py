@@ -78,8 +78,8 @@ class Packet:
             self.protocol = o[at]
 
     def __str__(self):
-        ports = f" {self.sport}>{self.dport} flags {self.flags:#x}" if self.sport is not None else ""
-        icmp = f" type {self.type} code {self.code}" if self.type is not None else ""
+        ports = "" if self.sport is None else f" {self.sport}>{self.dport} flags {self.flags:#x}"
+        icmp = "" if self.type is None else f" type {self.type} code {self.code}"
         fragment = f" fragment at {self.offset}" if self.is_fragment else ""
         way = "sent" if self.outgoing else "received"
         return (f"{way}: {self.source} > {self.destination} protocol {self.protocol}{ports}{icmp}"
@@ -114,7 +114,8 @@ class Packet:
     def pseudo(self, length):
         if self.protocol == ICMP:
             return 0
-        return ones_sum(self.addresses + self.protocol.to_bytes(4, "big") + length.to_bytes(4, "big"))
+        return ones_sum(self.addresses + b"".join(n.to_bytes(4, "big")
+                                                  for n in (self.protocol, length)))
 
     def transport_fault(self, payload):
         """Of a whole transport datagram: None, or what is wrong with its checksum."""

@@ -51,6 +51,17 @@ def differential(build):
     return tap.results_of([build / "test/differential"], 15 * MINUTE, environment(), ROOT)
 
 
+def fuzz(build):
+    """What the fuzzers began with, and what they once found, without a fuzzer."""
+    results = []
+    for source in sorted(ROOT.glob("fuzz/fuzz_*.c")):
+        target = source.stem.removeprefix("fuzz_")
+        folders = [ROOT / "fuzz" / kind / target for kind in ("corpus", "regress")]
+        results += tap.results_of([build / "fuzz" / target, *(f for f in folders if f.is_dir())],
+                                  5 * MINUTE, environment(), ROOT)
+    return results
+
+
 def make(build, *arguments):
     """Build silently: what a compiler or linker says is a failure even if it goes on."""
     command = ["make", f"-j{os.cpu_count()}", f"BUILD={build}", *arguments]
@@ -106,10 +117,12 @@ GROUPS = [
     ("units", units),
     ("scenarios", scenarios),
     ("differential", differential),
+    ("fuzz corpora", fuzz),
     ("sanitized build", sanitized_build),
     ("sanitized units", lambda b: units(b / "asan")),
     ("sanitized scenarios", lambda b: scenarios(b / "asan")),
     ("sanitized differential", lambda b: differential(b / "asan")),
+    ("sanitized fuzz corpora", lambda b: fuzz(b / "asan")),
     ("build with clang", clang_build),
     ("network", network),
 ]

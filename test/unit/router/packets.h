@@ -2,7 +2,7 @@
  * Datagrams for tests of the gateway: made from text, and judged by code that shares nothing with
  * the router's.
  *
- * Shape    A way is "10.0.0.10:5000 > 203.0.113.9:53", in IPv6 "[2001:db8::1]:53 > [2001:db8::2]:53";
+ * Shape    A way is "10.0.0.10:5000 > 203.0.113.9:53", in IPv6 "[2001:db8::1]:5 > [2001:db8::2]:6";
  *          where there are no ports, addresses alone.
  * Order    Packets hold what lies on the wire; ports and lengths in calls are numbers.
  */
@@ -23,12 +23,25 @@
 #include "nat/packet.h"
 
 enum { PACKET_ROOM = 9000, WAY_TEXT = 128 };
+/* A way with numbers in it; the text lives as long as the block it is written in. */
+#define WAY(...) way_format((char[WAY_TEXT]){ 0 }, __VA_ARGS__)
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
 
 struct packet {
 	size_t len;
 	uint8_t octets[PACKET_ROOM];
 };
+
+__attribute__((format(printf, 2, 3)))
+static inline const char *way_format(char text[static WAY_TEXT], const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, WAY_TEXT, format, arguments);
+	va_end(arguments);
+	return text;
+}
 
 static inline bool packet_is_v4(const uint8_t *ip)
 {
@@ -76,13 +89,15 @@ static inline uint16_t packet_sum(uint16_t sum, const uint8_t *octets, size_t le
 /* Of the transport with its pseudo-header (ICMP has none); 0xffff if the checksum is right. */
 static inline uint16_t packet_transport_sum(const uint8_t *ip, size_t len)
 {
-	size_t header = packet_header(ip), address = packet_is_v4(ip) ? 4 : 16;
+	size_t header = packet_header(ip), addresses = packet_is_v4(ip) ? 12 : 8;
 	uint8_t tail[4] = { 0, packet_protocol(ip) };
 	uint16_t sum = 0;
 
 	store16(tail + 2, (uint16_t)(len - header));
-	if (tail[1] != PROTO_ICMP)
-		sum = packet_sum(packet_sum(0, ip + (packet_is_v4(ip) ? 12 : 8), 2 * address), tail, 4);
+	if (tail[1] != PROTO_ICMP) {
+		sum = packet_sum(0, ip + addresses, packet_is_v4(ip) ? 8 : 32);
+		sum = packet_sum(sum, tail, sizeof(tail));
+	}
 	return packet_sum(sum, ip + header, len - header);
 }
 
@@ -117,7 +132,8 @@ static inline void packet_seal(struct packet *p)
 }
 
 /* One end of a way; returns octets of the address. */
-static inline size_t packet_parse_end(const char *text, size_t len, uint8_t *address, uint16_t *port)
+static inline size_t packet_parse_end(const char *text, size_t len, uint8_t *address,
+				      uint16_t *port)
 {
 	char copy[WAY_TEXT], *colon;
 
@@ -132,9 +148,12 @@ static inline size_t packet_parse_end(const char *text, size_t len, uint8_t *add
 		*port = (uint16_t)atoi(colon + 1);
 		colon[copy[0] == '[' ? -1 : 0] = '\0';
 	}
-	assert_int_equal(inet_pton(copy[0] == '[' ? AF_INET6 : AF_INET, copy + (copy[0] == '['), address),
-			 1);
-	return copy[0] == '[' ? 16 : 4;
+	if (copy[0] != '[') {
+		assert_int_equal(inet_pton(AF_INET, copy, address), 1);
+		return 4;
+	}
+	assert_int_equal(inet_pton(AF_INET6, copy + 1, address), 1);
+	return 16;
 }
 
 /* A header and, behind it, payload octets that are no two alike in a row; the transport is not
@@ -177,7 +196,16 @@ static inline struct packet udp(const char *way, size_t len)
 	return p;
 }
 
-static inline struct packet tcp(const char *way, uint8_t flags, uint32_t seq, uint32_t ack, size_t len)
+/* Between ports 1000 and 53 of two addresses of either version. */
+static inline struct packet udp_between(const char *from, const char *to)
+{
+	bool v6 = strchr(from, ':');
+
+	return udp(WAY(v6 ? "[%s]:1000 > [%s]:53" : "%s:1000 > %s:53", from, to), 60);
+}
+
+static inline struct packet tcp(const char *way, uint8_t flags, uint32_t seq, uint32_t ack,
+				size_t len)
 {
 	struct packet p = packet_make(way, PROTO_TCP, 20 + len);
 	uint8_t *t = packet_transport(&p);
@@ -281,17 +309,15 @@ static inline const char *packet_way(const struct packet *p, char text[static WA
 {
 	bool v4 = packet_is_v4(p->octets);
 	const uint8_t *t = p->octets + packet_header(p->octets);
-	char ends[2][INET6_ADDRSTRLEN];
+	const uint8_t *at = p->octets + (v4 ? 12 : 8);
+	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
 
-	for (size_t i = 0; i < 2; i++)
-		inet_ntop(v4 ? AF_INET : AF_INET6, p->octets + (v4 ? 12 + 4 * i : 8 + 16 * i), ends[i],
-			  sizeof(ends[i]));
+	inet_ntop(v4 ? AF_INET : AF_INET6, at, from, sizeof(from));
+	inet_ntop(v4 ? AF_INET : AF_INET6, at + (v4 ? 4 : 16), to, sizeof(to));
 	if (packet_protocol(p->octets) != PROTO_TCP && packet_protocol(p->octets) != PROTO_UDP)
-		snprintf(text, WAY_TEXT, "%s > %s", ends[0], ends[1]);
-	else
-		snprintf(text, WAY_TEXT, v4 ? "%s:%u > %s:%u" : "[%s]:%u > [%s]:%u", ends[0], load16(t),
-			 ends[1], load16(t + 2));
-	return text;
+		return way_format(text, "%s > %s", from, to);
+	return way_format(text, v4 ? "%s:%u > %s:%u" : "[%s]:%u > [%s]:%u", from, load16(t), to,
+			  load16(t + 2));
 }
 
 static inline void assert_way(const struct packet *p, const char *way)
@@ -305,7 +331,8 @@ static inline void assert_way(const struct packet *p, const char *way)
 static inline void assert_same_payload(const struct packet *a, const struct packet *b)
 {
 	size_t behind = packet_protocol(a->octets) == PROTO_TCP ? 20 : 8;
-	size_t from_a = packet_header(a->octets) + behind, from_b = packet_header(b->octets) + behind;
+	size_t from_a = packet_header(a->octets) + behind;
+	size_t from_b = packet_header(b->octets) + behind;
 
 	assert_int_equal(a->len - from_a, b->len - from_b);
 	assert_memory_equal(a->octets + from_a, b->octets + from_b, a->len - from_a);
@@ -323,7 +350,7 @@ static inline bool packet_is_icmp_error(const uint8_t *ip)
 /* What must be true of every datagram that leaves a router. */
 static inline void packet_judge(const struct packet *p)
 {
-	const uint8_t *ip = p->octets;
+	const uint8_t *ip = p->octets, *quote = ip + packet_header(ip) + 8;
 	size_t header = packet_header(ip), at = packet_checksum_at(ip);
 
 	assert_true(packet_is_v4(ip) || ip[0] >> 4 == 6);
@@ -337,7 +364,7 @@ static inline void packet_judge(const struct packet *p)
 	if (packet_protocol(ip) != PROTO_UDP || load16(ip + at))
 		assert_int_equal(packet_transport_sum(ip, p->len), 0xffff);
 	if (packet_is_v4(ip) && packet_is_icmp_error(ip))
-		assert_int_equal(packet_sum(0, ip + header + 8, packet_header(ip + header + 8)), 0xffff);
+		assert_int_equal(packet_sum(0, quote, packet_header(quote)), 0xffff);
 }
 
 /* Type, code and ends of an ICMP error, and that it quotes what was sent, octet by octet, as far
@@ -345,11 +372,12 @@ static inline void packet_judge(const struct packet *p)
 static inline void assert_error(const struct packet *e, uint8_t type, uint8_t code, const char *way,
 				const struct packet *cause)
 {
-	size_t header = packet_header(e->octets), most = packet_is_v4(e->octets) ? 576 : 1280;
+	bool v4 = packet_is_v4(e->octets);
+	size_t header = packet_header(e->octets), most = v4 ? 576 : 1280;
 	size_t quoted = e->len - header - 8;
 
 	assert_way(e, way);
-	assert_int_equal(packet_protocol(e->octets), packet_is_v4(e->octets) ? PROTO_ICMP : PROTO_ICMPV6);
+	assert_int_equal(packet_protocol(e->octets), v4 ? PROTO_ICMP : PROTO_ICMPV6);
 	assert_int_equal(e->octets[header], type);
 	assert_int_equal(e->octets[header + 1], code);
 	assert_int_equal(quoted, cause->len < most - header - 8 ? cause->len : most - header - 8);

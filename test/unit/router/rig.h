@@ -42,7 +42,8 @@ struct setting {
 #define RIG_OPEN "{ name = \"open\"; match = \"10.9.0.0/16\"; type = \"none\"; }"
 /* The translated hosts, with a pool and more keys. */
 #define RIG_NAT(pool, more) RIG_OPEN \
-	", { name = \"home\"; match = \"10.0.0.0/16\"; type = \"napt44\"; pool = [ " pool " ]; " more " }"
+	", { name = \"home\"; match = \"10.0.0.0/16\"; type = \"napt44\";" \
+	"  pool = [ " pool " ]; " more " }"
 
 #define RIG_WIDTHS(...) { { .workers = 1, __VA_ARGS__ }, { .workers = 2, __VA_ARGS__ }, \
 			  { .workers = 4, __VA_ARGS__ } }
@@ -82,8 +83,9 @@ static inline void rig_write(FILE *f, const struct setting *s)
 	fprintf(f, "limits = { %s };\n", rig_or(s->limits, RIG_LIMITS));
 	fprintf(f, "timeouts = { %s };\ninterfaces = (\n", rig_or(s->timeouts, ""));
 	for (size_t i = 0; i < INTERFACES; i++)
-		fprintf(f, "{ name = \"%s\"; type = \"mem\"; side = \"%s\"; address = [ %s ]; mtu = %u; }%s\n",
-			names[i], i == WAN0 ? "outside" : "inside", addresses[i], s->mtu[i],
+		fprintf(f, "{ name = \"%s\"; type = \"mem\"; side = \"%s\";"
+			   "  mtu = %u; address = [ %s ]; }%s\n",
+			names[i], i == WAN0 ? "outside" : "inside", s->mtu[i], addresses[i],
 			i == WAN0 ? " );" : ",");
 	fprintf(f, "routes = ( %s );\n", rig_or(s->routes, RIG_ROUTES));
 	fprintf(f, "nat = ( %s );\n", rig_or(s->nat, RIG_NAT("\"198.51.100.2\"", "")));
@@ -133,12 +135,10 @@ static inline void rig_settle(struct rig *r)
 	}
 }
 
-/* Time passes; there are turns enough for all sessions that end. */
 static inline void rig_later(struct rig *r, uint64_t ms)
 {
 	r->now.ms += ms;
-	for (unsigned turn = 0; turn < 16; turn++)
-		rig_settle(r);
+	rig_settle(r);
 }
 
 static inline struct counters rig_counters(const struct rig *r)
@@ -175,6 +175,20 @@ static inline void rig_push(struct rig *r, size_t interface, const struct packet
 {
 	rig_push_at(r, interface, r->queue, p);
 	r->queue = (uint16_t)((r->queue + 1) % r->workers);
+}
+
+/* One datagram each of so many sessions, from ports 5000 on, to 203.0.113.9:53; in bursts. */
+static inline void rig_push_sessions(struct rig *r, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const char *way = WAY("10.0.0.%u:%u > 203.0.113.9:53", 2 + i % 200, 5000 + i);
+		struct packet p = udp(way, 1);
+
+		rig_push(r, LAN0, &p);
+		if (i % RIG_BURST == 0)
+			rig_settle(r);
+	}
+	rig_settle(r);
 }
 
 /* An address that must not be seen outside: an inside one that is translated. */
@@ -310,7 +324,8 @@ static inline void rig_start_threads(struct rig *r)
 
 		assert_non_null(runner);
 		*runner = (struct rig_runner){ g->workers[g->threads_running], &g->stop };
-		assert_int_equal(pthread_create(&g->threads[g->threads_running], NULL, rig_run, runner), 0);
+		assert_int_equal(pthread_create(&g->threads[g->threads_running], NULL, rig_run,
+						runner), 0);
 	}
 }
 
@@ -320,6 +335,8 @@ static inline void rig_stop_threads(struct rig *r)
 	struct gateway *g = r->gateway;
 	const uint64_t one = 1;
 
+	if (!g->threads_running)
+		return;
 	__atomic_store_n(&g->stop, true, __ATOMIC_RELAXED);
 	while (g->threads_running) {
 		size_t i = --g->threads_running;
@@ -354,11 +371,13 @@ static inline void rig_balance(struct rig *r)
 	assert_int_equal(sum.packets_out, r->pulled);
 	assert_int_equal(sum.octets_out, r->pulled_octets);
 	assert_int_equal(c.reasons[REASON_NONE], r->pulled);
-	assert_int_equal(ends, r->pushed + c.errors_sent + c.reasons[REASON_ERROR_LIMIT] + r->pieces);
+	assert_int_equal(ends, r->pushed + r->pieces + c.errors_sent +
+				       c.reasons[REASON_ERROR_LIMIT]);
 }
 
 static inline void rig_free(struct rig *r)
 {
+	rig_stop_threads(r);
 	rig_balance(r);
 	gateway_stop(r->gateway);
 	free(r);

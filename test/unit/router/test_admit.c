@@ -68,15 +68,22 @@ static void padding_is_left_behind(void **state)
 /* A datagram between two addresses, in by each interface: it ends for this reason. */
 static void refuse_everywhere(struct rig *r, const char *from, const char *to, enum reason reason)
 {
-	char way[WAY_TEXT];
-
-	snprintf(way, sizeof(way), strchr(from, ':') ? "[%s]:1000 > [%s]:53" : "%s:1000 > %s:53", from,
-		 to);
 	for (size_t i = 0; i < INTERFACES; i++) {
-		struct packet p = udp(way, 10);
+		struct packet p = udp_between(from, to);
 
 		rig_refuse(r, i, &p, reason);
 	}
+}
+
+/* A datagram to an address, from a host on each side: it ends for this reason. */
+static void refuse_from_both(struct rig *r, const char *to, enum reason reason)
+{
+	bool v6 = strchr(to, ':');
+	struct packet p = udp_between(v6 ? "2001:db8:1::9" : "10.0.0.10", to);
+
+	rig_refuse(r, LAN0, &p, reason);
+	p = udp_between(v6 ? "2001:db8:9::9" : "203.0.113.9", to);
+	rig_refuse(r, WAN0, &p, reason);
 }
 
 /* RFC 1812 section 5.3.7, RFC 3927 section 2.6.2. */
@@ -87,21 +94,13 @@ static void martians_end_here(void **state)
 		"239.255.255.255", "240.0.0.1", "255.255.255.255",
 	};
 	static const char *const destinations[] = {
-		"0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.169.254", "240.0.0.1", "255.255.255.254",
+		"0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.1.1", "240.0.0.1", "255.255.255.254",
 	};
 
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
 		refuse_everywhere(*state, sources[i], "203.0.113.9", REASON_MARTIAN_SOURCE);
-	for (size_t i = 0; i < sizeof(destinations) / sizeof(destinations[0]); i++) {
-		char way[WAY_TEXT];
-
-		snprintf(way, sizeof(way), "10.0.0.10:1000 > %s:53", destinations[i]);
-		struct packet p = udp(way, 10);
-		rig_refuse(*state, LAN0, &p, REASON_MARTIAN_DESTINATION);
-		snprintf(way, sizeof(way), "203.0.113.9:1000 > %s:53", destinations[i]);
-		p = udp(way, 10);
-		rig_refuse(*state, WAN0, &p, REASON_MARTIAN_DESTINATION);
-	}
+	for (size_t i = 0; i < sizeof(destinations) / sizeof(destinations[0]); i++)
+		refuse_from_both(*state, destinations[i], REASON_MARTIAN_DESTINATION);
 }
 
 /* RFC 4291 sections 2.5.2, 2.5.3 and 2.5.6: link-local ones stay on their link. */
@@ -110,34 +109,18 @@ static void martians_of_ipv6_end_here(void **state)
 	static const char *const bad[] = { "::", "::1", "fe80::1", "febf::1" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		char way[WAY_TEXT];
-
 		refuse_everywhere(*state, bad[i], "2001:db8:9::9", REASON_MARTIAN_SOURCE);
-		snprintf(way, sizeof(way), "[2001:db8:1::9]:1000 > [%s]:53", bad[i]);
-		struct packet p = udp(way, 10);
-		rig_refuse(*state, LAN0, &p, REASON_MARTIAN_DESTINATION);
+		refuse_from_both(*state, bad[i], REASON_MARTIAN_DESTINATION);
 	}
 	refuse_everywhere(*state, "ff02::1", "2001:db8:9::9", REASON_MARTIAN_SOURCE);
-}
-
-static void refuse_from_both(struct rig *r, const char *to, enum reason reason)
-{
-	char way[WAY_TEXT];
-
-	snprintf(way, sizeof(way), strchr(to, ':') ? "[2001:db8:1::9]:1 > [%s]:2" : "10.0.0.10:1 > %s:2", to);
-	struct packet p = udp(way, 10);
-	rig_refuse(r, LAN0, &p, reason);
-	snprintf(way, sizeof(way), strchr(to, ':') ? "[2001:db8:9::9]:1 > [%s]:2" : "203.0.113.9:1 > %s:2", to);
-	p = udp(way, 10);
-	rig_refuse(r, WAN0, &p, reason);
 }
 
 /* RFC 2644 for directed broadcasts. */
 static void groups_and_broadcasts_end_here(void **state)
 {
 	static const char *const to[] = {
-		"224.0.0.1", "239.255.255.250", "255.255.255.255", "10.0.0.255", "10.0.0.0", "10.0.1.255",
-		"198.51.100.255", "198.51.100.0", "ff02::1", "ff0e::1234",
+		"224.0.0.1", "239.255.255.250", "255.255.255.255", "10.0.0.255", "10.0.0.0",
+		"10.0.1.255", "198.51.100.255", "198.51.100.0", "ff02::1", "ff0e::1234",
 	};
 
 	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++)
@@ -146,15 +129,11 @@ static void groups_and_broadcasts_end_here(void **state)
 
 static void refuse_source(struct rig *r, size_t interface, const char *from)
 {
-	char way[WAY_TEXT];
+	bool v6 = strchr(from, ':');
+	struct packet p = udp_between(from, v6 ? "2001:db8:9::9" : "203.0.113.9");
 
-	snprintf(way, sizeof(way), strchr(from, ':') ? "[%s]:1 > [2001:db8:9::9]:2" : "%s:1 > 203.0.113.9:2",
-		 from);
-	struct packet p = udp(way, 10);
 	rig_refuse(r, interface, &p, REASON_SPOOFED);
-	snprintf(way, sizeof(way), strchr(from, ':') ? "[%s]:1 > [2001:db8:2::9]:2" : "%s:1 > 198.51.100.2:2",
-		 from);
-	p = udp(way, 10);
+	p = udp_between(from, v6 ? "2001:db8:2::9" : "198.51.100.2");
 	rig_refuse(r, interface, &p, REASON_SPOOFED);
 }
 
@@ -163,22 +142,22 @@ static void inside_sources_must_lead_back(void **state)
 {
 	static const char *const from[] = {
 		"10.0.1.9", "203.0.113.9", "198.51.100.77", "192.0.2.1", "10.0.0.1", "10.0.1.1",
-		"198.51.100.1", "198.51.100.2", "10.0.0.255", "10.0.0.0", "2001:db8:2::9", "2001:db8:f::9",
-		"2001:db8:77::1", "2001:db8:1::1",
+		"198.51.100.1", "198.51.100.2", "10.0.0.255", "10.0.0.0", "2001:db8:2::9",
+		"2001:db8:f::9", "2001:db8:77::1", "2001:db8:1::1",
 	};
 
 	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++)
 		refuse_source(*state, LAN0, from[i]);
 }
 
-/* From outside nobody is inside, nobody is us, and nobody is a broadcast (RFC 1812 section
- * 4.2.2.11 (d): not as a source). */
+/* From outside nobody is inside, nobody is us, and no broadcast is a source (RFC 1812 section
+ * 5.3.7). */
 static void outside_sources_must_not_be_inside(void **state)
 {
 	static const char *const from[] = {
-		"10.0.0.9", "10.0.1.9", "10.9.1.1", "172.16.1.1", "10.0.0.1", "198.51.100.1", "198.51.100.2",
-		"10.0.0.255", "10.0.1.0", "198.51.100.255", "2001:db8:1::9", "2001:db8:2::9",
-		"2001:db8:f::1",
+		"10.0.0.9", "10.0.1.9", "10.9.1.1", "172.16.1.1", "10.0.0.1", "198.51.100.1",
+		"198.51.100.2", "10.0.0.255", "10.0.1.0", "198.51.100.255", "2001:db8:1::9",
+		"2001:db8:2::9", "2001:db8:f::1",
 	};
 
 	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++)
@@ -191,13 +170,9 @@ static void sources_come_by_any_of_equal_ways(void **state)
 	struct rig *r = *state;
 
 	for (unsigned i = 0; i < 32; i++) {
-		char way[WAY_TEXT];
-
-		snprintf(way, sizeof(way), "10.8.0.%u:%u > 10.0.1.9:53", i, 1000 + i);
-		struct packet p = udp(way, 10);
+		struct packet p = udp(WAY("10.8.0.%u:%u > 10.0.1.9:53", i, 1000 + i), 10);
 		rig_push(r, LAN0, &p);
-		snprintf(way, sizeof(way), "10.8.0.%u:%u > 10.0.0.9:53", i, 1000 + i);
-		p = udp(way, 10);
+		p = udp(WAY("10.8.0.%u:%u > 10.0.0.9:53", i, 1000 + i), 10);
 		rig_push(r, LAN1, &p);
 	}
 	rig_settle(r);
@@ -211,7 +186,8 @@ static void options(void **state)
 {
 	struct rig *r = *state;
 	static const struct { uint8_t octets[8]; bool refused; } cases[] = {
-		{ { 131, 7, 4, 203, 0, 113, 1, 0 }, true }, { { 137, 7, 4, 203, 0, 113, 1, 0 }, true },
+		{ { 131, 7, 4, 203, 0, 113, 1, 0 }, true },
+		{ { 137, 7, 4, 203, 0, 113, 1, 0 }, true },
 		{ { 7, 7, 4, 0, 0, 0, 0, 0 }, true }, { { 68, 8, 5, 0, 0, 0, 0, 0 }, true },
 		{ { 1, 131, 3, 4, 0, 0, 0, 0 }, true }, { { 148, 4, 0, 0, 0, 0, 0, 0 }, false },
 		{ { 30, 4, 9, 9, 1, 1, 0, 131 }, false }, { { 0, 131, 7, 7, 0, 0, 0, 0 }, false },

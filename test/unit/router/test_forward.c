@@ -23,20 +23,12 @@ static const struct setting narrow[] = RIG_WIDTHS(.mtu = { 1300, 1290, 1400 });
 
 static struct packet to_host(const char *to)
 {
-	char way[WAY_TEXT];
-
-	snprintf(way, sizeof(way), strchr(to, ':') ? "[2001:db8:1::9]:5000 > [%s]:53" : "10.0.0.10:5000 > %s:53",
-		 to);
-	return udp(way, 60);
+	return udp_between(strchr(to, ':') ? "2001:db8:1::9" : "10.0.0.10", to);
 }
 
 static struct packet from_stranger(const char *to)
 {
-	char way[WAY_TEXT];
-
-	snprintf(way, sizeof(way), strchr(to, ':') ? "[2001:db8:9::9]:53 > [%s]:5" : "203.0.113.9:53 > %s:5",
-		 to);
-	return udp(way, 60);
+	return udp_between(strchr(to, ':') ? "2001:db8:9::9" : "203.0.113.9", to);
 }
 
 struct ending { const char *to; enum reason reason; uint8_t type, code; };
@@ -76,8 +68,8 @@ static void routes_that_end_datagrams(void **state)
 static void no_route_at_all(void **state)
 {
 	static const struct ending cases[] = {
-		{ "203.0.113.9", REASON_NO_ROUTE, 3, 0 }, { "2001:db8:9::9", REASON_NO_ROUTE, 1, 0 },
-		{ "10.0.2.1", REASON_NO_ROUTE, 3, 0 },
+		{ "203.0.113.9", REASON_NO_ROUTE, 3, 0 }, { "10.0.2.1", REASON_NO_ROUTE, 3, 0 },
+		{ "2001:db8:9::9", REASON_NO_ROUTE, 1, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -213,8 +205,9 @@ static void ipv6_is_routed_as_it_is(void **state)
 	static const size_t out_by[] = { WAN0, LAN1, WAN0 };
 
 	for (size_t i = 0; i < 3; i++) {
-		struct packet sent = echo(ways[i], 7, 500), out = rig_pass(r, LAN0, &sent, out_by[i]);
-		struct packet answer = reply(&out), back = rig_pass(r, out_by[i], &answer, LAN0);
+		struct packet sent = echo(ways[i], 7, 500);
+		struct packet out = rig_pass(r, LAN0, &sent, out_by[i]), answer = reply(&out);
+		struct packet back = rig_pass(r, out_by[i], &answer, LAN0);
 
 		sent = with_ttl(sent, 63);
 		assert_int_equal(out.len, sent.len);
@@ -230,8 +223,9 @@ static void ipv6_extensions_pass(void **state)
 	static const uint8_t headers[] = { 0, 44, 50, 51, 60, 135, 139, 140, 200 };
 
 	for (size_t i = 0; i < sizeof(headers); i++) {
-		struct packet sent = packet_make("2001:db8:1::9 > 2001:db8:9::9", headers[i], 48), out;
+		struct packet out, sent;
 
+		sent = packet_make("2001:db8:1::9 > 2001:db8:9::9", headers[i], 48);
 		memset(sent.octets + 40, 0, 48);
 		sent.octets[40] = 59;
 		out = rig_pass(*state, LAN0, &sent, WAN0);

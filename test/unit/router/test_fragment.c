@@ -4,7 +4,8 @@
 enum { DF = 0x4000, MORE = 0x2000, PIECES_MOST = 2048 };
 
 static const struct setting narrow[] = RIG_WIDTHS(.mtu = { [LAN0] = 1300, [WAN0] = 1400 });
-static const struct setting narrowest[] = RIG_WIDTHS(.mtu = { [WAN0] = 68 }, .wan0 = "\"198.51.100.1/24\"",
+static const struct setting narrowest[] = RIG_WIDTHS(
+	.mtu = { [WAN0] = 68 }, .wan0 = "\"198.51.100.1/24\"",
 	.routes = "{ prefix = \"0.0.0.0/0\"; interface = \"wan0\"; via = \"198.51.100.254\"; }");
 static const struct setting plain[] = RIG_WIDTHS();
 static const struct setting few[] = RIG_WIDTHS(

@@ -2,9 +2,16 @@
 #include "rig.h"
 
 #include <errno.h>
+#include <time.h>
 
 static const struct setting plain[] = RIG_WIDTHS();
+static const struct setting brief = {
+	.workers = 1,
+	.limits = "sessions = 32768; sessions_per_host = 32768;",
+	.timeouts = "udp = 1; allow_short = true;",
+};
 
+#define PROHIBITED ", { prefix = \"203.0.113.128/25\"; type = \"prohibit\"; }"
 #define FORWARD \
 	"{ proto = \"udp\"; external = \"198.51.100.2:8080\"; internal = \"10.0.0.20:80\"; }"
 
@@ -36,7 +43,7 @@ static void a_reload_changes_routes(void **state)
 	s.routes = RIG_ROUTES ", { prefix = \"203.0.113.0/24\"; type = \"blackhole\"; }";
 	reload(r, &s);
 	rig_refuse(r, LAN0, &sent, REASON_BLACKHOLE);
-	s.routes = RIG_ROUTES ", { prefix = \"203.0.113.0/24\"; interface = \"lan1\"; via = \"10.0.1.9\"; }";
+	s.routes = RIG_ROUTES ", { prefix = \"203.0.113.0/24\"; via = \"10.0.1.9\"; }";
 	reload(r, &s);
 	rig_pass(r, LAN0, &sent, LAN1);
 	s.routes = NULL;
@@ -140,12 +147,12 @@ static void sessions_stay(void **state)
 {
 	struct rig *r = *state;
 	struct setting s = as(r);
-	char way[WAY_TEXT];
 
 	for (unsigned i = 0; i < 100; i++) {
-		snprintf(way, sizeof(way), "10.0.0.%u:5000 > 203.0.113.9:53", 10 + i);
-		struct packet sent = udp(way, 10), before = rig_pass(r, LAN0, &sent, WAN0), after;
-		s.routes = i % 2 ? NULL : RIG_ROUTES ", { prefix = \"192.0.2.0/24\"; type = \"prohibit\"; }";
+		struct packet sent = udp(WAY("10.0.0.%u:5000 > 203.0.113.9:53", 10 + i), 10);
+		struct packet before = rig_pass(r, LAN0, &sent, WAN0), after;
+
+		s.routes = i % 2 ? NULL : RIG_ROUTES PROHIBITED;
 		reload(r, &s);
 		after = rig_pass(r, LAN0, &sent, WAN0);
 		assert_memory_equal(before.octets, after.octets, before.len);
@@ -210,8 +217,7 @@ static void frames_on_their_way_survive_a_reload(void **state)
 	for (unsigned i = 0; i < 20; i++) {
 		rig_push_at(r, LAN0, 0, &sent);
 		worker_step(r->gateway->workers[0], r->now);
-		s.routes = i % 2 ? NULL
-				 : "{ prefix = \"0.0.0.0/0\"; interface = \"wan0\"; via = \"198.51.100.200\"; }";
+		s.routes = i % 2 ? NULL : "{ prefix = \"0.0.0.0/0\"; via = \"198.51.100.200\"; }";
 		reload(r, &s);
 		rig_settle(r);
 		out = rig_take(r, WAN0);
@@ -221,16 +227,8 @@ static void frames_on_their_way_survive_a_reload(void **state)
 
 static void open_sessions(struct rig *r, unsigned count)
 {
-	char way[WAY_TEXT];
-
-	for (unsigned i = 0; i < count; i++) {
-		snprintf(way, sizeof(way), "10.0.0.%u:%u > 203.0.113.9:53", 2 + i % 200, 5000 + i);
-		struct packet p = udp(way, 1);
-		rig_push(r, LAN0, &p);
-		if (i % RIG_BURST == 0)
-			rig_settle(r);
-	}
-	rig_settle(r);
+	r->now = gateway_now();
+	rig_push_sessions(r, count);
 	assert_int_equal(rig_drain(r, WAN0), count);
 }
 
@@ -238,17 +236,19 @@ static void open_sessions(struct rig *r, unsigned count)
 static size_t list_sessions(struct rig *r, uint8_t seen[static 65536])
 {
 	struct worker_answer *a = calloc(1, sizeof(*a));
+	const struct gateway *g = r->gateway;
 	size_t count = 0;
 
 	assert_non_null(a);
 	for (uint16_t i = 0; i < r->workers; i++) {
 		a->more = true;
 		for (a->cursor = 0; a->more;) {
-			assert_int_equal(worker_ask(r->gateway->workers[i], ASK_SESSIONS, a->cursor, a), 0);
+			assert_int_equal(worker_ask(g->workers[i], ASK_SESSIONS, a->cursor, a), 0);
 			assert_true(a->count <= WORKER_ANSWER_MOST);
 			for (size_t k = 0; k < a->count; k++)
 				seen[be16_host(a->sessions[k].inside.port)]++;
 			count += a->count;
+			assert_true(count <= 65536);
 		}
 	}
 	free(a);
@@ -262,7 +262,6 @@ static void running_workers_list_all_sessions(void **state)
 	uint8_t *seen = calloc(1, 65536);
 
 	assert_non_null(seen);
-	r->now = gateway_now();
 	open_sessions(r, SESSIONS);
 	rig_start_threads(r);
 	assert_int_equal(list_sessions(r, seen), SESSIONS);
@@ -279,7 +278,6 @@ static void running_workers_list_mappings_and_gauges(void **state)
 	size_t mappings = 0, sessions = 0;
 
 	assert_non_null(a);
-	r->now = gateway_now();
 	open_sessions(r, 700);
 	rig_start_threads(r);
 	for (uint16_t i = 0; i < r->workers; i++) {
@@ -288,11 +286,35 @@ static void running_workers_list_mappings_and_gauges(void **state)
 		assert_int_equal(worker_ask(w, ASK_GAUGES, 0, a), 0);
 		sessions += a->gauges.sessions;
 		a->more = true;
-		for (a->cursor = 0; a->more; mappings += a->count)
+		for (a->cursor = 0; a->more; mappings += a->count) {
 			assert_int_equal(worker_ask(w, ASK_MAPPINGS, a->cursor, a), 0);
+			assert_true(mappings < 65536);
+		}
 	}
 	assert_int_equal(sessions, 700);
 	assert_int_equal(mappings, 700);
+	rig_stop_threads(r);
+	free(a);
+}
+
+/* Without a packet to wake it: what is over does not stay for longer than it takes to end it. */
+static void idle_workers_end_sessions(void **state)
+{
+	enum { SESSIONS = 30000 };
+	struct rig *r = *state;
+	struct worker_answer *a = calloc(1, sizeof(*a));
+	const struct timespec half_a_second = { .tv_nsec = 500000000 };
+
+	assert_non_null(a);
+	r->now.ms = gateway_now().ms - 2000;
+	rig_push_sessions(r, SESSIONS);
+	assert_int_equal(rig_drain(r, WAN0), SESSIONS);
+	rig_start_threads(r);
+	/* To ask would wake it. */
+	nanosleep(&half_a_second, NULL);
+	assert_int_equal(worker_ask(r->gateway->workers[0], ASK_GAUGES, 0, a), 0);
+	assert_int_equal(a->gauges.sessions, 0);
+	assert_int_equal(a->gauges.sessions_ended, SESSIONS);
 	rig_stop_threads(r);
 	free(a);
 }
@@ -313,34 +335,34 @@ static void stuck_workers_are_given_up(void **state)
 /* Traffic without end, while routes change and somebody asks. */
 static void everything_at_once(void **state)
 {
+	static const enum worker_question questions[] = { ASK_SESSIONS, ASK_MAPPINGS, ASK_GAUGES };
 	struct rig *r = rig_new(*state);
+	struct gateway *g = r->gateway;
 	struct setting s = as(r);
 	struct worker_answer *a = calloc(1, sizeof(*a));
 	uint64_t sent = 0;
 
 	assert_non_null(a);
 	for (unsigned i = 0; i < 256; i++) {
-		char way[WAY_TEXT];
-
-		snprintf(way, sizeof(way), "10.0.0.10:%u > 203.0.113.%u:53", 5000 + i, i);
+		const char *way = WAY("10.0.0.10:%u > 203.0.113.%u:53", 5000 + i, i);
 		struct packet p = i % 16 ? udp(way, 10) : with_ttl(udp(way, 10), 1);
 		rig_push(r, LAN0, &p);
 	}
 	for (uint16_t i = 0; i < r->workers; i++)
 		for (size_t k = 0; k < INTERFACES; k++)
-			io_mem_loop(r->gateway->ios[k], i, true);
+			io_mem_loop(g->ios[k], i, true);
 	rig_start_threads(r);
 	for (unsigned i = 0; i < 24; i++) {
-		s.routes = i % 2 ? NULL : RIG_ROUTES ", { prefix = \"203.0.113.0/26\"; type = \"blackhole\"; }";
+		s.routes = i % 2 ? NULL : RIG_ROUTES PROHIBITED;
 		s.forwards = i % 3 ? FORWARD : NULL;
 		reload(r, &s);
 		for (uint16_t k = 0; k < r->workers; k++)
-			assert_int_equal(worker_ask(r->gateway->workers[k], (enum worker_question)(i % 3), 0, a), 0);
-		gateway_tick(r->gateway);
+			assert_int_equal(worker_ask(g->workers[k], questions[i % 3], 0, a), 0);
+		gateway_tick(g);
 		sent = rig_counters(r).reasons[REASON_NONE];
 	}
 	assert_true(sent > 0);
-	gateway_stop(r->gateway);
+	gateway_stop(g);
 	free(a);
 	free(r);
 }
@@ -396,6 +418,7 @@ int main(void)
 		RIG_ROWS(frames_on_their_way_survive_a_reload, plain),
 		RIG_ROWS(running_workers_list_all_sessions, plain),
 		RIG_ROWS(running_workers_list_mappings_and_gauges, plain),
+		RIG_ROW(idle_workers_end_sessions, &brief, "1 worker"),
 		RIG_ROW(stuck_workers_are_given_up, &plain[0], "1 worker"),
 		RIG_BARE_ROWS(everything_at_once, plain),
 		RIG_BARE_ROWS(starts_and_stops, plain),

@@ -3,13 +3,15 @@
 
 static const struct setting plain[] = RIG_WIDTHS();
 static const struct setting forwarding[] = RIG_WIDTHS(
-	.forwards = "{ proto = \"udp\"; external = \"198.51.100.2:8080\"; internal = \"10.0.0.20:83\"; }");
+	.forwards = "{ proto = \"udp\"; external = \"198.51.100.2:8080\";"
+		    "  internal = \"10.0.0.20:83\"; }");
 /* No policy none: what stays inside cannot be the answer to an untranslated host. */
 static const struct setting closed[] = RIG_WIDTHS(
 	.nat = "{ name = \"home\"; match = \"10.0.0.0/16\"; type = \"napt44\";"
 	       "  pool = [ \"198.51.100.2\" ]; }");
 static const struct setting brief[] = RIG_WIDTHS(
-	.mtu = { [WAN0] = 1400 }, .timeouts = "udp = 2; icmp = 2; fragment = 2; allow_short = true;");
+	.mtu = { [WAN0] = 1400 },
+	.timeouts = "udp = 2; icmp = 2; fragment = 2; allow_short = true;");
 
 /* design.md section 7: the owner is (port >> 1) mod workers. */
 static uint16_t owner_of(const struct rig *r, unsigned port)
@@ -19,10 +21,7 @@ static uint16_t owner_of(const struct rig *r, unsigned port)
 
 static struct packet from_host(unsigned port)
 {
-	char way[WAY_TEXT];
-
-	snprintf(way, sizeof(way), "10.0.0.10:%u > 203.0.113.9:53", port);
-	return udp(way, 20);
+	return udp(WAY("10.0.0.10:%u > 203.0.113.9:53", port), 20);
 }
 
 static void a_frame_is_handed_to_its_owner_once(void **state)
@@ -32,7 +31,8 @@ static void a_frame_is_handed_to_its_owner_once(void **state)
 	for (unsigned port = 5000; port < 5016; port++) {
 		for (uint16_t queue = 0; queue < r->workers; queue++) {
 			struct packet sent = from_host(port), out, answer;
-			uint64_t before = rig_counters(r).handed_off, wrong = owner_of(r, port) != queue;
+			uint64_t before = rig_counters(r).handed_off;
+			uint64_t wrong = owner_of(r, port) != queue;
 
 			rig_push_at(r, LAN0, queue, &sent);
 			rig_settle(r);
@@ -165,9 +165,8 @@ static void a_full_ring_refuses_and_counts(void **state)
 static void push_one_of_each(struct rig *r, unsigned round)
 {
 	uint16_t port = (uint16_t)(6000 + round % 64);
-	char way[WAY_TEXT];
 
-	snprintf(way, sizeof(way), "10.0.0.10:%u > 203.0.113.9:53", port);
+	const char *way = WAY("10.0.0.10:%u > 203.0.113.9:53", port);
 	struct packet later = udp(way, 16);
 	store16(later.octets + 4, (uint16_t)round);
 	struct packet outwards[] = {

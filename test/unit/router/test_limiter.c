@@ -7,17 +7,15 @@ static const struct setting plain[] = RIG_WIDTHS();
  * apart, as traceroutes of different kinds do. */
 static struct packet probe(unsigned host, unsigned number)
 {
-	char way[WAY_TEXT];
+	const char *way = WAY("10.0.0.%u:%u > 203.0.113.%u:%u", host, 5000 + 2 * number,
+			      number % 200, 33434 + number);
+	const char *bare = WAY("10.0.0.%u > 203.0.113.%u", host, number % 200);
 
-	snprintf(way, sizeof(way), "10.0.0.%u:%u > 203.0.113.%u:%u", host, 5000 + 2 * number,
-		 number % 200, 33434 + number);
-	if (number % 3 == 1)
-		return with_ttl(tcp(way, SYN, 1, 0, 0), 1);
-	if (number % 3 == 2) {
-		snprintf(way, sizeof(way), "10.0.0.%u > 203.0.113.%u", host, number % 200);
-		return with_ttl(echo(way, (uint16_t)number, 8), 1);
+	switch (number % 3) {
+	case 0: return with_ttl(udp(way, 8), 1);
+	case 1: return with_ttl(tcp(way, SYN, 1, 0, 0), 1);
+	default: return with_ttl(echo(bare, (uint16_t)number, 8), 1);
 	}
-	return with_ttl(udp(way, 8), 1);
 }
 
 /* Probes of a host at this moment; returns how many were answered. */

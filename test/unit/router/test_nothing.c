@@ -116,8 +116,10 @@ static const struct setting busy[] = RIG_WIDTHS(
 	.mtu = { 1500, 1500, 1400 },
 	.timeouts = "udp = 1; tcp_transitory = 1; tcp_established = 1; icmp = 1; fragment = 1;"
 		    "allow_short = true;",
-	.forwards = "{ proto = \"tcp\"; external = \"198.51.100.2:8080\"; internal = \"10.0.0.20:83\"; }",
-	.rewrite = "{ match = \"out wan0 tcp syn\"; mss = \"clamp\"; }, { match = \"in lan0\"; dscp = 9; }");
+	.forwards = "{ proto = \"tcp\"; external = \"198.51.100.2:8080\";"
+		    "  internal = \"10.0.0.20:83\"; }",
+	.rewrite = "{ match = \"out wan0 tcp syn\"; mss = \"clamp\"; },"
+		   "{ match = \"in lan0\"; dscp = 9; }");
 
 static void push_everywhere(struct rig *r, size_t interface, struct packet p)
 {
@@ -129,11 +131,9 @@ static void push_everywhere(struct rig *r, size_t interface, struct packet p)
  * pieces, and what is dropped. */
 static void push_port(struct rig *r, unsigned port)
 {
-	char out[WAY_TEXT], in[WAY_TEXT], hairpin[WAY_TEXT];
-
-	snprintf(out, sizeof(out), "10.0.0.10:%u > 203.0.113.9:53", port);
-	snprintf(in, sizeof(in), "203.0.113.9:53 > 198.51.100.2:%u", port);
-	snprintf(hairpin, sizeof(hairpin), "10.0.0.11:%u > 198.51.100.2:%u", port + 2, port);
+	const char *out = WAY("10.0.0.10:%u > 203.0.113.9:53", port);
+	const char *in = WAY("203.0.113.9:53 > 198.51.100.2:%u", port);
+	const char *hairpin = WAY("10.0.0.11:%u > 198.51.100.2:%u", port + 2, port);
 	struct packet cause = udp(in, 20);
 	cause = reply(&cause);
 	push_everywhere(r, LAN0, udp(out, 20));

@@ -2,7 +2,8 @@
 #include "rig.h"
 
 static const struct setting clamping[] = RIG_WIDTHS(.mtu = { 1500, 1500, 1400 }, .rewrite =
-	"{ match = \"out wan0 tcp syn\"; mss = \"clamp\"; }, { match = \"in wan0 tcp syn\"; mss = \"clamp\"; }");
+	"{ match = \"out wan0 tcp syn\"; mss = \"clamp\"; },"
+	"{ match = \"in wan0 tcp syn\"; mss = \"clamp\"; }");
 static const struct setting fixed[] = RIG_WIDTHS(.rewrite =
 	"{ match = \"out wan0 tcp syn\"; mss = 1000; }");
 static const struct setting marking[] = RIG_WIDTHS(.rewrite =
@@ -37,11 +38,11 @@ static void mss_is_lowered_both_ways(void **state)
 	struct rig *r = *state;
 
 	for (size_t nops = 0; nops <= 4; nops++) {
-		char out_way[WAY_TEXT], in_way[WAY_TEXT];
+		const char *out_way = WAY("10.0.0.10:%zu > 203.0.113.9:80", 5000 + nops);
+		const char *in_way = WAY("203.0.113.9:80 > 198.51.100.2:%zu", 5000 + nops);
+		struct packet sent = syn(out_way, SYN, 0, 1460, nops), out;
 
-		snprintf(out_way, sizeof(out_way), "10.0.0.10:%zu > 203.0.113.9:80", 5000 + nops);
-		snprintf(in_way, sizeof(in_way), "203.0.113.9:80 > 198.51.100.2:%zu", 5000 + nops);
-		struct packet sent = syn(out_way, SYN, 0, 1460, nops), out = rig_pass(r, LAN0, &sent, WAN0);
+		out = rig_pass(r, LAN0, &sent, WAN0);
 		assert_int_equal(mss_of(&out, nops), 1360);
 		sent = syn(in_way, SYN | ACK, 1001, 8960, nops);
 		out = rig_pass(r, WAN0, &sent, LAN0);

@@ -16,20 +16,16 @@ static const struct setting paired[] = RIG_WIDTHS(
 static void udp_goes_out_and_comes_back(void **state)
 {
 	struct rig *r = *state;
-	char way[WAY_TEXT];
 
 	for (unsigned port = 5000; port < 5010; port++) {
-		snprintf(way, sizeof(way), "10.0.0.10:%u > 203.0.113.9:53", port);
-		struct packet sent = udp(way, 100);
+		struct packet sent = udp(WAY("10.0.0.10:%u > 203.0.113.9:53", port), 100);
 		struct packet out = rig_pass(r, LAN0, &sent, WAN0);
-		snprintf(way, sizeof(way), "198.51.100.2:%u > 203.0.113.9:53", port);
-		assert_way(&out, way);
+		assert_way(&out, WAY("198.51.100.2:%u > 203.0.113.9:53", port));
 		assert_int_equal(*packet_ttl(&out), 63);
 		assert_same_payload(&out, &sent);
 		struct packet answer = reply(&out);
 		struct packet back = rig_pass(r, WAN0, &answer, LAN0);
-		snprintf(way, sizeof(way), "203.0.113.9:53 > 10.0.0.10:%u", port);
-		assert_way(&back, way);
+		assert_way(&back, WAY("203.0.113.9:53 > 10.0.0.10:%u", port));
 		assert_int_equal(*packet_ttl(&back), 63);
 		assert_same_payload(&back, &sent);
 	}
@@ -50,7 +46,8 @@ static void tcp_goes_out_and_comes_back(void **state)
 		sent = tcp(way, ACK, 1001 + i * 1000, 9001 + i * 500, 1000);
 		out = rig_pass(r, LAN0, &sent, WAN0);
 		assert_same_payload(&out, &sent);
-		sent = tcp("203.0.113.9:80 > 198.51.100.2:5002", ACK, 9001 + i * 500, 2001 + i * 1000, 500);
+		sent = tcp("203.0.113.9:80 > 198.51.100.2:5002", ACK, 9001 + i * 500,
+			   2001 + i * 1000, 500);
 		out = rig_pass(r, WAN0, &sent, LAN0);
 		assert_same_payload(&out, &sent);
 	}
@@ -88,14 +85,14 @@ static void a_host_keeps_its_outside_address(void **state)
 {
 	struct rig *r = *state;
 	uint32_t seen[4] = { 0 };
-	char way[WAY_TEXT];
 
 	for (unsigned host = 10; host < 40; host++) {
 		uint32_t address = 0;
 
 		for (unsigned port = 6000; port < 6008; port++) {
-			snprintf(way, sizeof(way), "10.0.0.%u:%u > 203.0.113.9:53", host, port);
+			const char *way = WAY("10.0.0.%u:%u > 203.0.113.9:53", host, port);
 			struct packet sent = udp(way, 1), out = rig_pass(r, LAN0, &sent, WAN0);
+
 			assert_true(!address || address == load32(out.octets + 12));
 			address = load32(out.octets + 12);
 		}
@@ -160,19 +157,17 @@ static void inside_to_inside_is_only_routed(void **state)
 
 static struct packet about(const char *from, const char *to, uint8_t protocol, size_t len)
 {
-	char way[WAY_TEXT];
-
-	snprintf(way, sizeof(way), "%s:1 > %s:2", from, to);
+	const char *way = WAY("%s:1 > %s:2", from, to);
 	return protocol == PROTO_UDP ? udp(way, len) : packet_make(way, protocol, len);
 }
 
-static void assert_only_routed(struct rig *r, size_t in, const char *from, const char *to, size_t out)
+static void assert_only_routed(struct rig *r, size_t in, const char *from, const char *to,
+			       size_t out)
 {
-	char way[WAY_TEXT];
 	struct packet gre = about(from, to, 47, 64), back = about(to, from, 47, 64);
 	struct packet piece = with_fragment(about(from, to, PROTO_UDP, 40), 0x2002);
 
-	snprintf(way, sizeof(way), "%s > %s", from, to);
+	const char *way = WAY("%s > %s", from, to);
 	struct packet sent[] = {
 		gre, with_fragment(gre, 0x2000), with_fragment(gre, 0x2010), piece, piece,
 		with_fragment(piece, 0x2003), icmp(way, 5, 0, 28), icmp(way, 0, 0, 8),
@@ -273,17 +268,13 @@ static void forwarded_endpoints_speak_first(void **state)
 	struct rig *r = *state;
 
 	for (unsigned i = 0; i < 10; i++) {
-		char way[WAY_TEXT];
+		struct packet sent = udp(WAY("10.0.0.21:%u > 203.0.113.9:53", 7003 + i), 10);
+		struct packet out = rig_pass(r, LAN0, &sent, WAN0);
 
-		snprintf(way, sizeof(way), "10.0.0.21:%u > 203.0.113.9:53", 7003 + i);
-		struct packet sent = udp(way, 10), out = rig_pass(r, LAN0, &sent, WAN0);
-		snprintf(way, sizeof(way), "198.51.100.2:%u > 203.0.113.9:53", 50000 + i);
-		assert_way(&out, way);
-		snprintf(way, sizeof(way), "203.0.113.77:1 > 198.51.100.2:%u", 50000 + i);
-		sent = udp(way, 10);
+		assert_way(&out, WAY("198.51.100.2:%u > 203.0.113.9:53", 50000 + i));
+		sent = udp(WAY("203.0.113.77:1 > 198.51.100.2:%u", 50000 + i), 10);
 		out = rig_pass(r, WAN0, &sent, LAN0);
-		snprintf(way, sizeof(way), "203.0.113.77:1 > 10.0.0.21:%u", 7003 + i);
-		assert_way(&out, way);
+		assert_way(&out, WAY("203.0.113.77:1 > 10.0.0.21:%u", 7003 + i));
 	}
 }
 

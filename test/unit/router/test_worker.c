@@ -23,8 +23,8 @@ static uint32_t chance(uint32_t *state, uint32_t below)
 /* Ends of a conversation: hosts have ports of their own, so that preserved ones never collide. */
 static void make_ends(uint32_t *s, char *out, char *in, char *hairpin)
 {
-	unsigned host = chance(s, 6), port = 5000 + 100 * host + chance(s, 40), other = chance(s, 6);
-	unsigned peer = 5000 + 100 * other + chance(s, 40), remote = 53 + chance(s, 4);
+	unsigned host = chance(s, 6), port = 5000 + 100 * host + chance(s, 40);
+	unsigned peer = 5000 + 100 * chance(s, 6) + chance(s, 40), remote = 53 + chance(s, 4);
 
 	snprintf(out, WAY_TEXT, "10.0.0.%u:%u > 203.0.113.%u:%u", 10 + host, port, remote, remote);
 	snprintf(in, WAY_TEXT, "203.0.113.%u:%u > 198.51.100.2:%u", remote, remote, peer);
@@ -33,7 +33,8 @@ static void make_ends(uint32_t *s, char *out, char *in, char *hairpin)
 
 static struct packet tcp_of(uint32_t *s, const char *way)
 {
-	static const uint8_t flags[] = { SYN, SYN, SYN | ACK, ACK, ACK, FIN | ACK, RST, 0, SYN | FIN };
+	static const uint8_t flags[] = { SYN, SYN, SYN | ACK, ACK, ACK, FIN | ACK, RST, 0,
+					 SYN | FIN };
 
 	return tcp(way, flags[chance(s, sizeof(flags))], 1000 + chance(s, 3), 1001, chance(s, 300));
 }
@@ -68,7 +69,8 @@ static struct packet one_in(uint32_t *s, const char *out, const char *in)
 		cause = udp(out, 8);
 		memcpy(cause.octets + 12, (const uint8_t[]){ 198, 51, 100, 2 }, 4);
 		packet_seal(&cause);
-		return icmp_about("203.0.113.1 > 198.51.100.2", chance(s, 2) ? 3 : 11, 1, &cause, 36);
+		return icmp_about("203.0.113.1 > 198.51.100.2", chance(s, 2) ? 3 : 11, 1, &cause,
+				  36);
 	default: return chance(s, 2) ? udp(in, chance(s, 1200)) : tcp_of(s, in);
 	}
 }
@@ -95,16 +97,21 @@ static struct packet any(uint32_t *s, size_t *interface)
 static void pull_unjudged(struct rig *r, uint64_t digest[static INTERFACES])
 {
 	uint8_t octets[PACKET_ROOM];
-	size_t len;
 
-	for (size_t i = 0; i < INTERFACES; i++)
-		for (uint16_t worker = 0; worker < r->workers; worker++)
-			while ((len = io_mem_pull(r->gateway->ios[i], worker, octets, sizeof(octets)))) {
-				for (size_t k = 0; k < len; k++)
-					digest[i] = (digest[i] ^ octets[k]) * 0x100000001b3u;
-				r->pulled++;
-				r->pulled_octets += len;
-			}
+	for (size_t i = 0; i < INTERFACES * r->workers; i++) {
+		struct io *io = r->gateway->ios[i / r->workers];
+		uint16_t worker = (uint16_t)(i % r->workers);
+		size_t len;
+
+		while ((len = io_mem_pull(io, worker, octets, sizeof(octets)))) {
+			uint64_t *d = &digest[i / r->workers];
+
+			for (size_t k = 0; k < len; k++)
+				*d = (*d ^ octets[k]) * 0x100000001b3u;
+			r->pulled++;
+			r->pulled_octets += len;
+		}
+	}
 }
 
 static void run_mixed(struct rig *r, uint64_t digest[static INTERFACES])
@@ -202,25 +209,17 @@ static void any_number_of_workers_judges_alike(void **state)
 	rig_free(one);
 }
 
-/* However many are over at once: no worker has nothing to do while one of them is left. */
+/* However many are over at once. */
 static void all_sessions_end(void **state)
 {
 	struct rig *r = *state;
-	char way[WAY_TEXT];
 
-	for (unsigned i = 0; i < 3000; i++) {
-		snprintf(way, sizeof(way), "10.0.0.%u:%u > 203.0.113.9:53", 2 + i % 200, 5000 + i);
-		struct packet p = udp(way, 1);
-		rig_push(r, LAN0, &p);
-		if (i % RIG_BURST == 0)
-			rig_settle(r);
-	}
-	rig_settle(r);
+	rig_push_sessions(r, 3000);
 	assert_int_equal(rig_drain(r, WAN0), 3000);
 	rig_later(r, 301000);
 	for (unsigned i = 0; i < 3000; i++) {
-		snprintf(way, sizeof(way), "203.0.113.9:53 > 198.51.100.2:%u", 5000 + i);
-		struct packet p = udp(way, 1);
+		struct packet p = udp(WAY("203.0.113.9:53 > 198.51.100.2:%u", 5000 + i), 1);
+
 		rig_push(r, WAN0, &p);
 		if (i % RIG_BURST == 0)
 			rig_settle(r);
@@ -233,17 +232,9 @@ static void all_sessions_end(void **state)
 static void session_limits_hold(void **state)
 {
 	struct rig *r = *state;
-	char way[WAY_TEXT];
 	size_t refused, told;
 
-	for (unsigned i = 0; i < 2000; i++) {
-		snprintf(way, sizeof(way), "10.0.0.%u:%u > 203.0.113.9:53", 2 + i % 200, 5000 + i);
-		struct packet p = udp(way, 1);
-		rig_push(r, LAN0, &p);
-		if (i % RIG_BURST == 0)
-			rig_settle(r);
-	}
-	rig_settle(r);
+	rig_push_sessions(r, 2000);
 	assert_int_equal(rig_drain(r, WAN0), 1024);
 	refused = rig_reason(r, REASON_SESSION_LIMIT);
 	told = rig_drain(r, LAN0);

@@ -1,0 +1,55 @@
+/*
+ * The NATs of all workers of a gateway, without the gateway: configured and fed by an input.
+ *
+ * Shape    A turn lets time pass, perhaps configures anew, and takes a burst of datagrams through:
+ *          parsed, fragments learnt, processed by their owners, judged; then what was hairpinned
+ *          once more. Two of a kind get the same input, one datagram by datagram, the other in
+ *          batches, in memory that held different octets before: their digests must agree.
+ * Memory   nats_open() to nats_close().
+ * Errors   Ends the process: whatever is wrong here is a finding.
+ */
+#ifndef FUZZ_NATS_H
+#define FUZZ_NATS_H
+
+#include "nat/nat.h"
+
+#include "traffic.h"
+
+enum { NATS_WORKERS = 3, NATS_POLICIES = 2, NATS_POOL = 4, NATS_FORWARDS = 6 };
+enum { BURST_MOST = 96, HELD_MOST = 24 };
+
+/* A datagram's way through. */
+struct passage {
+	struct datagram was; /* as it came in */
+	uint8_t *octets;     /* an exact copy, rewritten in place */
+	struct pkt p;
+	struct nat_job job;  /* REASON_NONE or not: before the NAT too */
+	uint16_t owner;
+	unsigned recipe;     /* pieces of one datagram have one number */
+	uint32_t datagram;   /* while it is held: whose first fragment it waits for */
+};
+
+struct nats {
+	struct nat_config config;
+	struct nat_policy policies[NATS_POLICIES];
+	be32 pool[NATS_POOL];
+	struct nat_forward forwards[NATS_FORWARDS];
+	void *arenas[NATS_WORKERS];
+	struct nat *nat[NATS_WORKERS];
+	nat_time now;
+	size_t budget;
+	bool batches;
+	unsigned recipes;
+	struct past past;
+	struct passage *held[HELD_MOST];
+	size_t held_count;
+	uint64_t digest; /* of every verdict and octet so far */
+};
+
+void nats_open(struct nats *w, struct input *in, bool batches);
+void nats_turn(struct nats *w, struct input *in);
+
+/* Nothing may be left after the longest of all timeouts. */
+void nats_close(struct nats *w);
+
+#endif

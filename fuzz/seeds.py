@@ -1,0 +1,466 @@
+"""Writes the seeds: fuzz/corpus/TARGET/*, each a story that the fuzzer would be long to find.
+
+Datagrams are made here from the RFCs, with nothing of the router's; how the other inputs are laid out
+stands at the head of each target and in traffic.h.
+"""
+
+import pathlib
+import random
+import struct
+
+HERE = pathlib.Path(__file__).resolve().parent
+FILES_MOST, OCTETS_MOST = 200, 1 << 20
+
+TCP, UDP, ICMP, GRE, ICMPV6 = 6, 17, 1, 47, 58
+INSIDE, OUTSIDE, POOL = "10.0.0.2", "203.0.113.9", "192.0.2.1"
+
+
+def u8(*numbers):
+    return bytes(n & 255 for n in numbers)
+
+
+def u16(*numbers):
+    return struct.pack(f">{len(numbers)}H", *numbers)
+
+
+def u32(*numbers):
+    return struct.pack(f">{len(numbers)}I", *numbers)
+
+
+# Datagrams
+
+def octets_of(address):
+    if ":" not in address:
+        return bytes(map(int, address.split(".")))
+    head, _, tail = address.partition("::")
+    words = [[int(w, 16) for w in part.split(":") if w] for part in (head, tail)]
+    return u16(*words[0], *[0] * (8 - len(words[0]) - len(words[1])), *words[1])
+
+
+def internet_sum(octets):
+    octets += b"\0" * (len(octets) % 2)
+    total = sum(struct.unpack(f">{len(octets) // 2}H", octets))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return total
+
+
+def sealed(octets, at, before=b""):
+    return octets[:at] + u16(~internet_sum(before + octets) & 0xffff) + octets[at + 2:]
+
+
+def ip4(source, destination, protocol, payload, options=b"", fragment=0, identification=1, ttl=64):
+    header = u8(0x45 + len(options) // 4, 0) + u16(20 + len(options) + len(payload), identification, fragment)
+    header += u8(ttl, protocol) + u16(0) + octets_of(source) + octets_of(destination) + options
+    return sealed(header, 10) + payload
+
+
+def ip6(source, destination, protocol, payload, extensions=(), hops=64):
+    """Extensions: (type, octets behind the next header field)."""
+    chain, following = b"", protocol
+    for kind, octets in reversed(extensions):
+        chain, following = u8(following) + octets + chain, kind
+    return u32(6 << 28) + u16(len(chain) + len(payload)) + u8(following, hops) + octets_of(source) + \
+        octets_of(destination) + chain + payload
+
+
+def pseudo(source, destination, protocol, length):
+    rest = u16(length) if ":" not in source else u32(length)
+    return octets_of(source) + octets_of(destination) + u16(protocol) + rest
+
+
+def udp(source, destination, payload=b"payload", ports=(5000, 53), checksum=True):
+    segment = u16(*ports, 8 + len(payload), 0) + payload
+    if not checksum:
+        return segment
+    return sealed(segment, 6, pseudo(source, destination, UDP, len(segment)))
+
+
+def tcp(source, destination, flags=2, payload=b"", options=b"", ports=(5000, 80), seq=1, ack=0):
+    segment = u16(*ports) + u32(seq, ack) + u8((5 + len(options) // 4) << 4, flags) + u16(65535, 0, 0)
+    segment += options + payload
+    return sealed(segment, 16, pseudo(source, destination, TCP, len(segment)))
+
+
+def icmp(kind, code=0, rest=bytes(4), payload=b"", ends=None):
+    message = u8(kind, code) + u16(0) + rest + payload
+    return sealed(message, 2, pseudo(*ends, ICMPV6, len(message)) if ends else b"")
+
+
+MSS = u8(2, 4) + u16(1460)
+V6 = ("2001:db8::1", "2001:db8:f::9")
+ENDS = (INSIDE, OUTSIDE)
+
+
+def datagrams():
+    """Of every kind that the parser tells apart."""
+    query = ip4(*ENDS, UDP, udp(*ENDS))
+    yield "udp4", query
+    yield "udp4-no-checksum", ip4(*ENDS, UDP, udp(*ENDS, checksum=False))
+    yield "udp4-padded", query + b"padding"
+    yield "udp4-shorter-than-ip", ip4(*ENDS, UDP, udp(*ENDS) + b"tail")
+    yield "tcp4-syn", ip4(*ENDS, TCP, tcp(*ENDS, options=MSS + u8(1, 3, 3, 7)))
+    yield "tcp4-syn-odd-mss", ip4(*ENDS, TCP, tcp(*ENDS, options=u8(1) + MSS + u8(1, 1, 0)))
+    yield "tcp4-syn-authenticated", ip4(*ENDS, TCP, tcp(*ENDS, options=MSS + u8(29, 4, 0, 0)))
+    yield "tcp4-syn-broken-option", ip4(*ENDS, TCP, tcp(*ENDS, options=u8(8, 44, 1, 1)))
+    yield "tcp4-data", ip4(*ENDS, TCP, tcp(*ENDS, flags=0x18, payload=b"GET / HTTP/1.0\r\n\r\n", ack=1))
+    yield "icmp4-echo", ip4(*ENDS, ICMP, icmp(8, rest=u16(7, 1), payload=b"ping"))
+    yield "icmp4-reply", ip4(*ENDS, ICMP, icmp(0, rest=u16(7, 1)))
+    yield "icmp4-timestamp", ip4(*ENDS, ICMP, icmp(13, rest=u16(7, 1), payload=bytes(12)))
+    yield "icmp4-redirect", ip4(*ENDS, ICMP, icmp(5, 1, octets_of(POOL), query))
+    for kind, code in ((3, 1), (3, 4), (11, 0), (12, 0)):
+        yield f"icmp4-error-{kind}-{code}", ip4(OUTSIDE, INSIDE, ICMP, icmp(kind, code, u16(0, 576), query))
+    yield "icmp4-error-short", ip4(OUTSIDE, INSIDE, ICMP, icmp(3, 1, payload=query[:28]))
+    yield "icmp4-error-about-error", ip4(OUTSIDE, INSIDE, ICMP, icmp(
+        11, payload=ip4(*ENDS, ICMP, icmp(3, 3, payload=query))))
+    yield "icmp4-error-about-fragment", ip4(OUTSIDE, INSIDE, ICMP, icmp(
+        11, payload=ip4(*ENDS, UDP, b"fragment" * 2, fragment=3)))
+    for name, options in (("nop", u8(1, 1, 1, 0)), ("record-route", u8(7, 7, 4, 0, 0, 0, 0, 0)),
+                          ("source-route", u8(131, 7, 4) + octets_of(POOL) + u8(0)), ("broken", u8(148, 9, 0, 0))):
+        yield f"option4-{name}", ip4(*ENDS, UDP, udp(*ENDS), options)
+    yield "fragment4-first", ip4(*ENDS, UDP, udp(*ENDS, bytes(16)), fragment=0x2000)
+    yield "fragment4-middle", ip4(*ENDS, UDP, bytes(16), fragment=0x2003)
+    yield "fragment4-last", ip4(*ENDS, UDP, b"x", fragment=3)
+    yield "fragment4-over-flags", ip4(*ENDS, TCP, bytes(8), fragment=1)
+    yield "gre4", ip4(*ENDS, GRE, bytes(12))
+    yield "no-payload4", ip4(*ENDS, 200, b"")
+    yield "udp6", ip6(*V6, UDP, udp(*V6))
+    yield "tcp6", ip6(*V6, TCP, tcp(*V6, options=MSS))
+    yield "icmp6-echo", ip6(*V6, ICMPV6, icmp(128, rest=u16(7, 1), payload=b"ping", ends=V6))
+    yield "icmp6-too-big", ip6(*V6, ICMPV6, icmp(2, rest=u32(1280), payload=ip6(*V6, UDP, udp(*V6)), ends=V6))
+    yield "icmp6-unreachable", ip6(*V6, ICMPV6, icmp(1, 4, payload=ip6(*V6, TCP, tcp(*V6)), ends=V6))
+    for name, chain in (("hop-by-hop", [(0, u8(0, 1, 4, 0, 0, 0, 0))]), ("routing0", [(43, u8(2, 0, 1) + bytes(20))]),
+                        ("options", [(60, u8(1, 1, 12) + bytes(12))]), ("authentication", [(51, u8(4) + bytes(22))]),
+                        ("fragment-first", [(44, u8(0) + u16(1) + u32(7))]),
+                        ("fragment-last", [(44, u8(0) + u16(8) + u32(7))]),
+                        ("many", [(60, u8(0, 1, 4, 0, 0, 0, 0))] * 9)):
+        yield f"chain6-{name}", ip6(*V6, UDP, udp(*V6), chain)
+
+
+def partial(octets):
+    """As a sender leaves it to its device: (octets, where the transport begins, where its checksum is)."""
+    v4 = octets[0] >> 4 == 4
+    start, protocol = (octets[0] & 15) * 4 if v4 else 40, octets[9 if v4 else 6]
+    at = start + (16 if protocol == TCP else 6)
+    addresses = octets[12:20] if v4 else octets[8:40]
+    rest = addresses + u16(protocol) + u16(len(octets) - start)
+    return octets[:at] + u16(internet_sum(rest)) + octets[at + 2:], start, at - start
+
+
+def packet_seeds():
+    how_repair, how_offload, how_partial = 1, 2, 4
+    for name, octets in datagrams():
+        yield name, u8(0) + bytes(5) + u16(1200, 1400) + octets
+    for name in ("tcp4-data", "tcp6", "udp4", "udp6"):
+        octets, start, offset = partial(dict(datagrams())[name])
+        for gso in (0, 5):
+            yield f"{name}-partial-{gso}", u8(how_offload | how_partial) + u16(start) + u8(offset) + u16(gso) + \
+                u16(1200, 1400) + octets
+    yield "repaired", u8(how_repair) + bytes(9) + dict(datagrams())["icmp4-error-3-1"]
+    yield "nothing", b""
+
+
+def segment_seeds():
+    """How, flags, kind, segment size, where the checksum is, octets to add."""
+    how_fit, needs_checksum = 1, 1
+    wholes = {
+        "tcp4": ip4(*ENDS, TCP, tcp(*ENDS, flags=0x99, options=u8(1) * 12)),
+        "tcp6": ip6(*V6, TCP, tcp(*V6, flags=0x19)),
+        "udp4": ip4(*ENDS, UDP, udp(*ENDS)),
+        "udp6": ip6(*V6, UDP, udp(*V6)),
+        "udp6-chain": ip6(*V6, UDP, udp(*V6), [(60, u8(0, 1, 4, 0, 0, 0, 0))]),
+        "tcp4-options": ip4(*ENDS, TCP, tcp(*ENDS, flags=0x10), u8(1, 1, 1, 0)),
+        "icmp4": dict(datagrams())["icmp4-echo"],
+        "fragment4-first": dict(datagrams())["fragment4-first"],
+    }
+    for name, octets in wholes.items():
+        for gso, more in ((0, 0), (0, 900), (1448, 1448), (1448, 4000), (1, 30), (536, 65535)):
+            yield f"{name}-{gso}-{more}", u8(how_fit, 0, 1 if gso else 0) + u16(gso) + u8(0, 0) + u16(more) + octets
+    octets, start, offset = partial(wholes["udp4"])
+    yield "as-it-is", u8(0, needs_checksum, 0) + u16(0) + u8(start, offset) + u16(0) + octets
+    yield "udp-shorter-than-ip", u8(0, needs_checksum, 0) + u16(0) + u8(start, offset) + u16(0) + \
+        partial(dict(datagrams())["udp4-shorter-than-ip"])[0]
+
+
+# Recipes (traffic.h). Hosts and ports by their numbers in traffic.c.
+
+HOSTS = ["10.0.0.2", "10.0.0.3", "10.0.1.2", "10.0.9.2", "172.16.0.2", "203.0.113.9", "203.0.113.10",
+         "198.51.100.7", "192.0.2.0", "192.0.2.1", "192.0.2.2", "192.0.2.3"]
+PORTS = [5000, 5001, 40000, 80, 443, 53, 1023, 65535]
+SEGMENTS = {"syn": 0, "synack": 1, "ack": 2, "fin": 3, "rst": 4, "rstack": 5, "none": 64}
+FRESH, ANSWER, ERROR, RAW = range(4)
+FROM_OUTSIDE, REPAIR, KNOWN_ONLY = 4, 8, 16
+WRONG_SUM, NO_SUM, PARTIAL, OPTIONS, BACKWARDS, OVERLAP = 1, 2, 4, 8, 16, 32
+
+
+def host(address):
+    return u8(HOSTS.index(address)) if address in HOSTS else u8(255) + octets_of(address)
+
+
+def port(number):
+    return u8(PORTS.index(number)) if number in PORTS else u8(255) + u16(number)
+
+
+def pieces(count):
+    return (count - 1) << 6
+
+
+def recipe(kind, body, first=0, flags=0, gso=0, step=1):
+    """step: how far apart the cuts are, in units of eight octets."""
+    spoilt = u8(gso) if flags & PARTIAL else b""
+    return u8(kind | first, flags) + body + spoilt + (u8(step - 1) if flags >> 6 else b"")
+
+
+def fresh(protocol, source, destination, sport=5000, dport=80, segment="syn", payload=0, identification=1, seq=1,
+          kind=8, options=u8(148, 4, 0, 0), **rest):
+    body = u8([TCP, UDP, ICMP, GRE].index(protocol), payload, identification) + host(source) + host(destination)
+    if rest.get("flags", 0) & OPTIONS:
+        body += options
+    body += u8(kind) + port(sport) if protocol == ICMP else port(sport) + port(dport)
+    if protocol == TCP:
+        body += u8(SEGMENTS[segment], seq)
+    return recipe(FRESH, body, **rest)
+
+
+def answer(segment=None, back=0, seq=0, ack=0, **rest):
+    """To a datagram that arrived; segment if that is TCP's."""
+    return recipe(ANSWER, u8(back) + (u8(SEGMENTS[segment], seq, ack) if segment else b""), **rest)
+
+
+def error(kind=0, code=1, back=0, sender=255, quoted=255, **rest):
+    """kind: of 3, 11, 12, 4."""
+    return recipe(ERROR, u8(back, kind, code, sender, quoted), **rest)
+
+
+def raw(octets, **rest):
+    return recipe(RAW, u16(len(octets)) + octets, **rest)
+
+
+def turn(*recipes, step=0):
+    return u8(step, len(recipes) - 1) + b"".join(recipes)
+
+
+def outside(protocol, destination=POOL, sport=80, dport=5000, **rest):
+    return fresh(protocol, OUTSIDE, destination, sport, dport, first=FROM_OUTSIDE | rest.pop("first", 0), **rest)
+
+
+def stories():
+    """Traffic for the NAT and for the gateway: name, turns as functions of a time step's octet."""
+    opening = [turn(fresh(TCP, *ENDS)), turn(answer("synack")), turn(answer("ack"))]
+    yield "tcp-life", opening + [turn(answer("ack")), turn(answer("fin")), turn(answer("fin")), turn(answer("ack"))]
+    yield "tcp-reset", opening + [turn(answer("rst")), turn(fresh(TCP, *ENDS, seq=9))]
+    yield "tcp-blind-reset", opening + [turn(answer("rst", seq=100)), turn(answer("rst", back=1, seq=1))]
+    yield "tcp-simultaneous", [turn(fresh(TCP, *ENDS)), turn(outside(TCP)), turn(answer("synack"))]
+    yield "tcp-odd-flags", [turn(fresh(TCP, *ENDS, segment="none"), fresh(TCP, *ENDS, segment="ack"),
+                                 fresh(TCP, *ENDS), fresh(TCP, *ENDS, segment="none"))]
+    yield "udp", [turn(fresh(UDP, *ENDS, dport=53)), turn(answer()), turn(answer()),
+                  turn(outside(UDP, sport=443)), turn(outside(UDP, sport=53))]
+    yield "udp-sums", [turn(fresh(UDP, *ENDS, flags=f), fresh(UDP, *ENDS, payload=9, flags=f)) + turn(answer(flags=f))
+                       for f in (NO_SUM, WRONG_SUM, PARTIAL, OPTIONS)]
+    yield "tcp-partial", [turn(fresh(TCP, *ENDS, flags=PARTIAL, gso=100, payload=200)), turn(answer("synack"))]
+    yield "ping", [turn(fresh(ICMP, *ENDS, sport=7)), turn(answer()), turn(fresh(ICMP, *ENDS, kind=13, sport=8)),
+                   turn(answer()), turn(fresh(ICMP, *ENDS, kind=5), fresh(ICMP, OUTSIDE, POOL, first=FROM_OUTSIDE))]
+    yield "ping-zero", [turn(fresh(ICMP, *ENDS, sport=0)), turn(answer())]
+    for name, kind in (("udp", UDP), ("tcp", TCP), ("icmp", ICMP)):
+        yield f"errors-{name}", [turn(fresh(kind, *ENDS)), turn(error(3), error(0, 4), error(1, 0), error(2, 0),
+                                      error(quoted=28), error(quoted=20), error(flags=WRONG_SUM), error(sender=7)),
+                                 turn(answer("synack") if kind == TCP else answer(), error(0, 3), error(1, 0, sender=2))]
+    yield "errors-about-nothing", [turn(outside(UDP)), turn(fresh(UDP, *ENDS)), turn(raw(ip4(
+        "203.0.113.1", POOL, ICMP, icmp(11, payload=ip4(POOL, OUTSIDE, UDP, udp(POOL, OUTSIDE)))), first=FROM_OUTSIDE))]
+    yield "hairpin", [turn(fresh(UDP, INSIDE, OUTSIDE)), turn(fresh(UDP, "10.0.0.3", POOL, dport=5000)),
+                      turn(answer()), turn(fresh(TCP, "10.0.0.3", POOL, dport=443)), turn(answer("synack"))]
+    yield "hairpin-fragments", [turn(fresh(UDP, INSIDE, OUTSIDE)), turn(
+        fresh(UDP, "10.0.0.3", POOL, dport=5000, payload=20, flags=pieces(3), step=5))]
+    yield "forwards", [turn(outside(TCP, dport=443), outside(TCP, "192.0.2.2", dport=80), outside(UDP, "192.0.2.2")),
+                       turn(answer("synack"), answer("synack", back=1), answer("synack", back=2)),
+                       turn(fresh(TCP, INSIDE, OUTSIDE, sport=80), fresh(UDP, "10.0.9.2", OUTSIDE),
+                            outside(UDP, "192.0.2.3", dport=53), outside(TCP, "192.0.2.0", dport=80))]
+    yield "exempt", [turn(fresh(UDP, "10.0.9.2", OUTSIDE), outside(UDP, "10.0.9.2"),
+                          fresh(GRE, "10.0.9.2", OUTSIDE), fresh(UDP, "172.16.0.2", OUTSIDE))]
+    yield "exempt-fragments", [turn(outside(UDP, "192.0.2.3", dport=53)), turn(
+        fresh(UDP, "10.0.9.2", OUTSIDE, payload=20, flags=pieces(3), step=5, dport=80))]
+    yield "known-only", [turn(fresh(UDP, INSIDE, "10.0.1.2", first=KNOWN_ONLY)), turn(fresh(UDP, *ENDS)),
+                         turn(fresh(UDP, *ENDS, first=KNOWN_ONLY))]
+    for kind in (UDP, TCP, ICMP):
+        for name, flags in (("", 0), ("-backwards", BACKWARDS), ("-overlapping", OVERLAP)):
+            yield f"fragments-{kind}{name}", [
+                turn(fresh(kind, *ENDS, payload=30, identification=7, flags=flags | pieces(4), step=6)),
+                turn(answer("synack", flags=flags) if kind == TCP else answer(flags=flags)),
+                turn(fresh(kind, *ENDS, payload=30, identification=8, flags=flags | pieces(4), step=6),
+                     fresh(kind, *ENDS, payload=30, identification=8, flags=flags | pieces(4), step=6))]
+    yield "fragments-tiny", [turn(fresh(TCP, *ENDS, payload=9, flags=pieces(4), step=1))]
+    yield "fragments-orphaned", [turn(*[raw(ip4(*ENDS, UDP, bytes(16), identification=n, fragment=0x2003))
+                                        for n in range(20)])]
+    yield "many-hosts", [turn(*[fresh(UDP, f"10.0.1.{n}", OUTSIDE, sport=p) for n in range(10, 20) for p in (5000, 5001, 80)])]
+    yield "many-ports", [turn(*[fresh(kind, *ENDS, sport=p, dport=53) for p in range(5000, 5008) for kind in (UDP, TCP)])]
+    yield "many-remotes", [turn(*[fresh(UDP, INSIDE, f"203.0.113.{n}") for n in range(100, 140)])]
+    yield "long", [turn(fresh(UDP, *ENDS, payload=250), fresh(TCP, *ENDS, payload=250))]
+    yield "pauses", [turn(fresh(kind, *ENDS), step=step) for step in range(16) for kind in (UDP, TCP)]
+    for name, octets in datagrams():
+        yield f"raw-{name}", [turn(raw(octets), raw(octets, first=FROM_OUTSIDE), raw(octets, first=REPAIR))]
+
+
+def behaviour(pace=0, mapping=0, filtering=0, selection=0, pooling=0, hairpin=0, refresh=0, parity=0, ports=0, low=0,
+              forwards=63):
+    return u8(pace, mapping, filtering, selection, pooling, hairpin, refresh, parity, ports, low, forwards)
+
+
+def nat(workers=1, sessions=64, per_host=64, fragments=8, patient=1, addresses=2, **rest):
+    return u8(workers - 1, sessions - 1, per_host - 1, fragments, patient ^ 1, addresses - 1) + behaviour(**rest)
+
+
+def nat_seeds():
+    told = dict(stories())
+    for number, (name, turns) in enumerate(told.items()):
+        yield name, nat(workers=1 + number % 3, mapping=number % 3, filtering=number // 3 % 3,
+                        selection=number % 3) + b"".join(turns)
+    for name, settings in (("narrow", dict(ports=1, parity=1)), ("low", dict(low=1, ports=0)), ("arbitrary", dict(pooling=1)),
+                           ("few-sessions", dict(sessions=5)), ("few-per-host", dict(per_host=2)), ("impatient", dict(patient=0)),
+                           ("sequential", dict(selection=2, ports=3)), ("no-fragments", dict(fragments=0)),
+                           ("no-hairpin", dict(hairpin=1)), ("inbound", dict(refresh=1)), ("one-address", dict(addresses=1))):
+        for story in ("many-ports", "hairpin", "fragments-17-backwards", "pauses"):
+            yield f"{story}-{name}", nat(**settings) + b"".join(told[story])
+    again = u8(0x80) + behaviour(pace=3, filtering=1, forwards=1)
+    yield "configured-anew", nat() + b"".join(told["udp"]) + again + told["udp"][0][1:] + b"".join(told["forwards"])
+    yield "configured-over", nat(forwards=0, selection=0) + turn(fresh(TCP, INSIDE, OUTSIDE, sport=443)) + \
+        u8(0x80) + behaviour() + turn(outside(TCP, dport=443))[1:]
+
+
+def worker_seeds():
+    for number, (name, turns) in enumerate(stories()):
+        workers, cuts, forwards = number % 3, number // 3 % 2, "forward" in name or number % 2
+        yield name, u8(workers, cuts, 63, 7, number % 3, number // 2 % 3, number % 3, forwards, number // 4 % 2) + \
+            b"".join(turns)
+    own = [raw(ip4(INSIDE, "10.0.0.1", ICMP, icmp(8, rest=u16(7, 1)))), raw(ip4(INSIDE, "10.0.0.1", UDP, udp(INSIDE, "10.0.0.1"))),
+           raw(ip4(INSIDE, OUTSIDE, UDP, udp(*ENDS), ttl=1)), fresh(UDP, INSIDE, "203.0.113.10"),
+           raw(ip4(OUTSIDE, "198.51.100.1", ICMP, icmp(8, rest=u16(7, 1))), first=FROM_OUTSIDE),
+           raw(ip4(INSIDE, "255.255.255.255", UDP, udp(*ENDS))), raw(ip4("127.0.0.1", OUTSIDE, UDP, udp(*ENDS))),
+           raw(ip4(INSIDE, OUTSIDE, UDP, udp(*ENDS, bytes(1000)), fragment=0x4000)),
+           raw(ip6("fd00:7::2", "fd00:7::1", ICMPV6, icmp(128, ends=("fd00:7::2", "fd00:7::1")))),
+           raw(ip6("fd00:7::2", V6[1], UDP, udp("fd00:7::2", V6[1]), hops=1)),
+           raw(ip6("fd00:7::2", V6[1], UDP, udp("fd00:7::2", V6[1])))]
+    for cuts in (0, 1):
+        yield f"router-itself-{cuts}", u8(0, cuts, 63, 7, 0, 0, 0, 1, 1) + turn(*own)
+
+
+# Prefixes
+
+def fib_seeds():
+    chance = random.Random(4632)
+
+    def prefix(version, octets, length, place=0):
+        return u8((version == 6) | place << 1) + u32(octets) + u8(length)
+
+    def sets(prefixes):
+        return b"".join(u8(0) + prefix(*p) + u16(1 + n) for n, p in enumerate(prefixes))
+
+    def drops(prefixes):
+        return b"".join(u8(1) + prefix(*p) for p in prefixes)
+
+    def look(prefixes):
+        return b"".join(u8(2) + prefix(*p)[:-1] for p in prefixes)
+
+    nested = [(4, 0x0a0a0a0a, n) for n in range(6, 33)]
+    nested6 = [(6, 0x20010db8, n) for n in range(6, 129)]
+    beside = [(4, 0xc0000200 + 4 * n, 30) for n in range(64)]
+    spread = [(4, chance.getrandbits(32), chance.choice([12, 16, 19, 24, 24, 24, 30, 32])) for _ in range(150)]
+    spread6 = [(6, chance.getrandbits(32), chance.choice([32, 48, 64, 128]), chance.randrange(4)) for _ in range(150)]
+    for name, prefixes in (("nested4", nested), ("nested6", nested6), ("beside4", beside), ("spread4", spread),
+                           ("spread6", spread6), ("default4", [(4, 0, 0)]), ("default6", [(6, 0, 0)])):
+        shuffled = chance.sample(prefixes, len(prefixes))
+        yield name, u8(0xf0) + sets(prefixes) + look(prefixes)
+        if name.startswith("spread"):
+            yield f"{name}-listed", u8(0x0f) + sets(shuffled[:40])
+        yield f"{name}-removed", u8(0) + sets(shuffled) + u8(3) + drops(prefixes[::2]) + u8(3) + \
+            sets(prefixes[::3]) + drops(prefixes) + u8(3)
+
+
+# Texts
+
+INTERFACES = 'interfaces = ( { name = "lan0"; type = "mem"; side = "inside"; address = [ "192.168.7.1/24" ]; },\n' \
+    ' { name = "wan0"; type = "mem"; side = "outside"; address = [ "203.0.113.1/24", "2001:db8::1/64" ]; mtu = 1400; } );\n'
+NAT = 'nat = ( { name = "home"; match = "192.168.7.0/24"; type = "napt44"; pool = [ "203.0.113.5-203.0.113.9" ]; } );\n'
+
+
+def conf_seeds():
+    parts = {
+        "least": "",
+        "routes": 'routes = ( { prefix = "0.0.0.0/0"; interface = "wan0"; via = "203.0.113.254"; metric = 100; },\n'
+                  ' { prefix = "10.0.0.0/8"; type = "blackhole"; }, { prefix = "::/0"; interface = "wan0"; via = "2001:db8::fe"; } );',
+        "routes-shared": "routes = ( " + ", ".join('{ prefix = "0.0.0.0/0"; interface = "wan0"; '
+                                                   f'via = "203.0.113.{n}"; }}' for n in range(20, 24)) + " );",
+        "limits": "workers = 2; seed = 7; limits = { sessions = 1000; sessions_per_host = 10; fragments = 4; };",
+        "timeouts": "timeouts = { udp = 120; tcp_established = 7440; tcp_transitory = 240; icmp = 60; fragment = 2; };",
+        "timeouts-short": "timeouts = { udp = 1; allow_short = true; tcp_opening = 4; };",
+        "forwards": 'forwards = ( { proto = "tcp"; external = "203.0.113.5:8080"; internal = "192.168.7.2:80"; },\n'
+                    ' { proto = "tcp+udp"; external = "203.0.113.6:50000-50099"; internal = "192.168.7.2"; } );',
+        "rewrite": 'rewrite = ( { match = "out wan0 tcp syn"; mss = "clamp"; }, { match = "in lan0"; dscp = 8; ttl = 64; } );',
+        "later": 'import_routes = [ "main" ]; clock = "virtual";',
+        "unknown-key": 'worker = 1; limits = { session = 5; };',
+        "wrong-types": 'workers = "two"; limits = ( 1, 2 ); routes = { };',
+        "comments": "# one\n// two\n/* three */ workers = 1;",
+        "unterminated": '/* workers = 1;',
+        "numbers": "workers = 0x2; seed = 99999999999L; limits = { sessions = 2147483648; };",
+        "include": '@include "other.conf"\n',
+        "text": 'control = "/tmp/\\x41\\n\\"socket\\"" " and more";',
+    }
+    for name, text in parts.items():
+        yield name, (INTERFACES + NAT + text + "\n").encode()
+    yield "two-nats", (INTERFACES + 'nat = ( { name = "open"; match = "10.0.0.0/8"; type = "none"; },\n { name = "home"; '
+                       'match = "192.168.7.0/24"; type = "napt44"; pool = [ "interface:wan0" ]; ports = "1024-65535"; '
+                       'low_ports = "512-1023"; mapping = "address-dependent"; filtering = "address-and-port-dependent"; '
+                       'port_selection = "random"; pooling = "arbitrary"; hairpin = "off"; refresh = "both"; } );\n').encode()
+    yield "tun", b'interfaces = ( { name = "lan0"; type = "tun"; side = "inside"; netns = "lan"; host_routes = [ "default" ];\n' \
+        b' address = [ "10.0.0.1/24" ]; host_address = [ "10.0.0.2/24" ]; queues = 2; offload = false; },\n' \
+        b' { name = "wan0"; type = "packet"; device = "eth0"; side = "outside"; } );\n' + \
+        NAT.replace("203.0.113.5-203.0.113.9", "interface:wan0").encode()
+    yield "example", (HERE.parent / "router.conf").read_bytes()
+    yield "empty", b""
+    yield "deep", b"a = " + b"(" * 200 + b")" * 200 + b";"
+    yield "zero-octet", b"workers = 1;\0"
+
+
+def ctl_seeds():
+    requests = ['{"command": "%s"}' % name for name in
+                ("version", "status", "interfaces", "routes", "sessions", "mappings", "counters", "nothing")]
+    keys = ['"proto": "udp"', '"inside": "10.0.0.2:5000"', '"outside": "192.0.2.1"', '"remote": "203.0.113.9:53"',
+            '"state": "-"', '"limit": 1', '"limit": 0', '"limit": -1', '"proto": "gre"', '"inside": "::1"', '"state": 3',
+            '"outside": "192.0.2.1:99999"', '"remote": "1:2:3"', '"limit": 1e400', '"nothing": null']
+    for number, request in enumerate(requests):
+        yield f"{number}-{request.split(chr(34))[3]}", u8(255) + request.encode() + b"\n"
+    for number, key in enumerate(keys):
+        yield f"key-{number}", u8(255) + b'{"command": "sessions", %s}\n' % key.encode()
+    yield "all-keys", u8(255) + b'{"command": "sessions", %s}\n' % ", ".join(keys[:6]).encode()
+    yield "all-together", u8(255) + "\n".join(requests).encode() + b"\n"
+    yield "in-pieces", u8(0) + "\n".join(requests[:3]).encode() + b"\n"
+    yield "too-long", u8(255) + b'{"command": "' + b"x" * 4200 + b'"}\n{"command": "version"}\n'
+    yield "no-newline", u8(255) + b'{"command": "version"}'
+    yield "no-json", u8(255) + b"status\n\n[]\n\"x\"\n{\n"
+    yield "twice", u8(255) + b'{"command": "version", "command": "status"}\n'
+    yield "no-text", u8(255) + b'{"command": "\xff\xfe\\u0000\\ud800"}\n{"command": 7}\n'
+    yield "deep", u8(255) + b"[" * 3000 + b"\n"
+
+
+TARGETS = {
+    "packet": packet_seeds, "nat": nat_seeds, "worker": worker_seeds, "segment": segment_seeds, "fib": fib_seeds,
+    "conf": conf_seeds, "ctl": ctl_seeds,
+}
+
+
+def main():
+    for target, seeds in TARGETS.items():
+        folder = HERE / "corpus" / target
+        folder.mkdir(parents=True, exist_ok=True)
+        seeds = list(seeds())
+        names, octets = {name for name, _ in seeds}, sum(len(octets) for _, octets in seeds)
+        assert len(names) == len(seeds) < FILES_MOST and octets < OCTETS_MOST
+        for old in folder.iterdir():
+            if old.name not in names:
+                old.unlink()
+        for name, content in seeds:
+            (folder / name).write_bytes(content)
+        print(f"{target:8} {len(seeds):4} files {octets:7} octets")
+
+
+if __name__ == "__main__":
+    main()
