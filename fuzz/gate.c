@@ -24,7 +24,7 @@ static const char *const rules =
 static void write_conf(FILE *f, struct gate *g, struct input *in)
 {
 	/* More would have more memory than can be made afresh for each input. */
-	static const uint8_t workers[] = { 1, 1, 2 };
+	static const uint8_t workers[] = { 1, 1, 1, 2 };
 	unsigned mtu;
 
 	g->workers = ONE_OF(in, workers);

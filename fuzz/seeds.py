@@ -260,7 +260,7 @@ def stories():
     yield "tcp-partial", [turn(fresh(TCP, *ENDS, flags=PARTIAL, gso=100, payload=200)), turn(answer("synack"))]
     yield "ping", [turn(fresh(ICMP, *ENDS, sport=7)), turn(answer()), turn(fresh(ICMP, *ENDS, kind=13, sport=8)),
                    turn(answer()), turn(fresh(ICMP, *ENDS, kind=5), fresh(ICMP, OUTSIDE, POOL, first=FROM_OUTSIDE))]
-    yield "ping-zero", [turn(fresh(ICMP, *ENDS, sport=0)), turn(answer())]
+    yield "ping-of-zeros", [turn(raw(ip4(*ENDS, ICMP, icmp(8)))), turn(answer())]
     for name, kind in (("udp", UDP), ("tcp", TCP), ("icmp", ICMP)):
         yield f"errors-{name}", [turn(fresh(kind, *ENDS)), turn(error(3), error(0, 4), error(1, 0), error(2, 0),
                                       error(quoted=28), error(quoted=20), error(flags=WRONG_SUM), error(sender=7)),
@@ -317,8 +317,8 @@ def nat_seeds():
     for name, settings in (("narrow", dict(ports=1, parity=1)), ("low", dict(low=1, ports=0)), ("arbitrary", dict(pooling=1)),
                            ("few-sessions", dict(sessions=5)), ("few-per-host", dict(per_host=2)), ("impatient", dict(patient=0)),
                            ("sequential", dict(selection=2, ports=3)), ("no-fragments", dict(fragments=0)),
-                           ("no-hairpin", dict(hairpin=1)), ("inbound", dict(refresh=1)), ("one-address", dict(addresses=1))):
-        for story in ("many-ports", "hairpin", "fragments-17-backwards", "pauses"):
+                           ("no-hairpin", dict(hairpin=1)), ("inbound", dict(refresh=1)), ("one-address", dict(addresses=1)), ("random", dict(selection=1))):
+        for story in ("many-ports", "ping-of-zeros", "hairpin", "fragments-17-backwards", "pauses"):
             yield f"{story}-{name}", nat(**settings) + b"".join(told[story])
     again = u8(0x80) + behaviour(pace=3, filtering=1, forwards=1)
     yield "configured-anew", nat() + b"".join(told["udp"]) + again + told["udp"][0][1:] + b"".join(told["forwards"])

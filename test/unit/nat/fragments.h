@@ -97,7 +97,7 @@ struct piece {
  * Returns how many. */
 static inline size_t piece_write(uint8_t *ip, const struct ends *e, struct piece x)
 {
-	size_t len = HEADER + x.end - x.at;
+	size_t payload = x.end - x.at, len = HEADER + payload;
 	uint8_t head[HEADER] = { 0 };
 
 	memset(ip, 0, HEADER);
@@ -122,7 +122,7 @@ static inline size_t piece_write(uint8_t *ip, const struct ends *e, struct piece
 	if (e->protocol == PROTO_TCP)
 		store16(head + 12, 5 << 12 | TCP_SYN);
 	if (!x.at)
-		memcpy(ip + HEADER, head, len < HEADER + sizeof(head) ? len - HEADER : sizeof(head));
+		memcpy(ip + HEADER, head, payload < sizeof(head) ? payload : sizeof(head));
 	return len;
 }
 

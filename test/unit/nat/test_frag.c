@@ -43,7 +43,7 @@ static char tell(struct net *t, const struct ends *e, uint32_t at, uint32_t end,
 	return letter(&s);
 }
 
-/* Pieces in the order they come, and what becomes of each: octets, whether it is the last, letter. */
+/* Pieces in the order they come: octets, whether that is the last, and what becomes of it. */
 static const struct {
 	const char *what;
 	struct { struct piece x; char is; } part[6];
@@ -137,7 +137,8 @@ static void all_have_the_ports_of_the_first(void **state)
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		for (uint32_t at = 0; at < 72; at += 24) {
-			struct shown s = show(*state, &ends[i], (struct piece){ at, at + 24, at == 48 });
+			struct piece x = { at, at + 24, at == 48 };
+			struct shown s = show(*state, &ends[i], x);
 
 			assert_int_equal(s.is, FRAGMENT_KNOWN);
 			assert_true(s.p.flags & PKT_PORTS_KNOWN);
@@ -247,10 +248,12 @@ static void the_limit_is_shared(void **state)
 		uint16_t share = (uint16_t)((10 + workers - 1) / workers);
 		struct ends e = usual;
 
-		for (e.id = 0; e.id < share; e.id++)
-			assert_int_equal(tell(t, &e, e.id % 2 * 8u, 16, false), e.id % 2 ? 'h' : 'k');
-		for (; e.id < 100; e.id++)
-			assert_int_equal(tell(t, &e, e.id % 2 * 8u, 16, false), 'l');
+		for (e.id = 0; e.id < 100; e.id++) {
+			bool first = e.id % 2 == 0;
+			char is = tell(t, &e, first ? 0 : 8, 16, false);
+
+			assert_int_equal(is, e.id >= share ? 'l' : first ? 'k' : 'h');
+		}
 		/* Complete: room for one. */
 		e.id = 0;
 		assert_int_equal(tell(t, &e, 16, 20, true), 'k');
@@ -336,7 +339,7 @@ static void untranslated_is_not_noted(void **state)
 	}
 }
 
-/* All fragments of a datagram go to one worker; once their ports are known, to that of the whole. */
+/* All fragments of a datagram go to one worker; with their ports known, to that of the session. */
 static void fragments_have_one_owner(void **state)
 {
 	struct net *t = net_new(64, 4);

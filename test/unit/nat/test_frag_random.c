@@ -15,6 +15,11 @@ static uint32_t chance(uint64_t *state, uint32_t most)
 
 /* 24 pieces never lie in more than twelve stretches apart. */
 enum { PIECES_MOST = 24, BATCH = 20, BATCHES = 150, OPEN_PORT = 5000 };
+enum { LONGEST = DATAGRAM_MOST - HEADER };
+
+#define HOST 0x0a00000a
+#define REMOTE 0xcb007109
+#define OUTSIDE 0xc6336402
 
 /* A datagram on its way: what it says, how it was cut, and what has left of it. */
 struct trip {
@@ -115,16 +120,17 @@ static void depart(struct journey *j, uint32_t number, uint32_t batch)
 {
 	static const uint8_t protocols[] = { PROTO_UDP, PROTO_TCP, PROTO_ICMP };
 	struct trip *t = &j->trips[number];
+	uint32_t serial = batch * BATCH + number;
 
 	memset(t, 0, sizeof(*t));
+	t->ends = (struct ends){ HOST + number, REMOTE, { (uint16_t)(20000 + serial), 53 },
+				 protocols[number % 3], 8, 7, SIDE_INSIDE };
 	if (number % 4 == 3)
-		t->ends = (struct ends){ 0xcb007109, 0xc6336402, { 53, (uint16_t)(OPEN_PORT + number - 3) },
-					 PROTO_UDP, 0, (uint16_t)(batch * BATCH + number), SIDE_OUTSIDE };
-	else
-		t->ends = (struct ends){ 0x0a00000a + number, 0xcb007109, { (uint16_t)(20000 + batch * BATCH + number), 53 },
-					 protocols[number % 3], 8, (uint16_t)(batch % 2 ? 7 : chance(&j->luck, 65536)),
-					 SIDE_INSIDE };
-	t->len = 100 + chance(&j->luck, chance(&j->luck, 16) ? 5000 : DATAGRAM_MOST - HEADER - 100 + 1);
+		t->ends = (struct ends){ REMOTE, OUTSIDE, { 53, (uint16_t)(OPEN_PORT + number - 3) },
+					 PROTO_UDP, 0, (uint16_t)serial, SIDE_OUTSIDE };
+	else if (batch % 2)
+		t->ends.id = (uint16_t)chance(&j->luck, 65536);
+	t->len = 100 + chance(&j->luck, chance(&j->luck, 16) ? 5000 : LONGEST - 100 + 1);
 	write_payload(j, t);
 	cut(j, t);
 	t->lost = chance(&j->luck, 4) ? t->count : chance(&j->luck, (uint32_t)t->count);
@@ -208,7 +214,8 @@ static void come_again(struct journey *j, struct trip *t, size_t piece)
 	struct pkt p;
 
 	view(t, piece, &p, octets);
-	assert_int_equal(nat_learn(j->net->nat, j->net->now, &p, t->ends.from, &note), FRAGMENT_DROP);
+	assert_int_equal(nat_learn(j->net->nat, j->net->now, &p, t->ends.from, &note),
+			 FRAGMENT_DROP);
 	assert_int_equal(note.reason, REASON_FRAGMENT_OVERLAP);
 }
 
@@ -241,17 +248,17 @@ static void travel(struct journey *j)
 	size_t next[BATCH] = { 0 }, left = BATCH, waiting = 0;
 
 	while (left) {
-		size_t i = chance(&j->luck, BATCH);
+		size_t i = chance(&j->luck, BATCH), which = next[i];
 		struct trip *t = &j->trips[i];
 
-		if (next[i] == t->count)
+		if (which == t->count)
 			continue;
-		if (next[i] != t->lost)
-			come(j, t, next[i]);
+		if (which != t->lost)
+			come(j, t, which);
 		if (++next[i] == t->count)
 			left--;
-		else if (next[i] - 1 != t->lost && !chance(&j->luck, 4))
-			come_again(j, t, next[i] - 1);
+		else if (which != t->lost && !chance(&j->luck, 4))
+			come_again(j, t, which);
 	}
 	for (size_t i = 0; i < BATCH; i++) {
 		judge(&j->trips[i]);
@@ -264,8 +271,8 @@ static void travel(struct journey *j)
 static void open_up(struct net *t)
 {
 	for (uint32_t i = 0; i < BATCH; i += 4) {
-		struct ends e = { 0x0a00000a + i, 0xcb007109, { (uint16_t)(OPEN_PORT + i), 53 }, PROTO_UDP, 0, 0,
-				  SIDE_INSIDE };
+		struct ends e = { HOST + i, REMOTE, { (uint16_t)(OPEN_PORT + i), 53 },
+				  PROTO_UDP, 0, 0, SIDE_INSIDE };
 		uint8_t octets[HEADER + 4000] = { 0 };
 		struct pkt p;
 		struct nat_job job = { .p = &p, .from = SIDE_INSIDE };
@@ -360,7 +367,8 @@ static bool model_finds_room(struct model *all, struct model *m, nat_time now)
 }
 
 /* k and h as the library should say, or a reason. */
-static enum nat_fragment model_learn(struct model *m, struct piece x, bool portless, enum reason *reason)
+static enum nat_fragment model_learn(struct model *m, struct piece x, bool portless,
+				     enum reason *reason)
 {
 	*reason = model_place(m, x.at / 8, (x.end + 7) / 8, x.last);
 	if (*reason == REASON_NONE && !x.at && portless)
@@ -404,8 +412,8 @@ static void nobody_would_send_this(void **state)
 	for (size_t step = 0; step < STEPS; step++) {
 		size_t i = chance(&luck, STRANGERS);
 		bool portless = i == 0;
-		struct ends e = { 0x0a00000a, 0xcb007109, { (uint16_t)(5000 + i), 53 }, portless ? 47 : PROTO_UDP, 0,
-				  (uint16_t)i, SIDE_INSIDE };
+		struct ends e = { HOST, REMOTE, { (uint16_t)(5000 + i), 53 },
+				  portless ? 47 : PROTO_UDP, 0, (uint16_t)i, SIDE_INSIDE };
 		struct piece x = any_piece(&luck, i % 2);
 		enum reason reason = REASON_FRAGMENT_LIMIT;
 		enum nat_fragment is = FRAGMENT_DROP;
@@ -418,8 +426,8 @@ static void nobody_would_send_this(void **state)
 		seen[is]++;
 		reasons[is == FRAGMENT_DROP ? reason : REASON_NONE]++;
 		if (s.is != is || (is == FRAGMENT_DROP && s.note.reason != reason))
-			fail_msg("step %zu: %d %s, not %d %s", step, s.is, reason_name(s.note.reason), is,
-				 reason_name(reason));
+			fail_msg("step %zu: %d %s, not %d %s", step, s.is,
+				 reason_name(s.note.reason), is, reason_name(reason));
 		if (is == FRAGMENT_KNOWN)
 			assert_int_equal(be16_host(s.p.ports[0]), 5000 + i);
 		if (is != FRAGMENT_DROP)
@@ -428,7 +436,8 @@ static void nobody_would_send_this(void **state)
 	}
 	for (size_t k = 0; k < 3; k++)
 		assert_true(seen[k] > STEPS / 1000);
-	assert_true(reasons[REASON_FRAGMENT] && reasons[REASON_FRAGMENT_OVERLAP] && reasons[REASON_FRAGMENT_LIMIT]);
+	assert_true(reasons[REASON_FRAGMENT] && reasons[REASON_FRAGMENT_OVERLAP] &&
+		    reasons[REASON_FRAGMENT_LIMIT]);
 	net_free(t);
 }
 

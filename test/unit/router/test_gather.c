@@ -351,17 +351,18 @@ static void untranslated_hosts_reach_the_outside_address(void **state)
 	}
 }
 
-/* And is answered from there, though the answer stays inside. */
+/* And is answered from there, though the answer stays inside: in order, because what stays inside is
+ * not held until its first fragment comes. */
 static void untranslated_hosts_are_answered_from_it(void **state)
 {
 	struct packet opener = udp("10.9.0.1:5000 > 198.51.100.2:8080", 20);
 	struct packet sent = udp("10.0.0.20:83 > 10.9.0.1:5000", LEN);
 
 	rig_pass(*state, LAN0, &opener, LAN0);
-	for (size_t o = 0; o < ORDERS * 2; o++) {
+	for (size_t way = 0; way < 2; way++) {
 		struct packet out;
 
-		push_thirds(*state, LAN0, &sent, orders[o % ORDERS], o / ORDERS);
+		push_thirds(*state, LAN0, &sent, orders[0], way);
 		out = collect_one(*state, LAN0);
 		assert_way(&out, "198.51.100.2:8080 > 10.9.0.1:5000");
 		assert_same_payload(&out, &sent);
