@@ -58,6 +58,11 @@ static csum_t apply_identifier(struct pkt *p, const struct rewrite *r)
 	if (!p->checksum)
 		return r->ports;
 	csum_patch(p->ip + p->checksum, r->ports);
+	/* The sum of nothing but zeros is zero, and its complement not: the one case in which the
+	 * difference cannot tell the two zeros apart. */
+	if (!load16(p->ip + p->checksum) &&
+	    csum_of(pkt_transport(p), p->len - p->transport).raw == 0)
+		store16(p->ip + p->checksum, 0xffff);
 	return (csum_t){ 0 };
 }
 

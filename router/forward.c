@@ -61,6 +61,22 @@ void forward_one(struct worker *w, struct frame *f, const struct hop *hop)
 	box->frames[box->count++] = f;
 }
 
+/* While it waited, in a ring or for its first fragment, the routes may have been replaced. */
+static bool route_again(struct worker *w, struct frame *f)
+{
+	const struct hop *hop;
+
+	if (f->generation == w->snapshot->generation)
+		return true;
+	hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
+	if (hop->kind != HOP_VIA && hop->kind != HOP_LINK) {
+		local_refuse(w, f, route_reason(hop->kind));
+		return false;
+	}
+	f->egress = hop->interface;
+	return true;
+}
+
 static void forward(struct worker *w, struct frame *f)
 {
 	const struct hop *hop = rib_hop(w->snapshot->rib, f->hop, 0);
@@ -88,5 +104,6 @@ static void forward(struct worker *w, struct frame *f)
 void stage_forward(struct worker *w, struct frame **frames, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		forward(w, frames[i]);
+		if (route_again(w, frames[i]))
+			forward(w, frames[i]);
 }

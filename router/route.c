@@ -85,6 +85,8 @@ static bool route(struct worker *w, struct frame *f)
 {
 	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
 
+	f->generation = w->snapshot->generation;
+
 	switch (hop->kind) {
 	case HOP_VIA:
 	case HOP_LINK:

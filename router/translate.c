@@ -35,6 +35,7 @@ static bool route_inwards(struct worker *w, struct frame *f)
 	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
 	enum reason r = REASON_NONE;
 
+	f->generation = w->snapshot->generation;
 	if (hop->kind != HOP_VIA && hop->kind != HOP_LINK)
 		r = route_reason(hop->kind);
 	else if (worker_conf(w)->interfaces[hop->interface].side != SIDE_INSIDE)

@@ -218,7 +218,8 @@ static void wait_for_work(struct worker *w)
 {
 	bool *sleeping = &w->setup.links->sleeping[w->id];
 
-	__atomic_store_n(sleeping, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(sleeping, true, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!has_work(w)) {
 		rcu_thread_offline();
 		look(w, w->parked_count ? PARK_SLEEP_MS : SLEEP_MOST_MS);
@@ -273,7 +274,7 @@ int worker_ask(struct worker *w, enum worker_question q, uint32_t cursor,
 {
 	struct mail *m = &w->mail;
 	const uint64_t one = 1;
-	int asked = MAIL_ASKED;
+	int asked;
 
 	if (__atomic_load_n(&m->state, __ATOMIC_RELAXED) != MAIL_EMPTY)
 		return -EBUSY;
@@ -281,13 +282,16 @@ int worker_ask(struct worker *w, enum worker_question q, uint32_t cursor,
 	m->cursor = cursor;
 	m->answer = answer_to;
 	__atomic_store_n(&m->state, MAIL_ASKED, __ATOMIC_RELEASE);
-	if (write(w->setup.links->wakeups[w->id], &one, sizeof(one)) < 0 && errno != EAGAIN)
-		return -errno;
-	while (!wait_for_answer(m))
+	/* A full counter wakes as well, and the worker looks up by itself before long. */
+	if (write(w->setup.links->wakeups[w->id], &one, sizeof(one)) < 0)
+		asked = MAIL_ASKED;
+	while (!wait_for_answer(m)) {
 		/* Take the question back, unless it is being answered at this moment. */
+		asked = MAIL_ASKED;
 		if (__atomic_compare_exchange_n(&m->state, &asked, MAIL_EMPTY, false,
 						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			return -ETIMEDOUT;
+	}
 	__atomic_store_n(&m->state, MAIL_EMPTY, __ATOMIC_RELAXED);
 	return 0;
 }

@@ -64,7 +64,7 @@ struct worker_setup {
 struct worker *worker_new(const struct worker_setup *s);
 void worker_free(struct worker *w);
 
-/* One turn at a given time; returns how many frames were worked on. */
+/* One turn at a given time; returns how much was done: 0 says that there is nothing to do. */
 size_t worker_step(struct worker *w, nat_time now);
 
 /* Turns until *stop is set, in the calling thread, which becomes a reader of liburcu (QSBR). */
