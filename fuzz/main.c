@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fts.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,8 +62,19 @@ static int run_target(const char *path)
 	return 0;
 }
 
-static void run(struct totals *t, const char *path)
+/* The child lets go of the tree before it begins, so that all it leaves behind is the target's. */
+static int run_alone(FTS *tree, const FTSENT *entry)
 {
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", entry->fts_path);
+	fts_close(tree);
+	return run_target(path);
+}
+
+static void run(struct totals *t, FTS *tree, const FTSENT *entry)
+{
+	const char *path = entry->fts_path;
 	int status = 0;
 	bool good;
 	pid_t child;
@@ -70,7 +82,7 @@ static void run(struct totals *t, const char *path)
 	fflush(NULL);
 	child = fork();
 	if (!child)
-		exit(run_target(path));
+		exit(run_alone(tree, entry));
 	good = child > 0 && waitpid(child, &status, 0) == child && status == 0;
 	t->count++;
 	t->failed += !good;
@@ -96,7 +108,7 @@ int main(int argc, char **argv)
 	}
 	while ((entry = fts_read(tree)))
 		if (entry->fts_info != FTS_D && entry->fts_info != FTS_DP)
-			run(&t, entry->fts_path);
+			run(&t, tree, entry);
 	fts_close(tree);
 	printf("1..%u\n", t.count);
 	return t.failed || !t.count;

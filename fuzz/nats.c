@@ -128,6 +128,8 @@ static void configure(struct nats *w, struct input *in)
 
 		c.worker = i;
 		nat_configure(w->nat[i], &c);
+		/* Sessions that belong to another worker by now are gone before anything comes. */
+		nat_expire(w->nat[i], w->now, SIZE_MAX);
 	}
 }
 

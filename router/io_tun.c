@@ -24,6 +24,9 @@
 #define TUN_F_USO6 0x40
 #endif
 
+/* A batch of super-packets shall not be more than the cache holds until it is sent. */
+enum { RECV_OCTETS = 128 << 10 };
+
 struct tun {
 	struct io io;
 	char device[IFNAMSIZ];
@@ -249,11 +252,11 @@ static int tun_recv(struct io *io, uint16_t worker, struct frame **frames, size_
 {
 	const struct tun *t = (const struct tun *)io;
 	int fd = tun_descriptor(io, worker);
-	size_t i;
+	size_t octets = 0, i;
 
 	if (fd < 0)
 		return 0;
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < count && octets < RECV_OCTETS; i++) {
 		struct frame *f = frames[i];
 		ssize_t len = read(fd, frame_ip(f) - t->header_len, t->header_len + FRAME_LEN_MOST);
 
@@ -263,6 +266,7 @@ static int tun_recv(struct io *io, uint16_t worker, struct frame **frames, size_
 			break;
 		}
 		f->len = (uint32_t)((size_t)len - t->header_len);
+		octets += f->len;
 		f->link_multicast = false;
 		if (t->header_len)
 			frame_load_offload(f, 0);

@@ -54,7 +54,8 @@ def test_udp_echo(net, size):
 @on_tuns
 def test_many_at_once(net):
     """Sixteen conversations whose sessions belong to all workers."""
-    pairs = [(net.client.udp(CLIENT, 5000 + i), net.server.udp(SERVER, 6000 + i)) for i in range(16)]
+    pairs = [(net.client.udp(CLIENT, 5000 + i), net.server.udp(SERVER, 6000 + i))
+             for i in range(16)]
     chosen = random.Random(7)
     for _ in range(10):
         said = [os.urandom(chosen.randrange(1500, 12000)) for _ in pairs]
@@ -86,10 +87,10 @@ def pieces(source, destination, number, payload, size):
                + socket.inet_aton(source[0]) + socket.inet_aton(destination[0]) + part)
 
 
-def throw(namespace, source, destination, number, order, size=1000):
-    """From a namespace, in some order, the pieces of a datagram; returns what it says."""
+def throw(namespace, source, destination, number, order):
+    """From a namespace, in some order, the three pieces of a datagram; returns what it says."""
     data = os.urandom(2900)
-    parts = list(pieces(source, destination, number, udp_datagram(source, destination, data), size))
+    parts = list(pieces(source, destination, number, udp_datagram(source, destination, data), 1000))
     s = namespace.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     for which in order:
         s.sendto(parts[which], (destination[0], 0))
@@ -125,10 +126,9 @@ def resident(process):
 
 
 def orphans(sender, count):
-    """Later fragments without end of datagrams that have no first one, in small bursts."""
-    for number in range(count):
-        payload = bytes(1000 + 8 * (number % 50))
-        sender.send(list(pieces((SERVER, 53), (POOL, 5000), number % 65535 + 1, payload, 984))[1])
+    """Last fragments of datagrams whose first ones never come, in small bursts."""
+    for number in range(1, count + 1):
+        sender.send(list(pieces((SERVER, 53), (POOL, 5000), number, bytes(1400), 1000))[1])
         if number % 50 == 0:
             time.sleep(0.002)
 
@@ -187,7 +187,7 @@ def test_gateway_fragments(narrow):
 
 @on_tuns
 def test_gateway_fragments_tcp(narrow):
-    """Segments that may be fragmented, sent by a host which was promised more room than there is."""
+    """Segments that may be fragmented, of a host which was promised more room than there is."""
     narrow.server.ip("route replace 203.0.113.0/24 dev wan0 advmss 1460")
     a = narrow.client.tcp(CLIENT)
     b, _ = connect(a, (SERVER, 80), narrow.server.listen(SERVER, 80))
