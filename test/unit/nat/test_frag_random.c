@@ -126,8 +126,9 @@ static void depart(struct journey *j, uint32_t number, uint32_t batch)
 	t->ends = (struct ends){ HOST + number, REMOTE, { (uint16_t)(20000 + serial), 53 },
 				 protocols[number % 3], 8, 7, SIDE_INSIDE };
 	if (number % 4 == 3)
-		t->ends = (struct ends){ REMOTE, OUTSIDE, { 53, (uint16_t)(OPEN_PORT + number - 3) },
-					 PROTO_UDP, 0, (uint16_t)serial, SIDE_OUTSIDE };
+		t->ends = (struct ends){ REMOTE, OUTSIDE,
+					 { 53, (uint16_t)(OPEN_PORT + number - 3) }, PROTO_UDP, 0,
+					 (uint16_t)serial, SIDE_OUTSIDE };
 	else if (batch % 2)
 		t->ends.id = (uint16_t)chance(&j->luck, 65536);
 	t->len = 100 + chance(&j->luck, chance(&j->luck, 16) ? 5000 : LONGEST - 100 + 1);
@@ -334,15 +335,19 @@ static uint32_t stretches(const struct model *m)
 	return count;
 }
 
+static bool is_contradiction(const struct model *m, uint32_t begin, uint32_t end, bool last)
+{
+	return come_between(m, begin, end) || (m->end && (last || end > m->end)) ||
+	       (last && come_between(m, end, UNITS + 1));
+}
+
 static enum reason model_place(struct model *m, uint32_t begin, uint32_t end, bool last)
 {
-	uint32_t there = come_between(m, begin, end);
-
 	if (m->dead != REASON_NONE)
 		return m->dead;
-	if (there == end - begin)
+	if (come_between(m, begin, end) == end - begin)
 		return REASON_FRAGMENT_OVERLAP;
-	if (there || (m->end && (last || end > m->end)) || (last && come_between(m, end, UNITS + 1)))
+	if (is_contradiction(m, begin, end, last))
 		return m->dead = REASON_FRAGMENT_OVERLAP;
 	memset(m->come + begin, 1, end - begin);
 	if (stretches(m) > STRETCHES) {
@@ -366,7 +371,7 @@ static bool model_finds_room(struct model *all, struct model *m, nat_time now)
 	return m->open;
 }
 
-/* k and h as the library should say, or a reason. */
+/* What the library should say; *reason: of FRAGMENT_DROP. */
 static enum nat_fragment model_learn(struct model *m, struct piece x, bool portless,
 				     enum reason *reason)
 {
@@ -387,17 +392,17 @@ static enum nat_fragment model_learn(struct model *m, struct piece x, bool portl
  * which there is room for another. */
 static struct piece any_piece(uint64_t *luck, bool apart)
 {
-	struct piece x = { .at = chance(luck, UNITS) * 8, .last = !chance(luck, apart ? 64 : 8) };
-	uint32_t units = 1 + chance(luck, chance(luck, 6) ? 3 : UNITS);
+	uint32_t at = chance(luck, UNITS), units = 1;
+	struct piece x;
 
-	if (apart) {
-		x.at &= chance(luck, 16) ? ~15u : ~7u;
-		units = 1;
-	}
-	x.end = x.at + units * 8 < UNITS * 8 ? x.at + units * 8 : UNITS * 8;
-	if (x.last && x.at)
-		x.end -= chance(luck, 8);
-	x.last = x.last && x.at;
+	if (!apart)
+		units += chance(luck, chance(luck, 6) ? 3 : UNITS);
+	else if (chance(luck, 16))
+		at &= ~1u;
+	x.at = at * 8;
+	x.end = (at + units < UNITS ? at + units : UNITS) * 8;
+	x.last = at && !chance(luck, apart ? 64 : 8);
+	x.end -= x.last ? chance(luck, 8) : 0;
 	return x;
 }
 

@@ -59,7 +59,9 @@ static void repetitions_pass_once(void **state)
  * it, until its time is over. */
 static void overlaps_end_the_datagram(void **state)
 {
-	static const size_t bad[][2] = { { 992, 2000 }, { 1000, 2008 }, { 992, 2008 }, { 1992, 2908 } };
+	static const size_t bad[][2] = {
+		{ 992, 2000 }, { 1000, 2008 }, { 992, 2008 }, { 1992, 2908 },
+	};
 	struct rig *r = *state;
 
 	for (unsigned i = 0; i < 8; i++) {
@@ -102,7 +104,8 @@ static void datagrams_have_one_end(void **state)
 
 		push_piece(r, LAN0, &sent, 0, 1000);
 		for (size_t k = 0; k < 2; k++)
-			(pairs[i][k].last ? push_last : push_piece)(r, LAN0, &sent, pairs[i][k].at, pairs[i][k].end);
+			(pairs[i][k].last ? push_last : push_piece)(r, LAN0, &sent, pairs[i][k].at,
+								    pairs[i][k].end);
 		assert_int_equal(rig_drain(r, WAN0), 2);
 		push_piece(r, LAN0, &sent, 1000, 1496);
 		assert_refused(r, &was, REASON_FRAGMENT_OVERLAP, 2);
@@ -218,6 +221,28 @@ static void few_datagrams_are_open(void **state)
 	}
 }
 
+/* What is not translated does not count, and neither does what could not be. */
+static void what_stays_inside_takes_no_room(void **state)
+{
+	struct rig *r = *state;
+	struct packet ping = echo("10.9.0.1 > 10.0.0.10", 7, LEN);
+	const struct packet sent[] = {
+		reply(&ping), packet_make("10.0.0.10 > 10.9.0.1", 47, LEN),
+		udp("10.0.0.10:5000 > 10.9.0.1:53", LEN), udp("10.0.0.10:5000 > 10.0.1.10:53", LEN),
+		udp("10.9.0.1:53 > 10.0.0.10:5000", LEN),
+		udp("10.9.0.1:5000 > 203.0.113.9:53", LEN),
+	};
+
+	for (unsigned id = 0; id < 120; id++) {
+		struct packet whole = with_id(sent[id % 6], id);
+
+		push_thirds(r, LAN0, &whole, orders[id / 6 % ORDERS], id & 1);
+		assert_int_equal(rig_drain(r, LAN0) + rig_drain(r, LAN1) + rig_drain(r, WAN0), 3);
+		if (id % 6 == 5)
+			assert_works(r);
+	}
+}
+
 /* Requirement 4787-R14: orphans without end from either side, and nothing else suffers. */
 static void floods_hurt_nobody(void **state)
 {
@@ -274,7 +299,8 @@ static void what_is_refused_whole_is_refused_in_pieces(void **state)
 {
 	struct rig *r = *state;
 	struct packet tries[] = {
-		udp("172.16.0.5:5000 > 203.0.113.9:53", LEN), udp(BACK, LEN), with_ttl(udp(HOST, LEN), 1),
+		udp("172.16.0.5:5000 > 203.0.113.9:53", LEN), udp(BACK, LEN),
+		with_ttl(udp(HOST, LEN), 1),
 		tcp("10.0.0.10:5002 > 203.0.113.9:80", ACK, 1, 1, LEN),
 		tcp("203.0.113.9:80 > 198.51.100.2:5002", SYN, 1, 0, LEN),
 	};
@@ -288,41 +314,37 @@ static void what_is_refused_whole_is_refused_in_pieces(void **state)
 
 static void filtered(void **state)
 {
-	struct packet opener = udp(HOST, 20), sent = udp("203.0.113.9:54 > 198.51.100.2:5002", LEN);
+	struct packet opener = udp(HOST, 20);
+	struct packet sent = udp("203.0.113.9:54 > 198.51.100.2:5002", LEN);
 
 	rig_pass(*state, LAN0, &opener, WAN0);
 	refuse_all(*state, WAN0, &sent, REASON_FILTERED, REASON_FRAGMENT);
-}
-
-static void open_sessions(struct rig *r, unsigned count)
-{
-	char way[WAY_TEXT];
-
-	for (unsigned port = 5000; port < 5000 + count; port++) {
-		snprintf(way, sizeof(way), "10.0.0.20:%u > 203.0.113.9:53", port);
-		struct packet opener = udp(way, 20);
-		rig_pass(r, LAN0, &opener, WAN0);
-	}
 }
 
 static void out_of_ports(void **state)
 {
 	struct packet sent = udp(HOST, LEN);
 
-	open_sessions(*state, 8);
+	for (unsigned port = 5000; port < 5008; port++) {
+		struct packet opener = udp(WAY("10.0.0.20:%u > 203.0.113.9:53", port), 20);
+
+		rig_pass(*state, LAN0, &opener, WAN0);
+	}
 	refuse_all(*state, LAN0, &sent, REASON_OUT_OF_PORTS, REASON_FRAGMENT);
 }
 
-/* What has no ports to be known by does not pass in pieces; nor do errors about a session there is. */
+/* What has no ports to be known by does not pass in pieces, be it about a session there is. */
 static void without_ports(void **state)
 {
 	struct rig *r = *state;
 	struct packet opener = udp(HOST, 1000), out = rig_pass(r, LAN0, &opener, WAN0);
 	struct packet tries[2][3] = {
 		{ icmp_about("10.0.0.10 > 203.0.113.9", 3, 3, &opener, 1028),
-		  packet_make("10.0.0.10 > 203.0.113.9", 47, LEN), icmp("10.0.0.10 > 203.0.113.9", 5, 0, LEN) },
+		  packet_make("10.0.0.10 > 203.0.113.9", 47, LEN),
+		  icmp("10.0.0.10 > 203.0.113.9", 5, 0, LEN) },
 		{ icmp_about("203.0.113.9 > 198.51.100.2", 3, 3, &out, 1028),
-		  packet_make("203.0.113.9 > 198.51.100.2", 47, LEN), echo("203.0.113.9 > 198.51.100.2", 7, LEN) },
+		  packet_make("203.0.113.9 > 198.51.100.2", 47, LEN),
+		  echo("203.0.113.9 > 198.51.100.2", 7, LEN) },
 	};
 
 	for (size_t i = 0; i < 12; i++) {
@@ -343,25 +365,25 @@ static void without_ports(void **state)
 /* RFC 1858, RFC 3128, RFC 791: what no host sends is refused before it can be noted. */
 static void odd_fragments(void **state)
 {
-	static const struct { const char *way; uint8_t protocol; uint16_t word, len; enum reason reason; } odd[] = {
-		{ HOST, PROTO_TCP, MORE, 8, REASON_TRANSPORT_SHORT },
-		{ HOST, PROTO_TCP, MORE, 16, REASON_TRANSPORT_SHORT },
-		{ HOST, PROTO_TCP, MORE | 1, 800, REASON_FRAGMENT_BAD },
-		{ HOST, PROTO_TCP, 1, 800, REASON_FRAGMENT_BAD },
-		{ HOST, PROTO_UDP, MORE, 801, REASON_FRAGMENT_BAD },
-		{ HOST, PROTO_UDP, MORE | 10, 804, REASON_FRAGMENT_BAD },
-		{ HOST, PROTO_UDP, MORE, 0, REASON_FRAGMENT_BAD },
-		{ HOST, PROTO_UDP, 10, 0, REASON_FRAGMENT_BAD },
-		{ HOST, PROTO_UDP, 0x1fff, 8, REASON_FRAGMENT_BAD },
-		{ HOST, PROTO_UDP, 0x1fff - 3, 8, REASON_NONE },
-		{ HOST, PROTO_UDP, 0x1fff - 2, 8, REASON_FRAGMENT_BAD },
-		{ HOST, PROTO_UDP, MORE | 0x1fff, 8, REASON_FRAGMENT_BAD },
-		{ HOST, PROTO_UDP, 0x1f00, 2049, REASON_FRAGMENT_BAD },
+	static const struct { uint8_t protocol; uint16_t word, len; enum reason reason; } odd[] = {
+		{ PROTO_TCP, MORE, 8, REASON_TRANSPORT_SHORT },
+		{ PROTO_TCP, MORE, 16, REASON_TRANSPORT_SHORT },
+		{ PROTO_TCP, MORE | 1, 800, REASON_FRAGMENT_BAD },
+		{ PROTO_TCP, 1, 800, REASON_FRAGMENT_BAD },
+		{ PROTO_UDP, MORE, 801, REASON_FRAGMENT_BAD },
+		{ PROTO_UDP, MORE | 10, 804, REASON_FRAGMENT_BAD },
+		{ PROTO_UDP, MORE, 0, REASON_FRAGMENT_BAD },
+		{ PROTO_UDP, 10, 0, REASON_FRAGMENT_BAD },
+		{ PROTO_UDP, 0x1fff, 8, REASON_FRAGMENT_BAD },
+		{ PROTO_UDP, 0x1fff - 3, 8, REASON_NONE },
+		{ PROTO_UDP, 0x1fff - 2, 8, REASON_FRAGMENT_BAD },
+		{ PROTO_UDP, MORE | 0x1fff, 8, REASON_FRAGMENT_BAD },
+		{ PROTO_UDP, 0x1f00, 2049, REASON_FRAGMENT_BAD },
 	};
 	struct rig *r = *state;
 
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-		struct packet p = packet_make(odd[i].way, odd[i].protocol, 3000);
+		struct packet p = packet_make(HOST, odd[i].protocol, 3000);
 		struct counters was = rig_counters(r);
 
 		p.len = 20u + odd[i].len;
@@ -385,6 +407,7 @@ int main(void)
 		RIG_ROWS(the_first_comes_late, brief),
 		RIG_ROWS(few_are_held, brief),
 		RIG_ROWS(few_datagrams_are_open, few),
+		RIG_ROWS(what_stays_inside_takes_no_room, few),
 		RIG_ROWS(floods_hurt_nobody, plain),
 		RIG_ROWS(what_is_refused_whole_is_refused_in_pieces, plain),
 		RIG_ROWS(filtered, strict),
