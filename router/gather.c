@@ -59,6 +59,9 @@ static bool gather(struct worker *w, struct frame *f)
 
 	if (!f->translate || !pkt_is_fragment(&f->p) || (f->p.flags & PKT_PORTS_KNOWN))
 		return true;
+	/* Of what stays inside, only TCP and UDP can be an answer from an outside address. */
+	if (f->known_only && f->p.protocol != PROTO_TCP && f->p.protocol != PROTO_UDP)
+		return true;
 	owner = nat_owner(w->nat, &f->p, f->from);
 	if (owner == w->id)
 		return learn(w, f);
