@@ -34,8 +34,10 @@ static const struct {
 
 static void read_policy(struct nat_policy *p, struct input *in)
 {
-	p->mapping = input_below(in, 3);
-	p->filtering = input_below(in, 3);
+	struct nat_behaviour b = { input_below(in, 3), input_below(in, 3) };
+
+	for (int i = 0; i < NAT_CLASS_COUNT; i++)
+		p->behaviour[i] = b;
 	p->port_selection = input_below(in, 3);
 	p->pooling = input_below(in, 2);
 	p->hairpin = input_below(in, 2);
@@ -214,8 +216,7 @@ static void release(struct nats *w, struct burst *b, const struct passage *first
 			w->held[kept++] = p;
 			continue;
 		}
-		memcpy(p->p.ports, first->p.ports, sizeof(p->p.ports));
-		p->p.flags |= PKT_PORTS_KNOWN;
+		pkt_follow(&p->p, &first->p);
 		join_burst(b, p);
 	}
 	w->held_count = kept;

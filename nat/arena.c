@@ -29,6 +29,7 @@ struct arrays {
 	struct bucket *datagrams_by;
 	uint32_t *datagram_stack;
 	uint32_t *slots;
+	struct nat_event *events;
 	uint64_t *bits;
 	uint16_t *next_port;
 };
@@ -58,6 +59,7 @@ static struct arrays cut(struct cut *c, const struct nat_config *config)
 	a.datagrams = take(c, datagrams * sizeof(struct datagram));
 	a.datagram_stack = take(c, datagrams * sizeof(uint32_t));
 	a.slots = take(c, WHEEL_SLOTS * sizeof(uint32_t));
+	a.events = take(c, config->events * sizeof(struct nat_event));
 	a.bits = take(c, ports_size(config->pool_count, config->workers));
 	a.next_port = take(c, next_ports);
 	return a;
@@ -79,6 +81,14 @@ static bool passes_some(const struct nat_config *c)
 	return false;
 }
 
+static bool translates(const struct nat_config *c)
+{
+	for (size_t i = 0; i < c->policy_count; i++)
+		if (c->policies[i].type != NAT_NONE)
+			return true;
+	return c->forward_count;
+}
+
 static bool is_shorter(const struct nat_config *now, const struct nat_config *was)
 {
 	for (size_t i = 0; i < TIMEOUT_COUNT; i++)
@@ -94,6 +104,7 @@ void nat_configure(struct nat *n, const struct nat_config *c)
 		n->sweep = 0;
 	n->config = *c;
 	n->passes_some = passes_some(c);
+	n->translates |= translates(c);
 	n->workers_inverse = UINT32_MAX / c->workers + 1;
 	n->host_limit = (c->sessions_per_host + c->workers - 1) / c->workers;
 }
@@ -144,6 +155,7 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	table_init(&n->fragments.by, a.datagrams_by, fragments_of_worker(c));
 	wheel_init(&n->wheel, a.slots, &a.sessions->link, sizeof(struct session));
 	ports_init(&n->ports, a.bits, c);
+	n->events = (struct events){ .ring = a.events, .most = c->events };
 	n->next_port = a.next_port;
 	return n;
 }

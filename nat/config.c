@@ -8,6 +8,8 @@ struct nat_config nat_config_default(void)
 		.sessions = 262144,
 		.sessions_per_host = 4096,
 		.fragments = 1024,
+		.held_ports = 16384,
+		.unsolicited = 256,
 		.timeout_ms = { TIMEOUT_LIST(DEFAULT) },
 	};
 #undef DEFAULT
@@ -102,6 +104,14 @@ static const char *size_fault(const struct nat_config *c)
 		return "number of sessions";
 	if (c->fragments > 1u << 20)
 		return "number of fragmented datagrams";
+	if (c->events > 1u << 20)
+		return "number of events";
+	if (c->held_ports > 1u << 24)
+		return "number of held ports";
+	if (c->unsolicited > 1u << 16)
+		return "number of unsolicited SYNs";
+	if (c->policy_count > NAT_POLICIES_MOST)
+		return "too many policies";
 	if (c->pool_count > NAT_POOL_MOST)
 		return "pool too large";
 	if (c->forward_count > NAT_FORWARDS_MOST)

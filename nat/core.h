@@ -24,6 +24,7 @@ enum {
 	SESSION_HAIRPIN = 1 << 2,	  /* remote is an outside address of ours */
 	SESSION_KNOWN = 1 << 3,		  /* << side: ack[side] and window[side] are set */
 	SESSION_SENT = 1 << 5,		  /* << side: end[side] is set */
+	SESSION_HELPED = 1 << 7,	  /* a helper reads what passes */
 };
 /* Bits of session.scales beside two times four bits of shift: both SYNs carried the option. */
 enum { SCALE_UNKNOWN = 15 };
@@ -47,7 +48,11 @@ struct session {
 	struct wheel_link link;
 	uint32_t mapping;
 	uint32_t peer; /* SLAB_NONE if the mapping's filter needs none */
-	uint32_t unused[4];
+	uint16_t policy; /* index, or NO_POLICY; only for a look at what it says */
+	uint16_t unused[1];
+	uint32_t helper; /* record of the helper, or SLAB_NONE */
+	uint32_t opened; /* sequence number of the SYN that did */
+	uint32_t unused_too[1];
 };
 
 _Static_assert(offsetof(struct session, packets) == 64, "a packet reads one cache line");
@@ -61,10 +66,11 @@ struct mapping {
 	uint8_t forward;   /* made by a static forward: found by its outside endpoint only */
 	uint8_t filtering; /* enum nat_dependence */
 	uint8_t refresh;   /* enum nat_refresh */
-	uint8_t unused[3];
+	uint8_t unused;
+	uint16_t policy;   /* as in its sessions */
 };
 
-enum { NO_ADDRESS = UINT16_MAX };
+enum { NO_ADDRESS = UINT16_MAX, NO_POLICY = UINT16_MAX };
 
 _Static_assert(sizeof(struct mapping) == 48, "a mapping is three quarters of a cache line");
 
@@ -87,6 +93,7 @@ enum { FRAGMENT_RANGES = 12 };
 struct datagram {
 	struct tuple key;
 	be16 ports[2];
+	uint32_t sequence; /* as in struct pkt */
 	uint32_t serial;
 	uint32_t newer; /* in order of arrival; WHEEL_NONE ends it */
 	uint32_t older;
@@ -94,6 +101,7 @@ struct datagram {
 	uint16_t end; /* of the last fragment, in units; 0: not seen */
 	uint8_t ranges;
 	bool known; /* the first fragment has come */
+	bool portless;
 	uint8_t dead; /* enum reason why nothing more of it passes; REASON_NONE: it may */
 	struct { uint16_t begin, end; } range[FRAGMENT_RANGES];
 };
@@ -105,8 +113,17 @@ struct fragments {
 	uint32_t oldest, newest, serial;
 };
 
+/* Events not fetched yet: a ring of most. */
+struct events {
+	struct nat_event *ring;
+	uint32_t most, first, count;
+	uint64_t lost;
+};
+
 struct nat {
 	struct nat_config config;
+	nat_time now; /* of the call that is under way */
+	struct events events;
 	struct hash_key hash;
 	struct hash_key draw; /* for random choices */
 	uint64_t draws;
@@ -125,6 +142,7 @@ struct nat {
 	uint32_t host_limit;
 	uint32_t workers_inverse; /* 2^32 / workers, rounded up */
 	bool passes_some; /* some policy is NAT_NONE */
+	bool translates; /* a policy or forward does, or did: there may be sessions */
 	uint64_t created, ended;
 };
 
@@ -146,12 +164,14 @@ struct endpoint forward_internal(const struct nat_forward *f, be16 external_port
 uint32_t nat_draw(struct nat *n, uint32_t most);
 
 /* mapping.c */
-bool host_has_sessions(const struct nat *n, be32 inside);
 enum reason host_admits(const struct nat *n, be32 inside);
 enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *mapping);
 enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
 				uint32_t *mapping);
 void mapping_drop_unused(struct nat *n, uint32_t mapping);
+
+/* event.c: keep it, if anybody wants its kind. at is filled in. */
+void event_note(struct nat *n, struct nat_event e);
 
 /* session.c */
 uint32_t session_find(const struct nat *n, const struct tuple *t);
@@ -166,6 +186,7 @@ int64_t session_deadline(const struct nat *n, const struct session *s, nat_time 
 enum reason tcp_opens(const struct pkt *p);
 void tcp_begin(struct session *s, const struct pkt *p, enum nat_side from);
 enum reason tcp_step(struct session *s, const struct pkt *p, enum nat_side from, bool *refresh);
+uint32_t tcp_fragment_sequence(const struct pkt *first);
 void tcp_continue(struct session *s, const struct pkt *later, enum nat_side from);
 bool tcp_quote_fits(const struct session *s, const struct pkt *quoted, enum nat_side sender);
 

@@ -150,24 +150,38 @@ static bool is_complete(const struct datagram *d)
 	return d->end && d->ranges == 1 && d->range[0].begin == 0 && d->range[0].end == d->end;
 }
 
-/* What the first fragment says; an ICMP error in pieces says nothing that could be used. */
-static enum reason read_first(const struct pkt *p, enum nat_side from, struct datagram *d)
+static void keep_ports(struct datagram *d, const struct tuple *t, enum nat_side from)
+{
+	bool outward = from == SIDE_INSIDE;
+
+	d->ports[0] = outward ? t->local_port : t->remote_port;
+	d->ports[1] = outward ? t->remote_port : t->local_port;
+	if (t->protocol == PROTO_ICMP)
+		d->ports[0] = d->ports[1] = t->local_port;
+}
+
+/* What the first fragment says. exempt: where nothing need be translated, what has no ports passes
+ * as well. An error never does: whose it is, its checksum over all fragments would have to vouch
+ * for. */
+static enum reason read_first(const struct pkt *p, enum nat_side from, struct datagram *d,
+			      bool exempt)
 {
 	struct tuple t;
 	enum reason r = tuple_of(&t, p, from);
-	bool outward = from == SIDE_INSIDE;
 
-	if (r != REASON_NONE)
+	if (p->flags & PKT_ICMP_ERROR)
+		return REASON_ICMP_FRAGMENT;
+	if (r != REASON_NONE && !exempt)
 		return REASON_FRAGMENT;
 	d->known = true;
-	d->ports[0] = outward ? t.local_port : t.remote_port;
-	d->ports[1] = outward ? t.remote_port : t.local_port;
-	if (t.protocol == PROTO_ICMP)
-		d->ports[0] = d->ports[1] = t.local_port;
+	d->portless = r != REASON_NONE;
+	if (!d->portless)
+		keep_ports(d, &t, from);
+	if (p->protocol == PROTO_TCP)
+		d->sequence = tcp_fragment_sequence(p);
 	return REASON_NONE;
 }
 
-/* exempt: where nothing need be translated, what has no ports passes as well. */
 static enum reason take_in(struct datagram *d, const struct pkt *p, enum nat_side from, bool exempt)
 {
 	uint16_t begin = p->fragment_offset / 8;
@@ -180,11 +194,15 @@ static enum reason take_in(struct datagram *d, const struct pkt *p, enum nat_sid
 	r = place(d, begin, (uint16_t)(begin + units), last);
 	if (r != REASON_NONE || !(p->flags & PKT_FRAGMENT_FIRST))
 		return r;
-	r = read_first(p, from, d);
-	d->known |= exempt;
-	if (!d->known)
-		d->dead = (uint8_t)r;
-	return exempt ? REASON_NONE : r;
+	d->dead = (uint8_t)read_first(p, from, d, exempt);
+	return d->dead;
+}
+
+static void tell(const struct datagram *d, struct pkt *p)
+{
+	memcpy(p->ports, d->ports, sizeof(p->ports));
+	p->sequence = d->sequence;
+	p->flags |= PKT_PORTS_KNOWN | (d->portless ? PKT_NO_PORTS : 0);
 }
 
 enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat_side from,
@@ -196,8 +214,9 @@ enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat
 	uint32_t number;
 
 	*note = (struct nat_fragment_note){ .reason = REASON_FRAGMENT_LIMIT };
-	/* Where nothing is translated the ports do not matter. */
-	if (exempt && !host_has_sessions(n, from == SIDE_INSIDE ? key.local : key.remote)) {
+	/* Where nothing is or was translated the ports do not matter. Otherwise an untranslated host
+	 * may have sessions: of a policy before a reload, or of a forward; and any worker's. */
+	if (exempt && !n->translates) {
 		p->flags |= PKT_PORTS_KNOWN;
 		return FRAGMENT_KNOWN;
 	}
@@ -212,8 +231,7 @@ enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat
 		return FRAGMENT_DROP;
 	if (!d->known)
 		return FRAGMENT_HOLD;
-	memcpy(p->ports, d->ports, sizeof(p->ports));
-	p->flags |= PKT_PORTS_KNOWN;
+	tell(d, p);
 	note->release = p->flags & PKT_FRAGMENT_FIRST;
 	if (is_complete(d))
 		end(n, number);

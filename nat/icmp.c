@@ -5,6 +5,15 @@
  */
 #include "core.h"
 
+enum { UNREACHABLE = 3, FRAGMENTATION_NEEDED = 4, ICMP_MTU = 6, MTU_LEAST = 68 };
+
+/* RFC 791 section 3.2: no link demands this, so an attacker does (RFC 5927 section 7). */
+static bool mtu_is_absurd(const uint8_t *icmp)
+{
+	return icmp[0] == UNREACHABLE && icmp[1] == FRAGMENTATION_NEEDED &&
+	       load16(icmp + ICMP_MTU) < MTU_LEAST;
+}
+
 static enum reason find_quoted(const struct nat *n, const struct nat_job *job, struct pkt *inner,
 			       uint32_t *session)
 {
@@ -25,6 +34,11 @@ static enum reason find_quoted(const struct nat *n, const struct nat_job *job, s
 	if (t.protocol == PROTO_TCP &&
 	    !tcp_quote_fits(session_at(n, *session), inner, side_other(job->from)))
 		return REASON_TCP_WINDOW;
+	if (mtu_is_absurd(pkt_transport(job->p)))
+		return REASON_ICMP_MTU;
+	/* RFC 5508 section 7.3: the addresses in the option would have to be rewritten. */
+	if (job->from == SIDE_INSIDE && ((inner->flags | job->p->flags) & PKT_ROUTE_OPTION))
+		return REASON_SOURCE_ROUTE;
 	return REASON_NONE;
 }
 

@@ -22,6 +22,7 @@ static struct nat_session copy_session(const struct nat *n, uint32_t number, nat
 		.outside = local_of(&s->key[SIDE_OUTSIDE]),
 		.remote = remote_of(&s->key[SIDE_OUTSIDE]),
 		.state = s->state,
+		.timeout = s->timeout,
 		.idle_ms = (uint32_t)now.ms - s->seen_ms,
 		.expires_ms = left > 0 ? (uint32_t)left : 0,
 		.packets = { s->packets[0], s->packets[1] },
@@ -70,5 +71,6 @@ struct nat_gauges nat_gauges(const struct nat *n)
 		.ports = { n->ports.used[0], n->ports.used[1], n->ports.used[2] },
 		.sessions_created = n->created,
 		.sessions_ended = n->ended,
+		.events_lost = n->events.lost,
 	};
 }

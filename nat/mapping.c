@@ -168,13 +168,6 @@ static void host_drop_unused(struct nat *n, uint32_t host)
 	slab_give(&n->host_slab, host);
 }
 
-bool host_has_sessions(const struct nat *n, be32 inside)
-{
-	struct tuple key = { .local = inside };
-
-	return host_find(n, &key) != TABLE_NONE;
-}
-
 static bool host_is_full(const struct nat *n, be32 address)
 {
 	struct tuple key = { .local = address };
@@ -268,7 +261,7 @@ static enum reason make_dynamic(struct nat *n, const struct nat_policy *p, struc
 					   (struct endpoint){ n->config.pool[address],
 							      be16_from((uint16_t)port) });
 	m->address = address;
-	m->filtering = (uint8_t)p->filtering;
+	m->filtering = (uint8_t)p->behaviour[nat_class_of(inside->protocol)].filtering;
 	return make(n, m, out);
 }
 
@@ -287,7 +280,7 @@ enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *m
 		m.key[SIDE_OUTSIDE] = outside_key(t->protocol, external);
 		r = forward_mapping(n, &m, mapping);
 	} else {
-		m.key[SIDE_INSIDE] = inside_key(t, p->mapping);
+		m.key[SIDE_INSIDE] = inside_key(t, p->behaviour[nat_class_of(t->protocol)].mapping);
 		*mapping = find(n, &m.key[SIDE_INSIDE]);
 		r = *mapping == SLAB_NONE ? make_dynamic(n, p, &m, mapping) : REASON_NONE;
 	}

@@ -167,12 +167,17 @@ static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 		conclude(job, NAT_UNMATCHED, REASON_NO_MAPPING);
 }
 
+/* Reasons that only an error about a session can have. */
+static bool is_about_session(enum reason r)
+{
+	return r == REASON_TCP_WINDOW || r == REASON_ICMP_MTU || r == REASON_SOURCE_ROUTE;
+}
+
 static void process_error(struct nat *n, struct nat_job *job)
 {
 	icmp_error_process(n, job);
-	/* A quote outside the window is about a session; the rest is for the NAT to judge only if it
-	 * had to be translated. */
-	if (job->verdict != NAT_DROP || job->reason == REASON_TCP_WINDOW)
+	/* The rest is for the NAT to judge only if it had to be translated. */
+	if (job->verdict != NAT_DROP || is_about_session(job->reason))
 		return;
 	if (job->known_only || (job->reason == REASON_ICMP_NO_SESSION &&
 				policy_passes(n, job->p, job->from)))
@@ -205,6 +210,7 @@ static void process(struct nat *n, nat_time now, struct nat_job *job, const stru
 	enum reason r;
 
 	job->session = NAT_NO_SESSION;
+	job->answer = NAT_ANSWER_REASON;
 	if (job->p->version == 4 && (job->p->flags & PKT_ICMP_ERROR) && !pkt_is_fragment(job->p)) {
 		process_error(n, job);
 		return;
@@ -226,6 +232,7 @@ void nat_process(struct nat *n, nat_time now, struct nat_job *job)
 {
 	struct sought k;
 
+	n->now = now;
 	seek(n, job, &k);
 	process(n, now, job, &k);
 }
@@ -234,6 +241,7 @@ void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t
 {
 	struct sought sought[BATCH];
 
+	n->now = now;
 	for (size_t at = 0; at < count; at += BATCH) {
 		size_t part = count - at < BATCH ? count - at : BATCH;
 
@@ -296,8 +304,10 @@ static size_t expire_at(struct nat *n, nat_time now, size_t budget)
  * of which is longer than any timeout. */
 size_t nat_expire(struct nat *n, nat_time now, size_t budget)
 {
-	size_t visited = sweep(n, now, budget);
+	size_t visited;
 
+	n->now = now;
+	visited = sweep(n, now, budget);
 	while (visited < budget) {
 		bool far = now.ms - n->expired_ms > PAUSE_MOST_MS;
 		nat_time until = { far ? n->expired_ms + PAUSE_MOST_MS : now.ms };

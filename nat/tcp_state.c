@@ -195,20 +195,32 @@ enum reason tcp_opens(const struct pkt *p)
 
 void tcp_begin(struct session *s, const struct pkt *p, enum nat_side from)
 {
+	enum tcp_state opening = from == SIDE_INSIDE ? TCP_INIT_INSIDE : TCP_INIT_OUTSIDE;
+	uint32_t sequence = load32(pkt_transport(p) + TCP_SEQ);
+	bool again = s->state == opening && s->opened == sequence;
+
 	s->flags &= (uint8_t)~(3 * SESSION_KNOWN | 3 * SESSION_SENT);
+	/* The same SYN may come again without its data; what came before may still be acknowledged
+	 * (RFC 7413 section 4.2.1). */
+	if (again)
+		s->flags |= (uint8_t)(SESSION_SENT << from);
 	s->scales = SCALE_UNKNOWN << 4 | SCALE_UNKNOWN;
-	s->state = from == SIDE_INSIDE ? TCP_INIT_INSIDE : TCP_INIT_OUTSIDE;
+	s->opened = sequence;
+	s->state = (uint8_t)opening;
 	s->timeout = TIMEOUT_TCP_OPENING;
 	note_scale(s, pkt_transport(p), from);
 	track(s, p, from);
 }
 
-/* A SYN's answer must acknowledge that SYN, or it is somebody else's guess. */
+/* A SYN's answer must acknowledge that SYN, or it is somebody else's guess; the data with it may be
+ * refused (RFC 7413 section 3). */
 static bool answers_syn(const struct session *s, const uint8_t *tcp, enum nat_side from)
 {
 	enum tcp_state opening = from == SIDE_OUTSIDE ? TCP_INIT_INSIDE : TCP_INIT_OUTSIDE;
+	uint32_t ack = load32(tcp + TCP_ACK);
 
-	return s->state != opening || load32(tcp + TCP_ACK) == s->end[side_other(from)];
+	return s->state != opening || ((int32_t)(ack - s->opened) > 0 &&
+				       (int32_t)(ack - s->end[side_other(from)]) <= 0);
 }
 
 static void move_to(struct session *s, enum tcp_state next, bool *refresh)
@@ -262,10 +274,23 @@ enum reason tcp_step(struct session *s, const struct pkt *p, enum nat_side from,
 	return REASON_NONE;
 }
 
-/* A later fragment belongs to the segment before it, whose end it moves on. */
+/* The number that, plus its offset, the first octet of each fragment has. The flags of the header
+ * take theirs before everything else, so that the end is right. */
+uint32_t tcp_fragment_sequence(const struct pkt *first)
+{
+	return load32(pkt_transport(first) + TCP_SEQ) + sequence_len(first) -
+	       (first->len - first->transport);
+}
+
+/* A later fragment moves the end on, as its segment would in one piece. */
 void tcp_continue(struct session *s, const struct pkt *later, enum nat_side from)
 {
-	s->end[from] += later->len - later->transport;
+	uint32_t begin = later->sequence + later->fragment_offset;
+	uint32_t end = begin + later->len - later->transport;
+
+	if (has_sent(s, from) && in_window(s, side_other(from), begin) &&
+	    (int32_t)(end - s->end[from]) > 0)
+		s->end[from] = end;
 }
 
 bool tcp_quote_fits(const struct session *s, const struct pkt *quoted, enum nat_side sender)

@@ -18,6 +18,8 @@ static enum reason read_ports(const struct pkt *p, bool outward, be16 ports[stat
 
 	if (p->protocol != PROTO_TCP && p->protocol != PROTO_UDP && p->protocol != PROTO_ICMP)
 		return REASON_NO_TRANSPORT;
+	if (p->flags & PKT_NO_PORTS)
+		return REASON_NOT_A_QUERY;
 	if (p->flags & PKT_FRAGMENT_LATER) {
 		ports[0] = p->ports[0];
 		ports[1] = p->ports[1];

@@ -59,6 +59,19 @@ static const struct conf_word mss_words[] = { { "clamp", RULE_MSS_CLAMP }, { 0 }
 	"if not given, what tcp_transitory says."
 #define ABOUT_ICMP "Seconds after which an idle ICMP query session ends."
 #define ABOUT_FRAGMENT "Seconds that the fragments of a datagram may lie apart."
+#define ABOUT_UDP_SHORT "Seconds after which an idle UDP mapping to a port of short_ports ends."
+#define ABOUT_DCCP_TRANSITORY "Seconds for a DCCP session that opens or closes."
+#define ABOUT_DCCP_ESTABLISHED "Seconds after which an idle DCCP session ends."
+#define ABOUT_SCTP_TRANSITORY "Seconds for an SCTP association that opens or closes."
+#define ABOUT_SCTP_ESTABLISHED "Seconds after which an idle SCTP association ends."
+#define ABOUT_GRE "Seconds after which an idle GRE tunnel ends."
+#define ABOUT_ESP "Seconds after which an idle ESP tunnel ends."
+#define ABOUT_OTHER "Seconds after which an idle session of any other protocol ends."
+#define ABOUT_EXPECTED "Seconds that a helper waits for a connection that was announced."
+#define ABOUT_UNSOLICITED "Seconds before the sender of an unsolicited TCP SYN is told that " \
+	"the port is unreachable."
+#define ABOUT_PORT_HOLD "Seconds before an outside port is given to another mapping, where the " \
+	"filtering is endpoint-independent and the protocol is not TCP."
 #define TIMEOUT_KEY(id, key, usual, floor, source) \
 	{ "timeouts", key, KEY_NUMBER, 1, TIMEOUT_MOST_S, #usual, NULL, \
 	  ABOUT_##id " Not below " #floor " (" source ") without allow_short." },

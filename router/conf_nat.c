@@ -87,8 +87,11 @@ static void read_policy(const struct section *s, struct nat_policy *policy)
 	policy->type = (enum nat_type)section_word(s, "type");
 	read_ports(s, policy);
 	read_low_ports(s, policy);
-	policy->mapping = (enum nat_dependence)section_word(s, "mapping");
-	policy->filtering = (enum nat_dependence)section_word(s, "filtering");
+	for (int i = 0; i < NAT_CLASS_COUNT; i++)
+		policy->behaviour[i] = (struct nat_behaviour){
+			(enum nat_dependence)section_word(s, "mapping"),
+			(enum nat_dependence)section_word(s, "filtering"),
+		};
 	policy->port_selection = (enum nat_port_selection)section_word(s, "port_selection");
 	policy->parity = section_bool(s, "parity");
 	policy->pooling = (enum nat_pooling)section_word(s, "pooling");

@@ -25,8 +25,7 @@ static void release(struct worker *w, const struct frame *first, uint32_t datagr
 
 		if (!f || w->held[i].datagram != datagram)
 			continue;
-		memcpy(f->p.ports, first->p.ports, sizeof(f->p.ports));
-		f->p.flags |= PKT_PORTS_KNOWN;
+		pkt_follow(&f->p, &first->p);
 		w->held[i].frame = NULL;
 		w->held_count--;
 		frame_again(w, f);

@@ -80,7 +80,7 @@ static bool go_on(struct worker *w, struct frame *f)
 	if (!is_for_pool(w, f))
 		return true;
 	/* Its fragments were let by; now their ports matter. */
-	f->p.flags &= (uint16_t)~PKT_PORTS_KNOWN;
+	f->p.flags &= (uint16_t)~(PKT_PORTS_KNOWN | PKT_NO_PORTS);
 	hairpin(w, f);
 	return false;
 }

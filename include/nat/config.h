@@ -22,7 +22,18 @@
 	X(TCP_ESTABLISHED, "tcp_established", 7440, 7440, "RFC 5382 REQ-5") \
 	X(TCP_CLOSING, "tcp_closing", 240, 240, "RFC 5382 REQ-5, RFC 7857 section 2.1") \
 	X(ICMP, "icmp", 60, 60, "RFC 5508 REQ-2") \
-	X(FRAGMENT, "fragment", 30, 2, "RFC 791, RFC 6146 section 4")
+	X(UDP_SHORT, "udp_short", 300, 1, "RFC 4787 REQ-5a") \
+	X(DCCP_TRANSITORY, "dccp_transitory", 240, 240, "RFC 5597 REQ-5") \
+	X(DCCP_ESTABLISHED, "dccp_established", 7440, 7440, "RFC 5597 REQ-5") \
+	X(SCTP_TRANSITORY, "sctp_transitory", 240, 240, "RFC 6092 REC-40") \
+	X(SCTP_ESTABLISHED, "sctp_established", 7440, 7440, "RFC 6092 REC-40") \
+	X(GRE, "gre", 300, 120, "RFC 6092 REC-12") \
+	X(ESP, "esp", 300, 120, "RFC 6092 REC-12, RFC 3948 section 4") \
+	X(OTHER, "other", 300, 120, "RFC 6092 REC-12") \
+	X(EXPECTED, "expected", 300, 1, "RFC 959: a data connection that a helper announced") \
+	X(FRAGMENT, "fragment", 30, 2, "RFC 791, RFC 6146 section 4") \
+	X(UNSOLICITED, "unsolicited_syn", 6, 6, "RFC 5382 REQ-4") \
+	X(PORT_HOLD, "port_hold", 120, 1, "RFC 6888 REQ-8")
 
 #define TIMEOUT_ENUM(id, key, normal, least, source) TIMEOUT_##id,
 enum nat_timeout { TIMEOUT_LIST(TIMEOUT_ENUM) TIMEOUT_COUNT };
@@ -30,39 +41,94 @@ enum nat_timeout { TIMEOUT_LIST(TIMEOUT_ENUM) TIMEOUT_COUNT };
 
 enum { TIMEOUT_MOST_S = 864000 }; /* ten days: session clocks are 32-bit milliseconds */
 
-enum nat_type { NAT_NONE, NAT_NAPT44 };
+enum nat_type { NAT_NONE, NAT_NAPT44, NAT_ONE_TO_ONE };
 
 /* How far something depends on the remote endpoint (RFC 4787 sections 4.1 and 5). */
 enum nat_dependence { NAT_ENDPOINT_INDEPENDENT, NAT_ADDRESS_DEPENDENT, NAT_ADDRESS_PORT_DEPENDENT };
 
-enum nat_port_selection { NAT_PORT_PRESERVE, NAT_PORT_RANDOM, NAT_PORT_SEQUENTIAL };
-enum nat_pooling { NAT_POOLING_PAIRED, NAT_POOLING_ARBITRARY };
-enum nat_hairpin { NAT_HAIRPIN_EXTERNAL, NAT_HAIRPIN_OFF };
+/* Protocols that a behaviour can be chosen for: those that open connections (TCP, DCCP, SCTP; RFC
+ * 5382 REQ-3, RFC 5597 REQ-3), and the rest. */
+enum nat_class { NAT_CLASS_UDP, NAT_CLASS_TCP, NAT_CLASS_COUNT };
+
+/* Which outside port. PRESERVE: that of the inside if it is free, else as nat_conflict says;
+ * PARITY: unpredictable, even or odd as inside; CONTIGUOUS: the same, and the neighbour of a pair
+ * gets the neighbour (RFC 4787 section 4.2.3); BLOCK: out of blocks that belong to one host
+ * (RFC 6888 REQ-14); DETERMINISTIC: out of a range that follows from the inside address
+ * (RFC 7422). */
+enum nat_port_selection {
+	NAT_PORT_PRESERVE, NAT_PORT_RANDOM, NAT_PORT_SEQUENTIAL, NAT_PORT_PARITY,
+	NAT_PORT_CONTIGUOUS, NAT_PORT_BLOCK, NAT_PORT_DETERMINISTIC,
+};
+/* What becomes of a port that should be preserved and is taken. */
+enum nat_conflict { NAT_CONFLICT_RANDOM, NAT_CONFLICT_SEQUENTIAL, NAT_CONFLICT_REFUSE };
+/* SOFT: paired, but another address of the pool when that one is full (RFC 7857 section 4). */
+enum nat_pooling { NAT_POOLING_PAIRED, NAT_POOLING_ARBITRARY, NAT_POOLING_SOFT };
+enum nat_hairpin { NAT_HAIRPIN_EXTERNAL, NAT_HAIRPIN_INTERNAL, NAT_HAIRPIN_OFF };
 enum nat_refresh { NAT_REFRESH_OUTBOUND, NAT_REFRESH_INBOUND, NAT_REFRESH_BOTH };
+/* What a host is told that gets no port: host unreachable (RFC 6888 REQ-11), administratively
+ * prohibited (RFC 5508 REQ-8), nothing; or ports are shared between sessions to different remote
+ * endpoints (RFC 7857 section 3). */
+enum nat_exhausted {
+	NAT_EXHAUSTED_UNREACHABLE, NAT_EXHAUSTED_PROHIBITED, NAT_EXHAUSTED_SILENT,
+	NAT_EXHAUSTED_OVERLOAD,
+};
+/* RFC 5382 REQ-4: an unsolicited SYN is answered by port unreachable when its time is over, or
+ * never. */
+enum nat_unsolicited { NAT_UNSOLICITED_REJECT, NAT_UNSOLICITED_SILENT };
+/* Helpers of a policy, bits (RFC 4787 REQ-10: all off). */
+enum { NAT_HELPER_FTP = 1 << 0, NAT_HELPER_TFTP = 1 << 1, NAT_HELPER_PPTP = 1 << 2 };
+
+enum { NAT_SHORT_PORTS_MOST = 8 };
 
 struct port_range { uint16_t first, last; }; /* none if last is 0 */
+
+struct nat_behaviour { enum nat_dependence mapping, filtering; };
 
 /* One nat entry: how one inside prefix is translated. */
 struct nat_policy {
 	be32 prefix;
 	uint8_t prefix_len;
 	enum nat_type type;
+	/* NAT_NONE only: what is left alone is bound for here (RFC 6888 REQ-6). */
+	struct { be32 prefix; uint8_t len; uint8_t protocol; struct port_range ports; } destination;
+	be32 translated; /* NAT_ONE_TO_ONE: the outside prefix, of the same length */
 	uint16_t pool_first, pool_count; /* slice of nat_config.pool */
 	struct port_range ports;
 	struct port_range low_ports; /* for source ports below 1024; none: taken from ports */
-	enum nat_dependence mapping, filtering;
+	struct nat_behaviour behaviour[NAT_CLASS_COUNT];
 	enum nat_port_selection port_selection;
+	enum nat_conflict conflict;
+	bool parity; /* RFC 4787 REQ-4, when a port must be changed */
+	uint16_t block_size, blocks_per_host; /* BLOCK; also DETERMINISTIC's dynamic part */
+	uint16_t dynamic_shares; /* DETERMINISTIC: shares of the ports that are no host's own (D) */
 	enum nat_pooling pooling;
 	enum nat_hairpin hairpin;
 	enum nat_refresh refresh;
-	bool parity; /* RFC 4787 REQ-4, when a port must be changed */
+	enum nat_exhausted exhausted;
+	enum nat_unsolicited unsolicited;
+	bool drop_icmp_errors;
+	uint8_t helpers; /* NAT_HELPER_* */
+	/* Limits of one inside host (RFC 6888 REQ-4), 0: none. Rates per second. */
+	uint32_t ports_per_host, new_per_second, new_burst;
+	uint32_t sessions_per_mapping; /* RFC 6888 REQ-5; 0: no limit */
+	uint16_t short_ports[NAT_SHORT_PORTS_MOST]; /* remote UDP ports of TIMEOUT_UDP_SHORT; 0 ends */
+	uint32_t timeout_ms[TIMEOUT_COUNT]; /* 0: as nat_config says */
+	/* Twice NAT: what inside hosts know as the prefix seen is the prefix real outside. */
+	struct { be32 seen, real; uint8_t len; } twice; /* none if len is 0 */
 };
 
-/* A static forward: external ports first … last are the inside ports internal_first … */
+/* A static forward: external ports first … last are the inside ports internal_first … For
+ * protocols without ports first is 0 and last 65535. */
 struct nat_forward {
-	uint8_t protocol; /* TCP or UDP */
+	uint8_t protocol;
 	be32 external, internal;
 	uint16_t first, last, internal_first;
+	/* Several targets: rows in a row with one external range, as many as the first of them
+	 * says; each remote endpoint (or address, if sticky) leads to one, by weight. */
+	uint16_t targets; /* of the first row: how many; 0 and 1: this one alone */
+	uint16_t weight;
+	bool sticky;
+	be32 source; /* twice NAT: what the inside sees instead of the remote address; 0: that */
 };
 
 struct nat_config {
@@ -70,6 +136,11 @@ struct nat_config {
 	uint32_t sessions;	  /* most at once, all workers together */
 	uint32_t sessions_per_host;
 	uint32_t fragments; /* fragmented datagrams at once, all workers together */
+	uint32_t half_open; /* TCP sessions without a complete handshake; 0: a quarter of sessions */
+	uint32_t held_ports; /* ports at once in TIMEOUT_PORT_HOLD; the oldest gives way */
+	uint32_t unsolicited; /* SYNs at once in TIMEOUT_UNSOLICITED; what is more is dropped */
+	uint32_t events; /* room for events not fetched yet; 0: none are kept */
+	uint32_t event_mask; /* 1 << enum nat_event_kind: which */
 	uint32_t timeout_ms[TIMEOUT_COUNT];
 	const struct nat_policy *policies; /* first match wins */
 	size_t policy_count;
@@ -79,7 +150,13 @@ struct nat_config {
 	size_t forward_count;
 };
 
-enum { NAT_POOL_MOST = 4096, NAT_WORKERS_MOST = 64, NAT_FORWARDS_MOST = 4096 };
+enum { NAT_POLICIES_MOST = 1024, NAT_POOL_MOST = 4096, NAT_WORKERS_MOST = 64, NAT_FORWARDS_MOST = 4096 };
+
+static inline enum nat_class nat_class_of(uint8_t protocol)
+{
+	return protocol == PROTO_TCP || protocol == PROTO_DCCP || protocol == PROTO_SCTP
+		       ? NAT_CLASS_TCP : NAT_CLASS_UDP;
+}
 
 /* One worker, the RFCs' timers, 262144 sessions, no policy. */
 struct nat_config nat_config_default(void);

@@ -16,6 +16,7 @@
 #ifndef NAT_NAT_H
 #define NAT_NAT_H
 
+#include "nat/event.h"
 #include "nat/session.h"
 #include "nat/time.h"
 
@@ -31,15 +32,23 @@ enum nat_verdict {
 
 enum { NAT_NO_SESSION = UINT32_MAX };
 
+/* What the sender of a dropped datagram is told: what belongs to the reason, ICMP
+ * administratively prohibited, nothing. */
+enum nat_answer { NAT_ANSWER_REASON, NAT_ANSWER_PROHIBITED, NAT_ANSWER_SILENT };
+
 /* One datagram's way through the NAT. */
 struct nat_job {
 	struct pkt *p;	    /* in; its octets are rewritten in place */
 	enum nat_side from; /* in */
 	bool known_only;    /* in: open nothing; without a session the verdict is NAT_FORWARD */
+	uint32_t room; /* in: octets from p->ip on that a helper may use to lengthen the datagram */
 	enum nat_verdict verdict;
 	enum reason reason;
 	uint32_t session; /* whose rewrite was applied, or NAT_NO_SESSION; until nat_expire() */
+	enum nat_answer answer; /* of NAT_DROP: what the sender is told */
 };
+
+enum { NAT_REJECTED_MOST = 128 };
 
 /* Octets nat_init() needs for this configuration. */
 size_t nat_size(const struct nat_config *c);
@@ -49,7 +58,7 @@ size_t nat_size(const struct nat_config *c);
 struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[static 32]);
 
 /* Work by other policies, forwards and timeouts from now on. What sized the arena (worker,
- * workers, sessions, fragments, pool) must be as before. Sessions stay as they are. */
+ * workers, sessions, fragments, held_ports, unsolicited, events, pool) must be as before. Sessions stay as they are. */
 void nat_configure(struct nat *n, const struct nat_config *c);
 
 /* The worker that owns a datagram from a side: (port >> 1) mod workers, where port is the inside
@@ -85,6 +94,10 @@ void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t
 
 /* Turn the octets of a NAT_FORWARD back into what came in, so that an ICMP error can quote them. */
 void nat_undo(const struct nat *n, struct nat_job *job);
+
+/* The beginning of a SYN from outside that nobody claimed in time (RFC 5382 REQ-4): its sender is
+ * to get port unreachable. Returns octets written, 0 if none is due. */
+size_t nat_rejected_next(struct nat *n, nat_time now, uint8_t out[static NAT_REJECTED_MOST]);
 
 /* End sessions that are over at now, visiting at most budget; returns how many were visited,
  * so that a return below budget says that none is left. Call before processing at now. */

@@ -22,7 +22,11 @@
 #include "nat/bytes.h"
 #include "nat/reason.h"
 
-enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58 };
+enum {
+	PROTO_ICMP = 1, PROTO_IPIP = 4, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_DCCP = 33,
+	PROTO_IPV6 = 41, PROTO_GRE = 47, PROTO_ESP = 50, PROTO_AH = 51, PROTO_ICMPV6 = 58,
+	PROTO_SCTP = 132, PROTO_UDPLITE = 136,
+};
 
 /* Bits of pkt.flags. */
 enum {
@@ -35,6 +39,7 @@ enum {
 	PKT_ICMP_ERROR = 1 << 6,   /* ICMP or ICMPv6 message that quotes a datagram */
 	PKT_ICMP_QUERY = 1 << 7,   /* ICMP or ICMPv6 request or reply with an identifier */
 	PKT_PORTS_KNOWN = 1 << 8,  /* of a fragment: ports[] are those of its datagram */
+	PKT_NO_PORTS = 1 << 9,	   /* of a fragment with PKT_PORTS_KNOWN: it has none after all */
 };
 
 struct pkt {
@@ -48,6 +53,7 @@ struct pkt {
 	uint16_t gso_size;  /* payload octets per segment; 0: an ordinary datagram */
 	uint16_t fragment_offset; /* octets */
 	be16 ports[2]; /* source and destination, or the identifier twice; if PKT_PORTS_KNOWN */
+	uint32_t sequence; /* TCP, if PKT_PORTS_KNOWN: plus an offset, the sequence number there */
 };
 
 /* What a device says about a datagram beside its octets (virtio-net header). */
@@ -67,6 +73,14 @@ enum reason pkt_parse_quoted(struct pkt *inner, const struct pkt *outer);
 static inline bool pkt_is_fragment(const struct pkt *p)
 {
 	return p->flags & (PKT_FRAGMENT_FIRST | PKT_FRAGMENT_LATER);
+}
+
+/* What was learned from the first fragment is true of another one of its datagram. */
+static inline void pkt_follow(struct pkt *p, const struct pkt *first)
+{
+	memcpy(p->ports, first->ports, sizeof(p->ports));
+	p->sequence = first->sequence;
+	p->flags |= first->flags & (PKT_PORTS_KNOWN | PKT_NO_PORTS);
 }
 
 /* Addresses: 4 octets each in IPv4, 16 in IPv6. */

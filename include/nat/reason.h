@@ -43,6 +43,7 @@
 	X(NO_TRANSPORT, "no_transport", "transport protocol that cannot be translated") \
 	X(NOT_A_QUERY, "icmp_not_a_query", "ICMP message that is neither query nor error") \
 	X(FRAGMENT, "fragment", "fragment whose first fragment is not known") \
+	X(ICMP_FRAGMENT, "icmp_fragment", "ICMP error in fragments") \
 	X(FRAGMENT_OVERLAP, "fragment_overlap", "fragment overlaps another of the same datagram") \
 	X(FRAGMENT_LIMIT, "fragment_limit", "more fragments at once than configured") \
 	X(NO_MAPPING, "no_mapping", "from outside and fits no mapping") \
@@ -56,6 +57,7 @@
 	X(TCP_WINDOW, "tcp_window", "TCP reset outside the window") \
 	X(ICMP_QUOTE, "icmp_quote", "ICMP error that quotes no usable datagram") \
 	X(ICMP_SUM, "icmp_checksum", "ICMP error with a wrong checksum") \
+	X(ICMP_MTU, "icmp_mtu", "fragmentation needed for an MTU below 68") \
 	X(ICMP_NO_SESSION, "icmp_no_session", "ICMP error about no known session") \
 	X(HAIRPIN_OFF, "hairpin_off", "hairpinning is switched off") \
 	/* leaving */ \

@@ -35,6 +35,7 @@ struct nat_session {
 	enum tcp_state state;
 	uint32_t idle_ms, expires_ms; /* since the last refresh; until the end */
 	uint64_t packets[SIDE_COUNT], octets[SIDE_COUNT]; /* by the side they came from */
+	enum nat_timeout timeout; /* the class */
 	bool from_forward;
 };
 
@@ -49,7 +50,9 @@ struct nat_mapping {
 struct nat_gauges {
 	uint32_t sessions, mappings, hosts;
 	uint32_t ports[3]; /* outside ports or identifiers in use: TCP, UDP, ICMP */
+	uint32_t held_ports; /* not in use, but not to be given away yet (RFC 6888 REQ-8) */
 	uint64_t sessions_created, sessions_ended;
+	uint64_t events_lost;
 };
 
 #endif

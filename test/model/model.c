@@ -139,7 +139,7 @@ static struct model_answer begin_outwards(struct visit *v, const struct nat_poli
 						 &new.outside);
 	if (new.from_forward)
 		return begin(v, &new, remote);
-	known = mapping_inside(m, policy->mapping, &new);
+	known = mapping_inside(m, policy->behaviour[nat_class_of(new.protocol)].mapping, &new);
 	return known ? begin(v, known, remote) : begin_chosen(v, policy, &new);
 }
 
@@ -147,8 +147,10 @@ static struct model_answer begin_outwards(struct visit *v, const struct nat_poli
 static bool filter_passes(struct model *m, const struct model_mapping *p, struct place remote)
 {
 	const struct nat_policy *policy = rule_policy(&m->config, p->inside.address);
+	enum nat_dependence filtering = policy ? policy->behaviour[nat_class_of(p->protocol)].filtering
+					       : NAT_ENDPOINT_INDEPENDENT;
 
-	if (p->from_forward || policy->filtering == NAT_ENDPOINT_INDEPENDENT ||
+	if (p->from_forward || filtering == NAT_ENDPOINT_INDEPENDENT ||
 	    rule_in_pool(&m->config, remote.address))
 		return true;
 	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
@@ -156,7 +158,7 @@ static bool filter_passes(struct model *m, const struct model_mapping *p, struct
 
 		if (s->alive && &m->mappings[s->mapping] == p &&
 		    s->remote.address == remote.address)
-			return policy->filtering == NAT_ADDRESS_DEPENDENT;
+			return filtering == NAT_ADDRESS_DEPENDENT;
 	}
 	return false;
 }

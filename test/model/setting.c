@@ -37,8 +37,8 @@ static struct nat_policy napt(uint32_t prefix, uint8_t prefix_len, struct chance
 
 	p.ports = CHANCE_OF(c, ranges);
 	p.low_ports = CHANCE_OF(c, low_ranges);
-	p.mapping = chance_below(c, 3);
-	p.filtering = chance_below(c, 3);
+	for (int i = 0; i < NAT_CLASS_COUNT; i++)
+		p.behaviour[i] = (struct nat_behaviour){ chance_below(c, 3), chance_below(c, 3) };
 	p.port_selection = chance_below(c, 3);
 	p.pooling = chance_one_in(c, 4) ? NAT_POOLING_ARBITRARY : NAT_POOLING_PAIRED;
 	p.hairpin = chance_one_in(c, 4) ? NAT_HAIRPIN_OFF : NAT_HAIRPIN_EXTERNAL;
@@ -83,8 +83,8 @@ void setting_make(struct setting *s, struct chance *c, uint16_t workers,
 {
 	*s = (struct setting){ .config = nat_config_default() };
 	make_policies(s, c);
-	s->policies[0].mapping = mapping;
-	s->policies[0].filtering = filtering;
+	s->policies[0].behaviour[NAT_CLASS_UDP] = (struct nat_behaviour){ mapping, filtering };
+	s->policies[0].behaviour[NAT_CLASS_TCP] = (struct nat_behaviour){ mapping, filtering };
 	for (size_t i = 0; i < SETTING_POOL; i++)
 		s->pool[i] = be32_from(pool_addresses[i]);
 	s->config.workers = workers;
@@ -121,7 +121,7 @@ void setting_describe(const struct setting *s, char *out, size_t len)
 	snprintf(out, len,
 		 "workers %d, mapping %s, filtering %s, ports %d-%d %s%s%s, refresh %s%s, "
 		 "%zu forwards, %u sessions, %u per host",
-		 c->workers, dependence[p->mapping], dependence[p->filtering], p->ports.first,
+		 c->workers, dependence[p->behaviour[0].mapping], dependence[p->behaviour[0].filtering], p->ports.first,
 		 p->ports.last, selection[p->port_selection], p->parity ? " parity" : "",
 		 p->low_ports.last ? " low" : "", refresh[p->refresh],
 		 p->hairpin == NAT_HAIRPIN_OFF ? ", no hairpin" : "", c->forward_count,

@@ -30,8 +30,10 @@ static const struct nat_policy usual = {
 	.prefix_len = 8,
 	.type = NAT_NAPT44,
 	.ports = { 1024, 65535 },
-	.mapping = NAT_ENDPOINT_INDEPENDENT,
-	.filtering = NAT_ADDRESS_DEPENDENT,
+	.behaviour = {
+		{ NAT_ENDPOINT_INDEPENDENT, NAT_ADDRESS_DEPENDENT },
+		{ NAT_ENDPOINT_INDEPENDENT, NAT_ADDRESS_DEPENDENT },
+	},
 };
 
 struct settings settings_default(void)
@@ -157,14 +159,32 @@ static void conf_low_ports(struct words *w, struct settings *s)
 	policy(s)->low_ports = range(w);
 }
 
+/* For which protocols: both classes if nothing is said. */
+static unsigned read_classes(struct words *w)
+{
+	if (words_take(w, "udp"))
+		return 1u << NAT_CLASS_UDP;
+	return words_take(w, "tcp") ? 1u << NAT_CLASS_TCP : (1u << NAT_CLASS_COUNT) - 1;
+}
+
 static void conf_mapping(struct words *w, struct settings *s)
 {
-	policy(s)->mapping = (enum nat_dependence)words_choice(w, dependences);
+	enum nat_dependence d = (enum nat_dependence)words_choice(w, dependences);
+	unsigned classes = read_classes(w);
+
+	for (int i = 0; i < NAT_CLASS_COUNT; i++)
+		if (classes >> i & 1)
+			policy(s)->behaviour[i].mapping = d;
 }
 
 static void conf_filtering(struct words *w, struct settings *s)
 {
-	policy(s)->filtering = (enum nat_dependence)words_choice(w, dependences);
+	enum nat_dependence d = (enum nat_dependence)words_choice(w, dependences);
+	unsigned classes = read_classes(w);
+
+	for (int i = 0; i < NAT_CLASS_COUNT; i++)
+		if (classes >> i & 1)
+			policy(s)->behaviour[i].filtering = d;
 }
 
 static void conf_port_selection(struct words *w, struct settings *s)

@@ -139,8 +139,7 @@ static void release(struct gateway *g, nat_time now, const struct pkt *first, ui
 			i++;
 			continue;
 		}
-		memcpy(h.p.ports, first->ports, sizeof(h.p.ports));
-		h.p.flags |= PKT_PORTS_KNOWN;
+		pkt_follow(&h.p, first);
 		drop_held(g, i);
 		g->released[g->released_count++] = translate(g, now, &h.p, h.from);
 	}

@@ -178,8 +178,7 @@ static void release(struct journey *j, const struct pkt *first, uint32_t datagra
 			continue;
 		}
 		view(w.trip, w.piece, &p, octets);
-		memcpy(p.ports, first->ports, sizeof(p.ports));
-		p.flags |= PKT_PORTS_KNOWN;
+		pkt_follow(&p, first);
 		arrive(j, w.trip, &p);
 	}
 	j->waiting_count = kept;

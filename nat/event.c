@@ -1,0 +1,42 @@
+#include "core.h"
+
+#define ROW(id, name, number) { name, number },
+static const struct { const char *name; uint8_t number; } kinds[] = { EVENT_LIST(ROW) };
+
+const char *nat_event_name(enum nat_event_kind k)
+{
+	return kinds[k].name;
+}
+
+uint8_t nat_event_number(enum nat_event_kind k)
+{
+	return kinds[k].number;
+}
+
+void event_note(struct nat *n, struct nat_event e)
+{
+	struct events *q = &n->events;
+	uint32_t at = q->first + q->count;
+
+	if (!(n->config.event_mask >> e.kind & 1))
+		return;
+	if (q->count == q->most) {
+		q->lost++;
+		return;
+	}
+	e.at = n->now;
+	q->ring[at < q->most ? at : at - q->most] = e;
+	q->count++;
+}
+
+bool nat_event_next(struct nat *n, struct nat_event *out)
+{
+	struct events *q = &n->events;
+
+	if (!q->count)
+		return false;
+	*out = q->ring[q->first];
+	q->first = q->first + 1 < q->most ? q->first + 1 : 0;
+	q->count--;
+	return true;
+}
