@@ -32,6 +32,7 @@ struct arrays {
 	struct nat_event *events;
 	uint64_t *bits;
 	uint16_t *next_port;
+	struct port_rest *rests;
 };
 
 static struct arrays cut(struct cut *c, const struct nat_config *config)
@@ -60,6 +61,7 @@ static struct arrays cut(struct cut *c, const struct nat_config *config)
 	a.datagram_stack = take(c, datagrams * sizeof(uint32_t));
 	a.slots = take(c, WHEEL_SLOTS * sizeof(uint32_t));
 	a.events = take(c, config->events * sizeof(struct nat_event));
+	a.rests = take(c, ports_rests(config) * sizeof(struct port_rest));
 	a.bits = take(c, ports_size(config->pool_count, config->workers));
 	a.next_port = take(c, next_ports);
 	return a;
@@ -89,19 +91,11 @@ static bool translates(const struct nat_config *c)
 	return c->forward_count;
 }
 
-static bool is_shorter(const struct nat_config *now, const struct nat_config *was)
-{
-	for (size_t i = 0; i < TIMEOUT_COUNT; i++)
-		if (now->timeout_ms[i] < was->timeout_ms[i])
-			return true;
-	return false;
-}
-
 void nat_configure(struct nat *n, const struct nat_config *c)
 {
-	/* Deadlines that come nearer: nat_expire() goes through the sessions once. */
-	if (is_shorter(c, &n->config))
-		n->sweep = 0;
+	/* Sessions may be another policy's now, and deadlines nearer: nat_expire() goes through them
+	 * once. */
+	n->sweep = 0;
 	n->config = *c;
 	n->passes_some = passes_some(c);
 	n->translates |= translates(c);
@@ -154,7 +148,7 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	};
 	table_init(&n->fragments.by, a.datagrams_by, fragments_of_worker(c));
 	wheel_init(&n->wheel, a.slots, &a.sessions->link, sizeof(struct session));
-	ports_init(&n->ports, a.bits, c);
+	ports_init(&n->ports, a.bits, a.rests, c);
 	n->events = (struct events){ .ring = a.events, .most = c->events };
 	n->next_port = a.next_port;
 	return n;

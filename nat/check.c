@@ -106,7 +106,7 @@ static const char *check_ports(const struct nat *n)
 			bits++;
 	for (int o = 0; o < PORTS_PROTOCOLS; o++)
 		used += n->ports.used[o];
-	return bits == used ? NULL : "port bitmap and counts differ";
+	return bits == used + n->ports.rests_count ? NULL : "port bitmap and counts differ";
 }
 
 const char *nat_check(const struct nat *n)

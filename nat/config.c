@@ -33,6 +33,30 @@ const struct nat_policy *policy_of(const struct nat_config *c, be32 inside)
 	return NULL;
 }
 
+uint16_t policy_number(const struct nat_config *c, be32 inside)
+{
+	const struct nat_policy *p = policy_of(c, inside);
+
+	return p ? (uint16_t)(p - c->policies) : NO_POLICY;
+}
+
+uint32_t policy_timeout(const struct nat_config *c, uint16_t policy, enum nat_timeout class)
+{
+	uint32_t own = policy < c->policy_count ? c->policies[policy].timeout_ms[class] : 0;
+
+	return own ? own : c->timeout_ms[class];
+}
+
+bool policy_is_short(const struct nat_config *c, uint16_t policy, be16 remote_port)
+{
+	const uint16_t *ports = policy < c->policy_count ? c->policies[policy].short_ports : NULL;
+
+	for (int i = 0; ports && i < NAT_SHORT_PORTS_MOST && ports[i]; i++)
+		if (ports[i] == be16_host(remote_port))
+			return true;
+	return false;
+}
+
 bool policy_passes(const struct nat *n, const struct pkt *p, enum nat_side from)
 {
 	const uint8_t *inside = from == SIDE_INSIDE ? pkt_source(p) : pkt_destination(p);

@@ -59,15 +59,16 @@ _Static_assert(offsetof(struct session, packets) == 64, "a packet reads one cach
 _Static_assert(sizeof(struct session) == 128, "a session is two cache lines");
 
 struct mapping {
-	struct tuple key[SIDE_COUNT]; /* inside: remote as the mapping behaviour says; outside: none */
+	/* inside: remote as the mapping behaviour says; outside: none, unless it is shared */
+	struct tuple key[SIDE_COUNT];
 	uint32_t sessions;
 	uint32_t host;
 	uint16_t address;  /* index into the pool; NO_ADDRESS if it holds no port there */
 	uint8_t forward;   /* made by a static forward: found by its outside endpoint only */
 	uint8_t filtering; /* enum nat_dependence */
 	uint8_t refresh;   /* enum nat_refresh */
-	uint8_t unused;
-	uint16_t policy;   /* as in its sessions */
+	bool used;	   /* has had a session, so its outside endpoint was seen */
+	uint8_t unused[2];
 };
 
 enum { NO_ADDRESS = UINT16_MAX, NO_POLICY = UINT16_MAX };
@@ -149,6 +150,11 @@ struct nat {
 /* config.c; policy_passes(): the inside end of the datagram is not to be translated. */
 bool policy_passes(const struct nat *n, const struct pkt *p, enum nat_side from);
 const struct nat_policy *policy_of(const struct nat_config *c, be32 inside);
+/* The number of that policy, or NO_POLICY; what a policy's number may mean after a reload is for
+ * these to bear. */
+uint16_t policy_number(const struct nat_config *c, be32 inside);
+uint32_t policy_timeout(const struct nat_config *c, uint16_t policy, enum nat_timeout class);
+bool policy_is_short(const struct nat_config *c, uint16_t policy, be16 remote_port);
 bool pool_has(const struct nat_config *c, be32 address, uint16_t *index);
 uint32_t sessions_of_worker(const struct nat_config *c);
 uint32_t fragments_of_worker(const struct nat_config *c);
@@ -163,8 +169,22 @@ struct endpoint forward_internal(const struct nat_forward *f, be16 external_port
 /* arena.c: a number below most, hard to guess without the seed. */
 uint32_t nat_draw(struct nat *n, uint32_t most);
 
-/* mapping.c */
+/* host.c: the record of an inside address, NULL if it has no sessions; its number, made if there is
+ * none. */
+const struct host *host_of(const struct nat *n, be32 inside);
+uint32_t host_take(struct nat *n, be32 inside);
+void host_drop_unused(struct nat *n, uint32_t host);
 enum reason host_admits(const struct nat *n, be32 inside);
+
+/* choose.c: false: the policy has nothing that is free. */
+bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tuple *t,
+		     uint16_t *address, uint16_t *port);
+bool choose_shared(struct nat *n, const struct nat_policy *p, const struct tuple *t,
+		   struct endpoint *shared);
+
+/* mapping.c */
+struct tuple mapping_inside_key(const struct tuple *t, enum nat_dependence mapping);
+uint32_t mapping_find(const struct nat *n, const struct tuple *key);
 enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *mapping);
 enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
 				uint32_t *mapping);

@@ -69,6 +69,7 @@ struct nat_gauges nat_gauges(const struct nat *n)
 		.mappings = slab_used(&n->mapping_slab),
 		.hosts = slab_used(&n->host_slab),
 		.ports = { n->ports.used[0], n->ports.used[1], n->ports.used[2] },
+		.held_ports = n->ports.rests_count,
 		.sessions_created = n->created,
 		.sessions_ended = n->ended,
 		.events_lost = n->events.lost,

@@ -99,11 +99,12 @@ static void translate(struct nat *n, struct nat_job *job, uint32_t number)
 	conclude(job, hairpin ? NAT_HAIRPIN : NAT_FORWARD, REASON_NONE);
 }
 
-static bool hairpin_is_off(const struct nat *n, const struct nat_policy *p, be32 remote)
+static bool is_hairpinned(const struct nat *n, const struct nat_policy *p, enum nat_hairpin how,
+			  be32 remote)
 {
 	uint16_t index;
 
-	return p->hairpin == NAT_HAIRPIN_OFF && pool_has(&n->config, remote, &index);
+	return p->hairpin == how && pool_has(&n->config, remote, &index);
 }
 
 static enum reason open_from_inside(struct nat *n, const struct nat_job *job,
@@ -112,7 +113,7 @@ static enum reason open_from_inside(struct nat *n, const struct nat_job *job,
 	const struct nat_policy *p = policy_of(&n->config, t->local);
 	enum reason r = t->protocol == PROTO_TCP ? tcp_opens(job->p) : REASON_NONE;
 
-	if (r == REASON_NONE && hairpin_is_off(n, p, t->remote))
+	if (r == REASON_NONE && is_hairpinned(n, p, NAT_HAIRPIN_OFF, t->remote))
 		r = REASON_HAIRPIN_OFF;
 	if (r == REASON_NONE)
 		r = host_admits(n, t->local);
@@ -127,6 +128,28 @@ static enum reason open_from_outside(struct nat *n, const struct nat_job *job,
 	return mapping_for_outside(n, t, opens, mapping);
 }
 
+/* What the policy of the inside host says to it, and the log, when it gets no session. */
+static void refuse(struct nat *n, struct nat_job *job, const struct tuple *t, enum reason r)
+{
+	const struct nat_policy *p = policy_of(&n->config, t->local);
+	bool exhausted = r == REASON_OUT_OF_PORTS || r == REASON_SESSION_LIMIT;
+
+	conclude(job, NAT_DROP, r);
+	if (job->from != SIDE_INSIDE)
+		return;
+	if (p && exhausted && p->exhausted == NAT_EXHAUSTED_PROHIBITED)
+		job->answer = NAT_ANSWER_PROHIBITED;
+	if (p && exhausted && p->exhausted == NAT_EXHAUSTED_SILENT)
+		job->answer = NAT_ANSWER_SILENT;
+	if (exhausted || r == REASON_HOST_LIMIT)
+		event_note(n, (struct nat_event){
+			.kind = exhausted ? EVENT_PORTS_EXHAUSTED : EVENT_QUOTA_EXCEEDED,
+			.protocol = t->protocol,
+			.reason = (uint8_t)r,
+			.inside = { t->local, t->local_port },
+		});
+}
+
 /* No session yet: make one if this side may open it. What was made on the way to a refusal is
  * dropped again. */
 static void open_session(struct nat *n, nat_time now, struct nat_job *job, const struct tuple *t)
@@ -139,14 +162,30 @@ static void open_session(struct nat *n, nat_time now, struct nat_job *job, const
 		r = session_make(n, now, t, mapping, &number);
 	if (mapping != SLAB_NONE)
 		mapping_drop_unused(n, mapping);
+	if (r == REASON_NO_MAPPING) {
+		conclude(job, NAT_UNMATCHED, r);
+		return;
+	}
 	if (r != REASON_NONE) {
-		conclude(job, r == REASON_NO_MAPPING ? NAT_UNMATCHED : NAT_DROP, r);
+		refuse(n, job, t, r);
 		return;
 	}
 	if (t->protocol == PROTO_TCP)
 		tcp_begin(session_at(n, number), job->p, job->from);
 	count(session_at(n, number), job);
 	translate(n, job, number);
+}
+
+/* RFC 4787 section 6: hairpinned with the inside source, there is nothing to translate on this
+ * leg. */
+static bool keeps_source(const struct nat *n, const struct nat_job *job, const struct sought *k)
+{
+	const struct nat_policy *p;
+
+	if (job->from != SIDE_INSIDE || k->reason != REASON_NONE)
+		return false;
+	p = policy_of(&n->config, k->tuple.local);
+	return p && is_hairpinned(n, p, NAT_HAIRPIN_INTERNAL, k->tuple.remote);
 }
 
 /* Neither session nor tuple: what policy says about it. */
@@ -159,6 +198,8 @@ static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 		conclude(job, NAT_DROP, REASON_NO_POLICY);
 	else if (job->p->flags & PKT_FRAGMENT_LATER)
 		conclude(job, NAT_DROP, REASON_FRAGMENT);
+	else if (keeps_source(n, job, k))
+		conclude(job, NAT_HAIRPIN, REASON_NONE);
 	else if (k->reason == REASON_NONE)
 		open_session(n, now, job, &k->tuple);
 	else if (job->from == SIDE_INSIDE || k->reason == REASON_FRAGMENT)
@@ -269,13 +310,21 @@ void nat_undo(const struct nat *n, struct nat_job *job)
 	job->session = NAT_NO_SESSION;
 }
 
+static void reconsider(struct nat *n, nat_time now, uint32_t number)
+{
+	struct session *s = session_at(n, number);
+
+	s->policy = policy_number(&n->config, s->key[SIDE_INSIDE].local);
+	reschedule(n, now, number);
+}
+
 static size_t sweep(struct nat *n, nat_time now, size_t budget)
 {
 	size_t visited = 0;
 
 	for (; n->sweep < n->session_slab.high && visited < budget; n->sweep++, visited++)
 		if (session_at(n, n->sweep)->key[SIDE_INSIDE].protocol)
-			reschedule(n, now, n->sweep);
+			reconsider(n, now, n->sweep);
 	if (n->sweep >= n->session_slab.high)
 		n->sweep = UINT32_MAX;
 	return visited;
@@ -307,6 +356,7 @@ size_t nat_expire(struct nat *n, nat_time now, size_t budget)
 	size_t visited;
 
 	n->now = now;
+	ports_wake(&n->ports, now.ms);
 	visited = sweep(n, now, budget);
 	while (visited < budget) {
 		bool far = now.ms - n->expired_ms > PAUSE_MOST_MS;

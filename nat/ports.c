@@ -19,10 +19,18 @@ size_t ports_size(size_t pool_count, uint16_t workers)
 	return pool_count * PORTS_PROTOCOLS * words_for(workers) * sizeof(uint64_t);
 }
 
-void ports_init(struct ports *p, uint64_t *bits, const struct nat_config *c)
+uint32_t ports_rests(const struct nat_config *c)
+{
+	return (c->held_ports + c->workers - 1) / c->workers;
+}
+
+void ports_init(struct ports *p, uint64_t *bits, struct port_rest *rests,
+		const struct nat_config *c)
 {
 	*p = (struct ports){
 		.bits = bits,
+		.rests = rests,
+		.rests_most = ports_rests(c),
 		.words = words_for(c->workers),
 		.worker = c->worker,
 		.workers = c->workers,
@@ -118,4 +126,34 @@ void ports_give(struct ports *p, uint16_t address, enum ports_protocol o, uint16
 {
 	flip(p, address, o, port);
 	p->used[o]--;
+}
+
+static void wake_first(struct ports *p)
+{
+	struct port_ref ref = p->rests[p->rests_first].ref;
+
+	flip(p, ref.address, ref.protocol, ref.port);
+	p->rests_first = p->rests_first + 1 < p->rests_most ? p->rests_first + 1 : 0;
+	p->rests_count--;
+}
+
+void ports_rest(struct ports *p, struct port_ref ref, uint64_t until_ms)
+{
+	uint32_t at;
+
+	if (!p->rests_most) {
+		ports_give(p, ref.address, ref.protocol, ref.port);
+		return;
+	}
+	if (p->rests_count == p->rests_most)
+		wake_first(p);
+	at = p->rests_first + p->rests_count++;
+	p->rests[at < p->rests_most ? at : at - p->rests_most] = (struct port_rest){ until_ms, ref };
+	p->used[ref.protocol]--;
+}
+
+void ports_wake(struct ports *p, uint64_t now_ms)
+{
+	while (p->rests_count && p->rests[p->rests_first].until_ms <= now_ms)
+		wake_first(p);
 }

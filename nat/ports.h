@@ -19,11 +19,25 @@
 enum { PORT_NONE = -1 };
 enum ports_protocol { PORTS_TCP, PORTS_UDP, PORTS_ICMP, PORTS_PROTOCOLS };
 
+struct port_ref {
+	uint16_t address; /* index into the pool */
+	uint8_t protocol; /* enum ports_protocol */
+	uint16_t port;
+};
+
+/* A port that nobody uses and nobody gets yet (RFC 6888 REQ-8). */
+struct port_rest {
+	uint64_t until_ms;
+	struct port_ref ref;
+};
+
 struct ports {
 	uint64_t *bits;
 	uint32_t words; /* per address and protocol */
 	uint16_t worker, workers;
 	uint32_t used[PORTS_PROTOCOLS];
+	struct port_rest *rests; /* a ring, in order of arrival */
+	uint32_t rests_most, rests_first, rests_count;
 };
 
 /* Where one looks for a port. */
@@ -37,8 +51,12 @@ struct ports_wish {
 
 size_t ports_size(size_t pool_count, uint16_t workers);
 
-/* bits: ports_size() octets, zeroed. */
-void ports_init(struct ports *p, uint64_t *bits, const struct nat_config *c);
+/* bits: ports_size() octets, zeroed; rests: ports_rests() of them. */
+void ports_init(struct ports *p, uint64_t *bits, struct port_rest *rests,
+		const struct nat_config *c);
+
+/* Ports of this worker that may rest at once. */
+uint32_t ports_rests(const struct nat_config *c);
 
 bool ports_is_own(const struct ports *p, uint16_t port);
 bool ports_is_taken(const struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port);
@@ -50,6 +68,11 @@ int ports_find(const struct ports *p, const struct ports_wish *w);
 /* port must be of this worker's class and free; taken for ports_give(). */
 void ports_take(struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port);
 void ports_give(struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port);
+
+/* The same, but nobody gets it before until_ms, or before so many others rest that there is no room;
+ * ports_wake() gives those whose time is over. */
+void ports_rest(struct ports *p, struct port_ref ref, uint64_t until_ms);
+void ports_wake(struct ports *p, uint64_t now_ms);
 
 static inline enum ports_protocol ports_protocol(uint8_t protocol)
 {

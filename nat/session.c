@@ -24,6 +24,7 @@ static struct tuple peer_key(const struct mapping *m, be32 remote)
 	struct tuple key = m->key[SIDE_OUTSIDE];
 
 	key.remote = remote;
+	key.remote_port = (be16){ 0 };
 	return key;
 }
 
@@ -95,6 +96,18 @@ static uint8_t refresh_flags(enum nat_refresh r)
 			 (r != NAT_REFRESH_OUTBOUND ? SESSION_REFRESH_OUTSIDE : 0));
 }
 
+static uint8_t timeout_class(const struct nat *n, const struct session *s)
+{
+	const struct tuple *t = &s->key[SIDE_INSIDE];
+
+	if (t->protocol == PROTO_TCP)
+		return TIMEOUT_TCP_OPENING;
+	if (t->protocol != PROTO_UDP)
+		return TIMEOUT_ICMP;
+	return policy_is_short(&n->config, s->policy, t->remote_port) ? TIMEOUT_UDP_SHORT
+								      : TIMEOUT_UDP;
+}
+
 static void fill(struct nat *n, struct session *s, nat_time now, const struct tuple *t,
 		 uint32_t mapping)
 {
@@ -109,11 +122,24 @@ static void fill(struct nat *n, struct session *s, nat_time now, const struct tu
 	s->addresses = outward.addresses;
 	s->ports = outward.ports;
 	s->seen_ms = (uint32_t)now.ms;
-	s->timeout = t->protocol == PROTO_UDP	? TIMEOUT_UDP
-		     : t->protocol == PROTO_TCP ? TIMEOUT_TCP_OPENING
-						: TIMEOUT_ICMP;
+	s->policy = policy_number(&n->config, s->key[SIDE_INSIDE].local);
+	s->helper = SLAB_NONE;
+	s->timeout = timeout_class(n, s);
 	if (pool_has(&n->config, t->remote, &index))
 		s->flags |= SESSION_HAIRPIN;
+}
+
+static void note(struct nat *n, const struct session *s, enum nat_event_kind kind)
+{
+	const struct tuple *inside = &s->key[SIDE_INSIDE], *outside = &s->key[SIDE_OUTSIDE];
+
+	event_note(n, (struct nat_event){
+		.kind = (uint8_t)kind,
+		.protocol = inside->protocol,
+		.inside = { inside->local, inside->local_port },
+		.outside = { outside->local, outside->local_port },
+		.remote = { outside->remote, outside->remote_port },
+	});
 }
 
 enum reason session_make(struct nat *n, nat_time now, const struct tuple *t, uint32_t mapping,
@@ -139,9 +165,11 @@ enum reason session_make(struct nat *n, nat_time now, const struct tuple *t, uin
 		goto no_index;
 	wheel_put(&n->wheel, number, session_deadline(n, s, now));
 	m->sessions++;
+	m->used = true;
 	n->hosts[m->host].sessions++;
 	n->created++;
 	*session = number;
+	note(n, s, EVENT_SESSION_CREATED);
 	return REASON_NONE;
 no_index:
 	peer_leave(n, peer);
@@ -155,6 +183,7 @@ void session_end(struct nat *n, uint32_t session)
 	struct session *s = session_at(n, session);
 	struct mapping *m = &n->mappings[s->mapping];
 
+	note(n, s, EVENT_SESSION_DELETED);
 	for (uint32_t side = 0; side < SIDE_COUNT; side++)
 		table_remove(&n->sessions_by, hash_tuple(&n->hash, &s->key[side]),
 			     session << 1 | side);
@@ -189,7 +218,8 @@ struct rewrite session_rewrite(const struct session *s, enum nat_side from)
 /* The clock of a session is 32 bits of milliseconds: timeouts are shorter than half its range. */
 int64_t session_deadline(const struct nat *n, const struct session *s, nat_time now)
 {
-	uint32_t left = s->seen_ms + n->config.timeout_ms[s->timeout] - (uint32_t)now.ms;
+	uint32_t timeout = policy_timeout(&n->config, s->policy, s->timeout);
+	uint32_t left = s->seen_ms + timeout - (uint32_t)now.ms;
 
 	return (int64_t)now.ms + (int32_t)left;
 }

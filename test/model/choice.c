@@ -6,7 +6,8 @@ static bool is_free(struct model *m, const struct nat_policy *p, const struct mo
 		    struct place outside)
 {
 	return rule_port_allowed(&m->config, p, new->protocol, new->inside, outside) &&
-	       !mapping_outside(m, new->protocol, outside);
+	       !mapping_outside(m, new->protocol, outside) &&
+	       !model_rests(m, new->protocol, outside);
 }
 
 static bool none_is_free(struct model *m, const struct nat_policy *p,

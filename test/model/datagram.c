@@ -46,7 +46,13 @@ static enum reason read_fragment(struct datagram *d)
 	return REASON_NONE;
 }
 
-static enum reason read_options(const struct datagram *d)
+/* Loose and strict source route, record route, timestamp (RFC 791 section 3.1). */
+static bool holds_addresses(uint8_t option)
+{
+	return option == 131 || option == 137 || option == 7 || option == 68;
+}
+
+static enum reason read_options(struct datagram *d)
 {
 	size_t at = 20;
 
@@ -58,6 +64,7 @@ static enum reason read_options(const struct datagram *d)
 		if (at + 2 > d->header || d->octets[at + 1] < 2 ||
 		    at + d->octets[at + 1] > d->header)
 			return REASON_OPTION;
+		d->route_option |= holds_addresses(d->octets[at]);
 		at += d->octets[at + 1];
 	}
 	return REASON_NONE;
@@ -140,6 +147,7 @@ static enum reason read_transport(struct datagram *d)
 		return REASON_TRANSPORT_SHORT;
 	if (d->protocol == PROTO_ICMP) {
 		d->kind = icmp_kind(at[0]);
+		d->mtu = at[0] == 3 && at[1] == 4 ? load16(at + 6) : -1;
 		d->source.port = d->destination.port = load16(at + 4);
 		return REASON_NONE;
 	}

@@ -40,6 +40,8 @@ struct datagram {
 	uint8_t protocol;
 	enum kind kind;
 	bool quoted, first_fragment, later_fragment, partial;
+	bool route_option; /* in the IP header: one that holds or collects addresses */
+	int mtu;	   /* of an ICMP error that says fragmentation is needed, or -1 */
 	struct place source, destination; /* an identifier stands in both */
 	struct segment tcp;		  /* of a quoted one: seq only */
 };

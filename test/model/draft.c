@@ -22,6 +22,10 @@ static size_t write_header(const struct draft *x, uint8_t *out, size_t payload)
 	size_t header = 20u + x->options_len;
 
 	memset(out, 1, header); /* options: no operation */
+	if (x->options_len && x->option) {
+		out[20] = x->option;
+		out[21] = x->options_len;
+	}
 	out[0] = (uint8_t)(0x40 | header / 4);
 	out[1] = 0;
 	store16(out + 2, (uint16_t)(header + payload));
@@ -70,7 +74,7 @@ static void write_icmp(const struct draft *x, uint8_t *at)
 	at[1] = x->icmp_code;
 	store16(at + 2, 0);
 	store16(at + 4, x->identifier);
-	store16(at + 6, 7);
+	store16(at + 6, x->sequence);
 }
 
 /* The checksum that makes everything after the IP header right, or is wrong as asked. */
@@ -142,7 +146,7 @@ size_t draft_write_error(const struct draft_error *x, const uint8_t *quoted, siz
 	struct draft outer = {
 		.protocol = PROTO_ICMP,
 		.source.address = x->source, .destination.address = x->destination,
-		.icmp_type = x->type, .icmp_code = x->code,
+		.icmp_type = x->type, .icmp_code = x->code, .sequence = x->mtu,
 		.payload_len = (uint16_t)len,
 		.sum = x->sum,
 	};

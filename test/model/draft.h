@@ -18,12 +18,13 @@ struct draft {
 	uint8_t protocol;
 	struct place source, destination;
 	uint8_t icmp_type, icmp_code; /* the identifier is the port of the local end */
-	uint16_t identifier;
+	uint16_t identifier, sequence;
 	struct segment tcp; /* len does not count */
 	uint16_t payload_len;
 	uint16_t first_word; /* of the payload */
 	uint16_t fragment;   /* as in the header */
 	uint8_t options_len; /* of the IP header */
+	uint8_t option;	     /* the type of all of them, if it is not 0 */
 	enum sum sum;
 };
 
@@ -38,6 +39,7 @@ void draft_tune(struct draft *x, struct place source, struct place destination);
 struct draft_error {
 	uint32_t source, destination;
 	uint8_t type, code;
+	uint16_t mtu;
 	enum sum sum;
 };
 

@@ -139,6 +139,7 @@ static struct model_answer begin_outwards(struct visit *v, const struct nat_poli
 						 &new.outside);
 	if (new.from_forward)
 		return begin(v, &new, remote);
+	new.filtering = policy->behaviour[nat_class_of(new.protocol)].filtering;
 	known = mapping_inside(m, policy->behaviour[nat_class_of(new.protocol)].mapping, &new);
 	return known ? begin(v, known, remote) : begin_chosen(v, policy, &new);
 }
@@ -146,11 +147,7 @@ static struct model_answer begin_outwards(struct visit *v, const struct nat_poli
 /* RFC 4787 REQ-8; REQ-9: what may be reached by hairpin is not for the filter to say. */
 static bool filter_passes(struct model *m, const struct model_mapping *p, struct place remote)
 {
-	const struct nat_policy *policy = rule_policy(&m->config, p->inside.address);
-	enum nat_dependence filtering = policy ? policy->behaviour[nat_class_of(p->protocol)].filtering
-					       : NAT_ENDPOINT_INDEPENDENT;
-
-	if (p->from_forward || filtering == NAT_ENDPOINT_INDEPENDENT ||
+	if (p->from_forward || p->filtering == NAT_ENDPOINT_INDEPENDENT ||
 	    rule_in_pool(&m->config, remote.address))
 		return true;
 	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
@@ -158,7 +155,7 @@ static bool filter_passes(struct model *m, const struct model_mapping *p, struct
 
 		if (s->alive && &m->mappings[s->mapping] == p &&
 		    s->remote.address == remote.address)
-			return filtering == NAT_ADDRESS_DEPENDENT;
+			return p->filtering == NAT_ADDRESS_DEPENDENT;
 	}
 	return false;
 }
@@ -280,6 +277,10 @@ static struct model_answer error(struct visit *v)
 	if (s->protocol == PROTO_TCP &&
 	    !tcp_may_quote(&s->tcp, side_other(v->from), inner.tcp.seq))
 		return drop(REASON_TCP_WINDOW);
+	if (v->d->mtu >= 0 && v->d->mtu < 68)
+		return drop(REASON_ICMP_MTU);
+	if (v->from == SIDE_INSIDE && (v->d->route_option || inner.route_option))
+		return drop(REASON_SOURCE_ROUTE);
 	return pass_error(v, s, &inner);
 }
 
@@ -293,8 +294,9 @@ struct model_answer model_process(struct model *m, const struct model_arrival *a
 	if (d->kind != KIND_ERROR || d->first_fragment)
 		return query_or_ports(&v);
 	answer = error(&v);
-	/* What belongs to no session is not for the NAT to judge; a wrong sequence number does. */
-	if (a->known_only && answer.verdict == NAT_DROP && answer.reason != REASON_TCP_WINDOW)
+	/* What belongs to no session is not for the NAT to judge; what is wrong though it does, is. */
+	if (a->known_only && answer.verdict == NAT_DROP && answer.reason != REASON_TCP_WINDOW &&
+	    answer.reason != REASON_ICMP_MTU && answer.reason != REASON_SOURCE_ROUTE)
 		return conclude(NAT_FORWARD, REASON_NONE);
 	return answer;
 }

@@ -79,20 +79,32 @@ static void track(struct tcp *t, enum nat_side from, const struct segment *s)
 
 void tcp_open(struct tcp *t, enum nat_side from, const struct segment *s)
 {
-	t->state = from == SIDE_INSIDE ? TCP_INIT_INSIDE : TCP_INIT_OUTSIDE;
+	enum tcp_state init = from == SIDE_INSIDE ? TCP_INIT_INSIDE : TCP_INIT_OUTSIDE;
+	int64_t reached = ahead(t->side[from].end, s->seq + s->len);
+	bool repeated = t->state == init && t->isn == s->seq;
+
+	t->state = init;
+	t->isn = s->seq;
 	t->side[side_other(from)] = (struct tcp_side){ .scale = -1 };
 	t->side[from] = (struct tcp_side){
 		.sent = true, .end = s->seq + s->len, .scale = s->scale,
 	};
+	if (repeated && reached > 0)
+		t->side[from].end += (uint32_t)reached;
 }
 
-/* A SYN-ACK must answer the SYN that opened. */
+/* A SYN-ACK must answer the SYN that opened: that, and perhaps some of what it carried. */
 static bool answers(const struct tcp *t, enum nat_side from, const struct segment *s)
 {
 	enum nat_side opener = t->state == TCP_INIT_INSIDE ? SIDE_INSIDE : SIDE_OUTSIDE;
 	bool opening = t->state == TCP_INIT_INSIDE || t->state == TCP_INIT_OUTSIDE;
 
-	return !opening || from == opener || s->ack == t->side[opener].end;
+	uint64_t begin = (uint64_t)t->isn + 1, end = t->side[opener].end, ack = s->ack;
+
+	/* On a line, not around the circle. */
+	end += end < begin ? UINT64_C(1) << 32 : 0;
+	ack += ack < begin ? UINT64_C(1) << 32 : 0;
+	return !opening || from == opener || ack <= end;
 }
 
 /* Whether a segment is taken into account. */

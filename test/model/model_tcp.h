@@ -22,6 +22,7 @@ struct tcp_side {
 
 struct tcp {
 	enum tcp_state state;
+	uint32_t isn; /* of the SYN that opened, or opened again */
 	struct tcp_side side[SIDE_COUNT];
 };
 
@@ -30,7 +31,7 @@ enum segment_class { CLASS_SYN, CLASS_SYNACK, CLASS_FIN, CLASS_RST, CLASS_ACK, C
 
 enum segment_class tcp_class(uint8_t flags);
 
-/* A new connection by a SYN. */
+/* A connection by a SYN: a new one, or the same SYN once more, with or without data. */
 void tcp_open(struct tcp *t, enum nat_side from, const struct segment *s);
 
 /* A segment of a known connection. *refresh: whether it keeps the session alive. */

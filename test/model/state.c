@@ -96,8 +96,45 @@ static bool mapping_is_used(const struct model *m, size_t mapping)
 	return false;
 }
 
+bool model_rests(const struct model *m, uint8_t protocol, struct place outside)
+{
+	for (size_t i = 0; i < MODEL_RESTS; i++)
+		if (m->rests[i].until_ms && m->rests[i].protocol == protocol &&
+		    place_equal(m->rests[i].outside, outside))
+			return true;
+	return false;
+}
+
+static void wake(struct model *m, uint64_t now)
+{
+	for (size_t i = 0; i < MODEL_RESTS; i++)
+		if (m->rests[i].until_ms <= now)
+			m->rests[i].until_ms = 0;
+}
+
+/* RFC 6888 REQ-8: not for TCP, static ports and filters that keep strangers out. */
+static void rest(struct model *m, const struct model_mapping *p, uint64_t now)
+{
+	size_t i = 0;
+
+	if (p->from_forward || p->protocol == PROTO_TCP || p->filtering != NAT_ENDPOINT_INDEPENDENT)
+		return;
+	while (m->rests[i].until_ms)
+		i++;
+	m->rests[i] = (struct model_rest){ now + m->config.timeout_ms[TIMEOUT_PORT_HOLD],
+					   p->protocol, p->outside };
+}
+
+static void leave(struct model *m, size_t mapping, uint64_t now)
+{
+	m->mappings[mapping].alive = mapping_is_used(m, mapping);
+	if (!m->mappings[mapping].alive)
+		rest(m, &m->mappings[mapping], now);
+}
+
 void model_expire(struct model *m, uint64_t now)
 {
+	wake(m, now);
 	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
 		struct model_session *s = &m->sessions[i];
 
@@ -105,7 +142,7 @@ void model_expire(struct model *m, uint64_t now)
 			continue;
 		s->alive = false;
 		m->ended++;
-		m->mappings[s->mapping].alive = mapping_is_used(m, s->mapping);
+		leave(m, s->mapping, now);
 	}
 }
 

@@ -12,7 +12,7 @@
 #include "model_tcp.h"
 #include "nat/session.h"
 
-enum { MODEL_SESSIONS = 512, MODEL_HOSTS = 64, MODEL_GIVEN = 64 };
+enum { MODEL_SESSIONS = 512, MODEL_HOSTS = 64, MODEL_GIVEN = 64, MODEL_RESTS = 2048 };
 
 struct model_session {
 	bool alive;
@@ -30,6 +30,7 @@ struct model_mapping {
 	uint8_t protocol;
 	struct place inside, outside;
 	struct place remote; /* that it was made for: counts in dependent mapping */
+	enum nat_dependence filtering; /* as it was when the mapping was made */
 };
 
 /* Which outside address each inside host has: all workers agree on it. */
@@ -45,6 +46,13 @@ struct model_given {
 	uint16_t port;
 };
 
+/* A port that is nobody's and is not given before a time. */
+struct model_rest {
+	uint64_t until_ms; /* 0: no entry */
+	uint8_t protocol;
+	struct place outside;
+};
+
 struct model {
 	struct nat_config config;
 	struct model_pairing *pairing;
@@ -52,6 +60,7 @@ struct model {
 	struct model_mapping mappings[MODEL_SESSIONS];
 	struct model_given given[MODEL_GIVEN];
 	size_t given_count;
+	struct model_rest rests[MODEL_RESTS];
 	uint64_t created, ended;
 };
 
@@ -72,6 +81,9 @@ struct model_session *session_with(struct model *m, enum nat_side side, uint8_t 
 struct model_session *session_numbered(struct model *m, uint32_t id);
 
 struct model_mapping *mapping_outside(struct model *m, uint8_t protocol, struct place outside);
+
+/* Whether RFC 6888 REQ-8 keeps it from being given. */
+bool model_rests(const struct model *m, uint8_t protocol, struct place outside);
 
 /* The dynamic mapping that serves what wanted says: protocol, inside and remote endpoint. */
 struct model_mapping *mapping_inside(struct model *m, enum nat_dependence mapping,

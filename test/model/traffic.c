@@ -200,6 +200,7 @@ static enum sum sum_of(const struct scene *s, uint8_t proto)
 static void fill_rest(const struct scene *s, struct draft *x)
 {
 	static const uint16_t payloads[] = { 0, 0, 1, 2, 7, 8, 33, 100 };
+	static const uint8_t options[] = { 0, 0, 7, 68, 131, 137, 148 };
 	static const uint16_t fragments[] = { 0x4000, 0x2000, 0x0001, 0x2003, 0x8000, 0x00b9 };
 
 	x->payload_len = CHANCE_OF(s->chance, payloads);
@@ -207,6 +208,7 @@ static void fill_rest(const struct scene *s, struct draft *x)
 		x->payload_len = (uint16_t)(1000 + chance_below(s->chance, 2000));
 	if (one_in(s, 30))
 		x->fragment = CHANCE_OF(s->chance, fragments);
+	x->option = CHANCE_OF(s->chance, options);
 	x->options_len = one_in(s, 12) ? (uint8_t)(4 + 4 * chance_below(s->chance, 10)) : 0;
 	x->sum = sum_of(s, x->protocol);
 }
@@ -284,6 +286,7 @@ static size_t quoted_len(const struct scene *s, size_t header, size_t len)
 static void draw_error(const struct scene *s, struct event *e)
 {
 	static const uint8_t types[] = { 3, 3, 3, 11, 12 };
+	static const uint16_t mtus[] = { 0, 7, 67, 68, 576, 1400, 65535 };
 	static const uint32_t routers[] = { ADDRESS(10, 0, 0, 1), ADDRESS(198, 51, 100, 254),
 					    ADDRESS(10, 0, 9, 2) };
 	uint8_t quoted[DRAFT_MOST];
@@ -295,7 +298,8 @@ static void draw_error(const struct scene *s, struct event *e)
 	};
 
 	outer.type = CHANCE_OF(s->chance, types);
-	outer.code = (uint8_t)chance_below(s->chance, 16);
+	outer.code = one_in(s, 4) ? 4 : (uint8_t)chance_below(s->chance, 16);
+	outer.mtu = CHANCE_OF(s->chance, mtus);
 	outer.sum = one_in(s, 12) ? SUM_WRONG : SUM_RIGHT;
 	if (one_in(s, 2))
 		outer.source = CHANCE_OF(s->chance, routers);

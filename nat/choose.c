@@ -1,0 +1,201 @@
+/*
+ * Which outside address and port a new mapping gets.
+ *
+ * Nothing is taken here. An address follows from the inside address by a keyed hash that all workers
+ * share (RFC 4787 REQ-2); a port is one of this worker's class, as the policy wishes it.
+ */
+#include "core.h"
+
+enum { LOW_PORTS_END = 1024, PAIR_TRIES = 64, SHARE_TRIES = 1024 };
+
+static const struct port_range all_identifiers = { 0, 65535 };
+
+static uint16_t address_of(const struct nat *n, const struct nat_policy *p, const struct tuple *t)
+{
+	bool arbitrary = p->pooling == NAT_POOLING_ARBITRARY;
+	uint64_t other = arbitrary ? (uint64_t)t->local_port.raw << 8 | t->protocol : 0;
+	uint64_t h = hash_words(&n->hash, t->local.raw, other);
+
+	return (uint16_t)(p->pool_first + (uint32_t)(((h >> 32) * p->pool_count) >> 32));
+}
+
+/* RFC 4787 REQ-3a: ports below 1024 stay there, if the policy has such a range. */
+static struct port_range range_for(const struct nat_policy *p, const struct tuple *t)
+{
+	if (t->protocol == PROTO_ICMP)
+		return all_identifiers;
+	if (p->low_ports.last && be16_host(t->local_port) < LOW_PORTS_END)
+		return p->low_ports;
+	return p->ports;
+}
+
+static struct endpoint endpoint_at(const struct nat *n, const struct ports_wish *w, uint16_t port)
+{
+	return (struct endpoint){ n->config.pool[w->address], be16_from(port) };
+}
+
+static uint16_t start_of(struct nat *n, const struct nat_policy *p, const struct tuple *t,
+			 const struct ports_wish *w)
+{
+	uint32_t width = w->range.last - w->range.first + 1u;
+
+	if (p->port_selection == NAT_PORT_SEQUENTIAL)
+		return n->next_port[w->address * PORTS_PROTOCOLS + w->protocol];
+	if (p->port_selection == NAT_PORT_PRESERVE && p->conflict == NAT_CONFLICT_SEQUENTIAL)
+		return be16_host(t->local_port);
+	return (uint16_t)(w->range.first + nat_draw(n, width));
+}
+
+/* A forward's external ports are never given to anybody else. *beyond: where to look on. */
+static bool is_forwarded(const struct nat *n, const struct tuple *t, struct endpoint e,
+			 uint16_t *beyond)
+{
+	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, e);
+
+	if (f)
+		*beyond = f->last;
+	return f;
+}
+
+static int find_from(struct nat *n, const struct tuple *t, struct ports_wish *w)
+{
+	uint16_t beyond = 0;
+	int port = PORT_NONE;
+
+	/* Each forward is stepped over once at the most before the search has come round. */
+	for (size_t tries = 0; tries <= 2 * n->config.forward_count; tries++) {
+		port = ports_find(&n->ports, w);
+		if (port == PORT_NONE)
+			return PORT_NONE;
+		if (!is_forwarded(n, t, endpoint_at(n, w, (uint16_t)port), &beyond))
+			return port;
+		w->start = beyond < w->range.last ? (uint16_t)(beyond + 1) : w->range.first;
+	}
+	return PORT_NONE;
+}
+
+static bool is_free(const struct nat *n, const struct tuple *t, const struct ports_wish *w,
+		    uint16_t port)
+{
+	uint16_t beyond;
+
+	return port >= w->range.first && port <= w->range.last && ports_is_own(&n->ports, port) &&
+	       !ports_is_taken(&n->ports, w->address, w->protocol, port) &&
+	       !is_forwarded(n, t, endpoint_at(n, w, port), &beyond);
+}
+
+/* The outside port of the mapping that the inside neighbour of a pair has, or PORT_NONE. */
+static int neighbour_port(const struct nat *n, const struct nat_policy *p, const struct tuple *t,
+			  const struct ports_wish *w)
+{
+	enum nat_dependence depends = p->behaviour[nat_class_of(t->protocol)].mapping;
+	struct tuple key = mapping_inside_key(t, depends);
+	const struct mapping *m;
+	uint32_t number;
+
+	key.local_port = be16_from(be16_host(t->local_port) ^ 1);
+	number = mapping_find(n, &key);
+	if (number == SLAB_NONE)
+		return PORT_NONE;
+	m = &n->mappings[number];
+	return m->address == w->address ? be16_host(m->key[SIDE_OUTSIDE].local_port) : PORT_NONE;
+}
+
+/* RFC 4787 section 4.2.3: beside the neighbour, or where there is room for one. */
+static int find_contiguous(struct nat *n, const struct nat_policy *p, const struct tuple *t,
+			   struct ports_wish *w)
+{
+	int neighbour = neighbour_port(n, p, t, w);
+	int port = PORT_NONE;
+
+	if (neighbour != PORT_NONE && is_free(n, t, w, (uint16_t)(neighbour ^ 1)))
+		return neighbour ^ 1;
+	for (int i = 0; i < PAIR_TRIES; i++) {
+		w->start = start_of(n, p, t, w);
+		port = find_from(n, t, w);
+		if (port == PORT_NONE || is_free(n, t, w, (uint16_t)(port ^ 1)))
+			break;
+	}
+	return port;
+}
+
+static int parity_of(const struct nat_policy *p, const struct tuple *t)
+{
+	bool kept = p->port_selection == NAT_PORT_PARITY ||
+		    p->port_selection == NAT_PORT_CONTIGUOUS ||
+		    (p->parity && t->protocol == PROTO_UDP);
+
+	return kept && t->protocol != PROTO_ICMP ? be16_host(t->local_port) & 1 : -1;
+}
+
+/* RFC 6056 section 3.3, RFC 4787 REQ-4: the port one has, else an unpredictable one of the same
+ * parity. */
+static int port_of(struct nat *n, const struct nat_policy *p, const struct tuple *t,
+		   uint16_t address)
+{
+	uint16_t wanted = be16_host(t->local_port);
+	struct ports_wish w = {
+		.address = address,
+		.protocol = ports_protocol(t->protocol),
+		.range = range_for(p, t),
+		.parity = parity_of(p, t),
+	};
+	int port;
+
+	if (p->port_selection == NAT_PORT_CONTIGUOUS)
+		return find_contiguous(n, p, t, &w);
+	if (p->port_selection == NAT_PORT_PRESERVE && is_free(n, t, &w, wanted))
+		return wanted;
+	if (p->port_selection == NAT_PORT_PRESERVE && p->conflict == NAT_CONFLICT_REFUSE)
+		return PORT_NONE;
+	w.start = start_of(n, p, t, &w);
+	port = find_from(n, t, &w);
+	if (port != PORT_NONE && p->port_selection == NAT_PORT_SEQUENTIAL)
+		n->next_port[address * PORTS_PROTOCOLS + w.protocol] = (uint16_t)(port + 1);
+	return port;
+}
+
+bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tuple *t,
+		     uint16_t *address, uint16_t *port)
+{
+	uint16_t paired = address_of(n, p, t);
+	uint16_t tries = p->pooling == NAT_POOLING_SOFT ? p->pool_count : 1;
+
+	for (uint16_t i = 0; i < tries; i++) {
+		uint32_t at = paired - p->pool_first + (uint32_t)i;
+		int found;
+
+		*address = (uint16_t)(p->pool_first + at % p->pool_count);
+		found = port_of(n, p, t, *address);
+		if (found != PORT_NONE) {
+			*port = (uint16_t)found;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* RFC 7857 section 3: somebody else's endpoint, where nobody uses it towards this remote one. */
+bool choose_shared(struct nat *n, const struct nat_policy *p, const struct tuple *t,
+		   struct endpoint *shared)
+{
+	struct port_range range = range_for(p, t);
+	struct ports_wish w = { .address = address_of(n, p, t) };
+	uint32_t width = range.last - range.first + 1u;
+	uint32_t start = nat_draw(n, width);
+	struct tuple outside = *t;
+	uint16_t beyond;
+
+	outside.side = SIDE_OUTSIDE;
+	for (uint32_t i = 0; i < width && i < SHARE_TRIES; i++) {
+		uint16_t port = (uint16_t)(range.first + (start + i) % width);
+
+		*shared = endpoint_at(n, &w, port);
+		outside.local = shared->address;
+		outside.local_port = shared->port;
+		if (ports_is_own(&n->ports, port) && !is_forwarded(n, t, *shared, &beyond) &&
+		    session_find(n, &outside) == SLAB_NONE)
+			return true;
+	}
+	return false;
+}
