@@ -33,6 +33,9 @@ struct arrays {
 	uint64_t *bits;
 	uint16_t *next_port;
 	struct port_rest *rests;
+	uint32_t *half_open;
+	uint64_t *syn_hashes;
+	struct held_syn *syns;
 };
 
 static struct arrays cut(struct cut *c, const struct nat_config *config)
@@ -60,6 +63,9 @@ static struct arrays cut(struct cut *c, const struct nat_config *config)
 	a.datagrams = take(c, datagrams * sizeof(struct datagram));
 	a.datagram_stack = take(c, datagrams * sizeof(uint32_t));
 	a.slots = take(c, WHEEL_SLOTS * sizeof(uint32_t));
+	a.half_open = take(c, half_open_most(config) * sizeof(uint32_t));
+	a.syn_hashes = take(c, unsolicited_of_worker(config) * sizeof(uint64_t));
+	a.syns = take(c, unsolicited_of_worker(config) * sizeof(struct held_syn));
 	a.events = take(c, config->events * sizeof(struct nat_event));
 	a.rests = take(c, ports_rests(config) * sizeof(struct port_rest));
 	a.bits = take(c, ports_size(config->pool_count, config->workers));
@@ -149,6 +155,9 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	table_init(&n->fragments.by, a.datagrams_by, fragments_of_worker(c));
 	wheel_init(&n->wheel, a.slots, &a.sessions->link, sizeof(struct session));
 	ports_init(&n->ports, a.bits, a.rests, c);
+	n->half_open = (struct half_open){ .ring = a.half_open, .most = half_open_most(c) };
+	n->unsolicited = (struct unsolicited){ .hashes = a.syn_hashes, .syns = a.syns,
+					       .most = unsolicited_of_worker(c) };
 	n->events = (struct events){ .ring = a.events, .most = c->events };
 	n->next_port = a.next_port;
 	return n;

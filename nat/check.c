@@ -33,14 +33,17 @@ static const char *check_session(const struct nat *n, uint32_t number, uint32_t 
 
 static const char *check_sessions(const struct nat *n)
 {
-	uint32_t count = 0;
+	uint32_t count = 0, half_open = 0;
 	const char *fault = NULL;
 
 	for (uint32_t i = 0; !fault && i < n->session_slab.high; i++)
 		if (session_at(n, i)->key[SIDE_INSIDE].protocol) {
 			fault = check_session(n, i, slab_used(&n->mapping_slab));
+			half_open += session_is_half_open(session_at(n, i));
 			count++;
 		}
+	if (!fault && half_open != n->half_open.count)
+		fault = "half-open sessions are not as many as counted";
 	if (!fault && count != slab_used(&n->session_slab))
 		fault = "sessions in use are not as many as counted";
 	if (!fault && n->created - n->ended != count)
@@ -109,11 +112,57 @@ static const char *check_ports(const struct nat *n)
 	return bits == used + n->ports.rests_count ? NULL : "port bitmap and counts differ";
 }
 
+/* The list in order of arrival is all there are; what came lies apart and before the end, and is not
+ * all. */
+static const char *check_datagram(const struct nat *n, uint32_t number)
+{
+	const struct fragments *f = &n->fragments;
+	const struct datagram *d = &f->datagrams[number];
+
+	if (table_find(&f->by, hash_tuple(&n->hash, &d->key), &d->key) != number)
+		return "fragmented datagram is not found by its key";
+	if (d->newer != SLAB_NONE && (f->datagrams[d->newer].older != number ||
+				      f->datagrams[d->newer].begun_ms < d->begun_ms))
+		return "fragmented datagrams are not in order of arrival";
+	if (d->ranges > FRAGMENT_RANGES)
+		return "fragmented datagram of too many ranges";
+	for (int i = 0; i < d->ranges; i++) {
+		if (d->range[i].begin >= d->range[i].end || (d->end && d->range[i].end > d->end))
+			return "range of a fragmented datagram is empty or behind its end";
+		for (int k = 0; k < i; k++)
+			if (d->range[k].begin <= d->range[i].end &&
+			    d->range[i].begin <= d->range[k].end)
+				return "ranges of a fragmented datagram touch";
+	}
+	if (!d->dead && d->ranges == 1 && d->range[0].begin == 0 && d->range[0].end == d->end)
+		return "fragmented datagram is complete but not over";
+	return NULL;
+}
+
+static const char *check_fragments(const struct nat *n)
+{
+	const struct fragments *f = &n->fragments;
+	uint32_t count = 0, newest = SLAB_NONE;
+	const char *fault = NULL;
+
+	for (uint32_t i = f->oldest; !fault && i != SLAB_NONE; i = f->datagrams[i].newer) {
+		fault = check_datagram(n, i);
+		newest = i;
+		if (++count > slab_used(&f->slab))
+			return "more fragmented datagrams than are in use";
+	}
+	if (!fault && (count != slab_used(&f->slab) || newest != f->newest))
+		fault = "fragmented datagrams in use are not those in the list";
+	return fault;
+}
+
 const char *nat_check(const struct nat *n)
 {
 	const char *fault = check_sessions(n);
 
 	if (!fault)
 		fault = check_mappings(n);
-	return fault ? fault : check_ports(n);
+	if (!fault)
+		fault = check_ports(n);
+	return fault ? fault : check_fragments(n);
 }

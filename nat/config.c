@@ -47,6 +47,11 @@ uint32_t policy_timeout(const struct nat_config *c, uint16_t policy, enum nat_ti
 	return own ? own : c->timeout_ms[class];
 }
 
+bool policy_drops_errors(const struct nat_config *c, uint16_t policy)
+{
+	return policy < c->policy_count && c->policies[policy].drop_icmp_errors;
+}
+
 bool policy_is_short(const struct nat_config *c, uint16_t policy, be16 remote_port)
 {
 	const uint16_t *ports = policy < c->policy_count ? c->policies[policy].short_ports : NULL;
@@ -68,6 +73,20 @@ bool policy_passes(const struct nat *n, const struct pkt *p, enum nat_side from)
 	return found && found->type == NAT_NONE;
 }
 
+const struct nat_policy *policy_of_pool(const struct nat_config *c, uint16_t index)
+{
+	for (size_t i = 0; i < c->policy_count; i++)
+		if (c->policies[i].type == NAT_NAPT44 && index >= c->policies[i].pool_first &&
+		    index - c->policies[i].pool_first < c->policies[i].pool_count)
+			return &c->policies[i];
+	return NULL;
+}
+
+uint32_t unsolicited_of_worker(const struct nat_config *c)
+{
+	return (c->unsolicited + c->workers - 1) / c->workers;
+}
+
 /* Pools are short in practice; this is asked when a session begins, not per packet. */
 bool pool_has(const struct nat_config *c, be32 address, uint16_t *index)
 {
@@ -87,72 +106,4 @@ uint32_t sessions_of_worker(const struct nat_config *c)
 uint32_t fragments_of_worker(const struct nat_config *c)
 {
 	return (c->fragments + c->workers - 1) / c->workers;
-}
-
-static const char *range_fault(struct port_range r)
-{
-	return r.first > r.last ? "port range ends before it begins" : NULL;
-}
-
-static const char *policy_fault(const struct nat_config *c, const struct nat_policy *p)
-{
-	if (p->prefix_len > 32)
-		return "inside prefix longer than 32 bits";
-	if (p->type == NAT_NONE)
-		return NULL;
-	if (!p->pool_count || (size_t)p->pool_first + p->pool_count > c->pool_count)
-		return "policy without a pool";
-	if (!p->ports.last)
-		return "policy without ports";
-	if (range_fault(p->ports))
-		return range_fault(p->ports);
-	return range_fault(p->low_ports);
-}
-
-static const char *forward_fault(const struct nat_forward *f)
-{
-	if (f->protocol != PROTO_TCP && f->protocol != PROTO_UDP)
-		return "forward of a protocol without ports";
-	if (!f->first || f->first > f->last || !f->internal_first)
-		return "forward with an impossible port range";
-	if (f->internal_first + (f->last - f->first) > 65535)
-		return "forward beyond inside port 65535";
-	return NULL;
-}
-
-static const char *size_fault(const struct nat_config *c)
-{
-	if (!c->workers || c->workers > NAT_WORKERS_MOST || c->worker >= c->workers)
-		return "number of workers";
-	if (!c->sessions || c->sessions > 1u << 28)
-		return "number of sessions";
-	if (c->fragments > 1u << 20)
-		return "number of fragmented datagrams";
-	if (c->events > 1u << 20)
-		return "number of events";
-	if (c->held_ports > 1u << 24)
-		return "number of held ports";
-	if (c->unsolicited > 1u << 16)
-		return "number of unsolicited SYNs";
-	if (c->policy_count > NAT_POLICIES_MOST)
-		return "too many policies";
-	if (c->pool_count > NAT_POOL_MOST)
-		return "pool too large";
-	if (c->forward_count > NAT_FORWARDS_MOST)
-		return "too many forwards";
-	return NULL;
-}
-
-const char *nat_config_fault(const struct nat_config *c)
-{
-	const char *fault = size_fault(c);
-
-	for (size_t i = 0; !fault && i < TIMEOUT_COUNT; i++)
-		if (!c->timeout_ms[i] || c->timeout_ms[i] > TIMEOUT_MOST_S * 1000u)
-			fault = "timeout of nothing or above ten days";
-	for (size_t i = 0; !fault && i < c->policy_count; i++)
-		fault = policy_fault(c, &c->policies[i]);
-	for (size_t i = 0; !fault && i < c->forward_count; i++)
-		fault = forward_fault(&c->forwards[i]);
-	return fault;
 }

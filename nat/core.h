@@ -81,10 +81,12 @@ struct peer {
 	uint32_t sessions;
 };
 
-/* key: inside address. */
+/* key: inside address. Tokens: sessions that it may open at once, in thousandths. */
 struct host {
 	struct tuple key;
 	uint32_t sessions;
+	uint32_t mappings; /* that hold an outside port or identifier */
+	uint64_t tokens, filled_ms;
 };
 
 enum { FRAGMENT_RANGES = 12 };
@@ -114,6 +116,26 @@ struct fragments {
 	uint32_t oldest, newest, serial;
 };
 
+/* TCP sessions begun outside and not answered: how many, and in order of beginning (a ring of most;
+ * what it lists may have ended, or been answered). */
+struct half_open {
+	uint32_t *ring;
+	uint32_t most, first, listed, count;
+};
+
+struct held_syn {
+	uint64_t due_ms;
+	struct pkt view;
+	uint8_t octets[NAT_REJECTED_MOST];
+};
+
+/* A ring of most; hashes of their outside tuples, 0: forgotten. */
+struct unsolicited {
+	uint64_t *hashes;
+	struct held_syn *syns;
+	uint32_t most, first, count;
+};
+
 /* Events not fetched yet: a ring of most. */
 struct events {
 	struct nat_event *ring;
@@ -125,6 +147,8 @@ struct nat {
 	struct nat_config config;
 	nat_time now; /* of the call that is under way */
 	struct events events;
+	struct half_open half_open;
+	struct unsolicited unsolicited;
 	struct hash_key hash;
 	struct hash_key draw; /* for random choices */
 	uint64_t draws;
@@ -154,7 +178,10 @@ const struct nat_policy *policy_of(const struct nat_config *c, be32 inside);
  * these to bear. */
 uint16_t policy_number(const struct nat_config *c, be32 inside);
 uint32_t policy_timeout(const struct nat_config *c, uint16_t policy, enum nat_timeout class);
+bool policy_drops_errors(const struct nat_config *c, uint16_t policy);
 bool policy_is_short(const struct nat_config *c, uint16_t policy, be16 remote_port);
+const struct nat_policy *policy_of_pool(const struct nat_config *c, uint16_t index);
+uint32_t unsolicited_of_worker(const struct nat_config *c);
 bool pool_has(const struct nat_config *c, be32 address, uint16_t *index);
 uint32_t sessions_of_worker(const struct nat_config *c);
 uint32_t fragments_of_worker(const struct nat_config *c);
@@ -175,6 +202,21 @@ const struct host *host_of(const struct nat *n, be32 inside);
 uint32_t host_take(struct nat *n, be32 inside);
 void host_drop_unused(struct nat *n, uint32_t host);
 enum reason host_admits(const struct nat *n, be32 inside);
+
+/* What keeps the inside host of policy p from opening another session, or holding another port. */
+enum reason host_admits_opening(struct nat *n, const struct nat_policy *p, be32 inside);
+enum reason host_admits_port(const struct nat *n, const struct nat_policy *p, be32 inside);
+
+/* unsolicited.c: note a SYN for which there is no session; forget it, as the inside opens the same
+ * connection. */
+void unsolicited_hold(struct nat *n, const struct pkt *p, const struct tuple *outside);
+void unsolicited_forget(struct nat *n, const struct tuple *outside);
+
+/* half_open.c: admits: there is room for one more of this mapping, made if need be. note: a session
+ * begins or ceases to be half open. */
+uint32_t half_open_most(const struct nat_config *c);
+bool half_open_admits(struct nat *n, uint32_t mapping);
+void half_open_note(struct nat *n, uint32_t session, bool begins);
 
 /* choose.c: false: the policy has nothing that is free. */
 bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tuple *t,
@@ -212,6 +254,11 @@ bool tcp_quote_fits(const struct session *s, const struct pkt *quoted, enum nat_
 
 /* icmp.c */
 void icmp_error_process(struct nat *n, struct nat_job *job);
+
+static inline bool session_is_half_open(const struct session *s)
+{
+	return s->state == TCP_INIT_OUTSIDE;
+}
 
 static inline struct session *session_at(const struct nat *n, uint32_t number)
 {

@@ -24,7 +24,8 @@ uint32_t host_take(struct nat *n, be32 inside)
 	host = slab_take(&n->host_slab);
 	if (host == SLAB_NONE)
 		return SLAB_NONE;
-	n->hosts[host] = (struct host){ .key = key };
+	n->hosts[host] = (struct host){ .key = key, .tokens = UINT64_MAX / 2,
+					.filled_ms = n->now.ms };
 	if (table_insert(&n->hosts_by, hash_tuple(&n->hash, &key), host))
 		return host;
 	slab_give(&n->host_slab, host);
@@ -50,4 +51,48 @@ enum reason host_admits(const struct nat *n, be32 inside)
 	if (slab_used(&n->session_slab) == n->session_slab.capacity)
 		return REASON_SESSION_LIMIT;
 	return REASON_NONE;
+}
+
+/* A worker's part of what is for all together. */
+static uint32_t share(const struct nat *n, uint32_t whole)
+{
+	return (whole + n->config.workers - 1) / n->config.workers;
+}
+
+/* Tokens are thousandths of a session, so that a rate per second fills so many each millisecond. */
+static bool take_token(const struct nat *n, const struct nat_policy *p, struct host *h)
+{
+	uint32_t rate = share(n, p->new_per_second);
+	uint64_t burst = share(n, p->new_burst ? p->new_burst : p->new_per_second) * 1000ull;
+	uint64_t passed = n->now.ms - h->filled_ms;
+	uint64_t gained = passed < burst / rate + 1 ? passed * rate : burst;
+
+	h->tokens = h->tokens + gained < burst ? h->tokens + gained : burst;
+	h->filled_ms = n->now.ms;
+	if (h->tokens < 1000)
+		return false;
+	h->tokens -= 1000;
+	return true;
+}
+
+enum reason host_admits_opening(struct nat *n, const struct nat_policy *p, be32 inside)
+{
+	struct tuple key = { .local = inside };
+	enum reason r = host_admits(n, inside);
+	uint32_t host;
+
+	if (r != REASON_NONE || !p->new_per_second)
+		return r;
+	host = host_find(n, &key);
+	return host == TABLE_NONE || take_token(n, p, &n->hosts[host]) ? REASON_NONE
+								       : REASON_RATE_LIMIT;
+}
+
+enum reason host_admits_port(const struct nat *n, const struct nat_policy *p, be32 inside)
+{
+	const struct host *h = host_of(n, inside);
+
+	return p->ports_per_host && h && h->mappings >= share(n, p->ports_per_host)
+		       ? REASON_PORT_LIMIT
+		       : REASON_NONE;
 }

@@ -31,6 +31,8 @@ static enum reason find_quoted(const struct nat *n, const struct nat_job *job, s
 	*session = session_find(n, &t);
 	if (*session == SLAB_NONE)
 		return REASON_ICMP_NO_SESSION;
+	if (policy_drops_errors(&n->config, session_at(n, *session)->policy))
+		return REASON_ICMP_ERRORS_OFF;
 	if (t.protocol == PROTO_TCP &&
 	    !tcp_quote_fits(session_at(n, *session), inner, side_other(job->from)))
 		return REASON_TCP_WINDOW;

@@ -21,6 +21,8 @@ static const struct row {
 	[REASON_OUT_OF_PORTS] = { 3, 1, 1, 3 },
 	[REASON_SESSION_LIMIT] = { 3, 1, 1, 3 },
 	[REASON_HOST_LIMIT] = { 3, 1, 1, 3 },
+	[REASON_PORT_LIMIT] = { 3, 1, 1, 3 },
+	[REASON_RATE_LIMIT] = { 3, 1, 1, 3 },
 };
 
 /* RFC 1812 section 5.2.7.1, RFC 4443 section 3.4: it is the protocol that nobody speaks here. */

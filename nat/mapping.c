@@ -79,6 +79,7 @@ static enum reason make(struct nat *n, const struct mapping *m, uint32_t *out)
 	if (m->address != NO_ADDRESS)
 		ports_take(&n->ports, m->address, ports_protocol(m->key[0].protocol),
 			   be16_host(m->key[SIDE_OUTSIDE].local_port));
+	n->hosts[host].mappings += !m->forward;
 	*out = number;
 	note(n, &n->mappings[number], EVENT_MAPPING_CREATED);
 	return REASON_NONE;
@@ -132,8 +133,11 @@ static enum reason make_shared(struct nat *n, const struct nat_policy *p, const 
 static enum reason make_dynamic(struct nat *n, const struct nat_policy *p, const struct tuple *t,
 				struct mapping *m, uint32_t *out)
 {
+	enum reason r = host_admits_port(n, p, t->local);
 	uint16_t port;
 
+	if (r != REASON_NONE)
+		return r;
 	m->filtering = (uint8_t)p->behaviour[nat_class_of(t->protocol)].filtering;
 	if (choose_endpoint(n, p, t, &m->address, &port)) {
 		m->key[SIDE_OUTSIDE] = outside_key(t->protocol,
@@ -186,6 +190,16 @@ static enum reason check_filter(const struct nat *n, const struct mapping *m, be
 	return REASON_FILTERED;
 }
 
+/* RFC 6888 REQ-5: what strangers open does not use up the table. */
+static enum reason mapping_admits(const struct nat *n, const struct mapping *m)
+{
+	const struct nat_policy *p = policy_of(&n->config, m->key[SIDE_INSIDE].local);
+
+	return p && p->sessions_per_mapping && m->sessions >= p->sessions_per_mapping
+		       ? REASON_MAPPING_LIMIT
+		       : REASON_NONE;
+}
+
 static uint8_t refresh_of(const struct nat *n, be32 inside)
 {
 	const struct nat_policy *p = policy_of(&n->config, inside);
@@ -215,6 +229,8 @@ enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reaso
 		r = opens;
 	if (r == REASON_NONE)
 		r = host_admits(n, internal.address);
+	if (r == REASON_NONE && *mapping != SLAB_NONE)
+		r = mapping_admits(n, &n->mappings[*mapping]);
 	if (r != REASON_NONE || *mapping != SLAB_NONE)
 		return r;
 	m.refresh = refresh_of(n, internal.address);
@@ -258,6 +274,7 @@ void mapping_drop_unused(struct nat *n, uint32_t mapping)
 		table_remove(&n->mappings_by, hash_tuple(&n->hash, &m->key[SIDE_INSIDE]),
 			     mapping << 1 | SIDE_INSIDE);
 	give_port(n, m);
+	n->hosts[m->host].mappings -= !m->forward;
 	host_drop_unused(n, m->host);
 	m->key[SIDE_INSIDE].protocol = 0;
 	slab_give(&n->mapping_slab, mapping);

@@ -68,6 +68,7 @@ static enum reason take_account(struct nat *n, nat_time now, const struct nat_jo
 {
 	struct session *s = session_at(n, number);
 	bool refresh = s->flags & (SESSION_REFRESH_INSIDE << job->from);
+	bool half_open = session_is_half_open(s);
 	uint8_t was = s->timeout;
 	enum reason r;
 
@@ -82,6 +83,8 @@ static enum reason take_account(struct nat *n, nat_time now, const struct nat_jo
 	}
 	if (refresh)
 		s->seen_ms = (uint32_t)now.ms;
+	if (session_is_half_open(s) != half_open)
+		half_open_note(n, number, !half_open);
 	if (s->timeout != was)
 		reschedule(n, now, number);
 	count(s, job);
@@ -116,16 +119,37 @@ static enum reason open_from_inside(struct nat *n, const struct nat_job *job,
 	if (r == REASON_NONE && is_hairpinned(n, p, NAT_HAIRPIN_OFF, t->remote))
 		r = REASON_HAIRPIN_OFF;
 	if (r == REASON_NONE)
-		r = host_admits(n, t->local);
+		r = host_admits_opening(n, p, t->local);
 	return r == REASON_NONE ? mapping_for_inside(n, t, mapping) : r;
 }
 
 static enum reason open_from_outside(struct nat *n, const struct nat_job *job,
 				     const struct tuple *t, uint32_t *mapping)
 {
-	enum reason opens = t->protocol == PROTO_TCP ? tcp_opens(job->p) : REASON_NONE;
+	bool tcp = t->protocol == PROTO_TCP;
+	enum reason opens = tcp ? tcp_opens(job->p) : REASON_NONE;
+	enum reason r = mapping_for_outside(n, t, opens, mapping);
 
-	return mapping_for_outside(n, t, opens, mapping);
+	if (tcp && opens == REASON_NONE && (r == REASON_NO_MAPPING || r == REASON_FILTERED))
+		unsolicited_hold(n, job->p, t);
+	if (tcp && r == REASON_NONE && !half_open_admits(n, *mapping))
+		r = REASON_HALF_OPEN_LIMIT;
+	return r;
+}
+
+/* What begins with the session's first datagram. */
+static void begin(struct nat *n, const struct nat_job *job, uint32_t number)
+{
+	struct session *s = session_at(n, number);
+
+	if (s->key[SIDE_INSIDE].protocol == PROTO_TCP) {
+		tcp_begin(s, job->p, job->from);
+		if (session_is_half_open(s))
+			half_open_note(n, number, true);
+		else
+			unsolicited_forget(n, &s->key[SIDE_OUTSIDE]);
+	}
+	count(s, job);
 }
 
 /* What the policy of the inside host says to it, and the log, when it gets no session. */
@@ -141,9 +165,10 @@ static void refuse(struct nat *n, struct nat_job *job, const struct tuple *t, en
 		job->answer = NAT_ANSWER_PROHIBITED;
 	if (p && exhausted && p->exhausted == NAT_EXHAUSTED_SILENT)
 		job->answer = NAT_ANSWER_SILENT;
-	if (exhausted || r == REASON_HOST_LIMIT)
+	if (exhausted || r == REASON_HOST_LIMIT || r == REASON_PORT_LIMIT || r == REASON_RATE_LIMIT)
 		event_note(n, (struct nat_event){
-			.kind = exhausted ? EVENT_PORTS_EXHAUSTED : EVENT_QUOTA_EXCEEDED,
+			.kind = r == REASON_OUT_OF_PORTS ? EVENT_PORTS_EXHAUSTED
+						       : EVENT_QUOTA_EXCEEDED,
 			.protocol = t->protocol,
 			.reason = (uint8_t)r,
 			.inside = { t->local, t->local_port },
@@ -170,9 +195,7 @@ static void open_session(struct nat *n, nat_time now, struct nat_job *job, const
 		refuse(n, job, t, r);
 		return;
 	}
-	if (t->protocol == PROTO_TCP)
-		tcp_begin(session_at(n, number), job->p, job->from);
-	count(session_at(n, number), job);
+	begin(n, job, number);
 	translate(n, job, number);
 }
 

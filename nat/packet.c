@@ -186,12 +186,15 @@ static void note_checksum(struct pkt *p, size_t offset)
 
 static enum reason parse_tcp(struct pkt *p, size_t room)
 {
-	note_checksum(p, 16);
+	size_t offset = room > 12 ? (size_t)(pkt_transport(p)[12] >> 4) * 4 : 0;
+
+	/* In a quote the rest of the header may be padding, of zeros (RFC 4884 section 5.1). */
+	if (offset >= TCP_HEADER)
+		note_checksum(p, 16);
 	if (p->flags & PKT_QUOTED)
 		return REASON_NONE;
 	if (room < TCP_HEADER)
 		return REASON_TRANSPORT_SHORT;
-	size_t offset = (size_t)(pkt_transport(p)[12] >> 4) * 4;
 	if (offset < TCP_HEADER || offset > room)
 		return REASON_TRANSPORT_LEN;
 	return REASON_NONE;

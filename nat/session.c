@@ -187,6 +187,8 @@ void session_end(struct nat *n, uint32_t session)
 	for (uint32_t side = 0; side < SIDE_COUNT; side++)
 		table_remove(&n->sessions_by, hash_tuple(&n->hash, &s->key[side]),
 			     session << 1 | side);
+	if (session_is_half_open(s))
+		half_open_note(n, session, false);
 	peer_leave(n, s->peer);
 	m->sessions--;
 	n->hosts[m->host].sessions--;

@@ -201,7 +201,7 @@ void tcp_begin(struct session *s, const struct pkt *p, enum nat_side from)
 
 	s->flags &= (uint8_t)~(3 * SESSION_KNOWN | 3 * SESSION_SENT);
 	/* The same SYN may come again without its data; what came before may still be acknowledged
-	 * (RFC 7413 section 4.2.1). */
+	 * (RFC 7413). */
 	if (again)
 		s->flags |= (uint8_t)(SESSION_SENT << from);
 	s->scales = SCALE_UNKNOWN << 4 | SCALE_UNKNOWN;
@@ -213,14 +213,13 @@ void tcp_begin(struct session *s, const struct pkt *p, enum nat_side from)
 }
 
 /* A SYN's answer must acknowledge that SYN, or it is somebody else's guess; the data with it may be
- * refused (RFC 7413 section 3). */
+ * refused (RFC 7413 section 4.2.2). */
 static bool answers_syn(const struct session *s, const uint8_t *tcp, enum nat_side from)
 {
 	enum tcp_state opening = from == SIDE_OUTSIDE ? TCP_INIT_INSIDE : TCP_INIT_OUTSIDE;
-	uint32_t ack = load32(tcp + TCP_ACK);
+	uint32_t data = s->opened + 1;
 
-	return s->state != opening || ((int32_t)(ack - s->opened) > 0 &&
-				       (int32_t)(ack - s->end[side_other(from)]) <= 0);
+	return s->state != opening || load32(tcp + TCP_ACK) - data <= s->end[side_other(from)] - data;
 }
 
 static void move_to(struct session *s, enum tcp_state next, bool *refresh)
@@ -262,8 +261,10 @@ enum reason tcp_step(struct session *s, const struct pkt *p, enum nat_side from,
 		tcp_begin(s, p, from);
 		return REASON_NONE;
 	}
-	if (!in_window(s, side_other(from), load32(tcp + TCP_SEQ)))
+	if (!in_window(s, side_other(from), load32(tcp + TCP_SEQ))) {
+		*refresh = false;
 		return REASON_NONE;
+	}
 	if (seg == SEG_SYNACK && !answers_syn(s, tcp, from))
 		return REASON_NONE;
 	if ((seg == SEG_SYN || seg == SEG_SYNACK) && next == TCP_ESTABLISHED)

@@ -1,10 +1,17 @@
+/*
+ * How many ICMP errors are sent. The bucket that all destinations share would tell an attacker who
+ * fills it whether others get errors too (SAD DNS, CVE-2020-25705); so how many tokens an error
+ * takes there is left to chance, as is which destinations share a group.
+ */
 #include "worker_core.h"
 
 /* Per destination a traceroute's burst passes and ten a second follow; in all a thousand. */
-enum { GROUP_PER_SECOND = 10, GROUP_BURST = 10, ALL_PER_SECOND = 1000, ALL_BURST = 1000 };
+enum { GROUP_PER_SECOND = 10, GROUP_BURST = 10, ALL_PER_SECOND = 1000, ALL_BURST = 1000,
+       TAKEN_BESIDES = 3 };
 
-void limiter_init(struct limiter *l)
+void limiter_init(struct limiter *l, const uint8_t *seed)
 {
+	memcpy(l->key, seed, sizeof(l->key));
 	l->all.tokens = ALL_BURST;
 	for (size_t i = 0; i < LIMITER_GROUPS; i++)
 		l->groups[i].tokens = GROUP_BURST;
@@ -24,15 +31,33 @@ static void fill(struct bucket_of_tokens *b, nat_time now, uint32_t per_second, 
 	}
 }
 
-bool limiter_allows(struct limiter *l, nat_time now, uint32_t destination_hash)
+/* Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014). */
+static uint64_t mix(uint64_t x)
 {
-	struct bucket_of_tokens *group = &l->groups[destination_hash % LIMITER_GROUPS];
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+	x = (x ^ x >> 27) * 0x94d049bb133111eb;
+	return x ^ x >> 31;
+}
+
+static struct bucket_of_tokens *group_of(struct limiter *l, const uint8_t *destination, size_t len)
+{
+	uint64_t words[2] = { 0 };
+
+	memcpy(words, destination, len);
+	return &l->groups[mix(mix(words[0] ^ l->key[0]) ^ words[1] ^ l->key[1]) % LIMITER_GROUPS];
+}
+
+bool limiter_allows(struct limiter *l, nat_time now, const uint8_t *destination, size_t len)
+{
+	struct bucket_of_tokens *group = group_of(l, destination, len);
+	uint32_t taken;
 
 	fill(&l->all, now, ALL_PER_SECOND, ALL_BURST);
 	fill(group, now, GROUP_PER_SECOND, GROUP_BURST);
 	if (!l->all.tokens || !group->tokens)
 		return false;
-	l->all.tokens--;
+	taken = 1 + (uint32_t)(mix(l->key[0] + l->key[1] * ++l->draws) % TAKEN_BESIDES);
+	l->all.tokens -= taken < l->all.tokens ? taken : l->all.tokens;
 	group->tokens--;
 	return true;
 }

@@ -72,10 +72,11 @@ static bool is_told(const struct frame *f, enum reason r)
 	return f->from == SIDE_INSIDE || r == REASON_TTL || r == REASON_TOO_BIG;
 }
 
-static struct frame *make_error(struct worker *w, struct frame *cause, enum reason r)
+static struct frame *make_error(struct worker *w, struct frame *cause, enum reason r,
+				enum nat_answer answer)
 {
 	struct icmp_error e = {
-		.reason = r,
+		.reason = answer == NAT_ANSWER_PROHIBITED ? REASON_PROHIBIT : r,
 		.source = error_source(w, cause),
 		.mtu = (uint16_t)(r == REASON_TOO_BIG ? io_mtu(w->setup.ios[cause->egress]) : 0),
 		.ttl = ERROR_TTL,
@@ -94,33 +95,53 @@ static struct frame *make_error(struct worker *w, struct frame *cause, enum reas
 	return NULL;
 }
 
-static uint32_t destination_hash(const struct pkt *p)
+static void send_error(struct worker *w, struct frame *error)
 {
-	const uint8_t *to = pkt_destination(p);
-	uint32_t h = load32(to);
+	size_t len = error->p.version == 4 ? 4 : 16;
 
-	for (size_t i = 4; p->version == 6 && i < 16; i += 4)
-		h = h * 0x9e3779b1u ^ load32(to + i);
-	h *= 0x9e3779b1u;
-	return h ^ h >> 16;
-}
-
-void local_refuse(struct worker *w, struct frame *f, enum reason r)
-{
-	struct frame *error = NULL;
-
-	if (is_told(f, r)) {
-		restore(w, f);
-		error = make_error(w, f, r);
-	}
-	frame_drop(w, f, r);
-	if (!error)
-		return;
-	if (limiter_allows(&w->limiter, w->now, destination_hash(&error->p))) {
+	if (limiter_allows(&w->limiter, w->now, pkt_destination(&error->p), len)) {
 		bump(&w->counters.errors_sent, 1);
 		send_own(w, error);
 	} else {
 		frame_drop(w, error, REASON_ERROR_LIMIT);
+	}
+}
+
+void local_refuse_with(struct worker *w, struct frame *f, enum reason r, enum nat_answer answer)
+{
+	struct frame *error = NULL;
+
+	if (answer != NAT_ANSWER_SILENT && is_told(f, r)) {
+		restore(w, f);
+		error = make_error(w, f, r, answer);
+	}
+	frame_drop(w, f, r);
+	if (error)
+		send_error(w, error);
+}
+
+void local_refuse(struct worker *w, struct frame *f, enum reason r)
+{
+	local_refuse_with(w, f, r, NAT_ANSWER_REASON);
+}
+
+/* In the name of the address that the SYN was for: that is the host that has nothing there. */
+void local_reject(struct worker *w)
+{
+	struct pkt cause;
+
+	for (int i = 0; i < FRAME_BATCH && nat_rejected_next(w->nat, w->now, &cause); i++) {
+		struct icmp_error e = { .reason = REASON_LOCAL_SERVICE,
+					.source = pkt_destination(&cause), .ttl = ERROR_TTL };
+		struct frame *f = frame_take(w);
+
+		if (!f)
+			return;
+		f->len = (uint32_t)icmp_error_make(frame_ip(f), &e, &cause);
+		if (f->len && pkt_parse(&f->p, frame_ip(f), f->len, NULL) == REASON_NONE)
+			send_error(w, f);
+		else
+			frame_release(w, f);
 	}
 }
 

@@ -43,8 +43,9 @@ enum reason route_reason(enum hop_kind kind)
 	}
 }
 
-/* The first policy that matches counts, as in the NAT. */
-static bool passes(const struct conf *c, const struct pkt *p)
+/* Whether hosts at the destination may have answered somebody inside who called them by an outside
+ * address and kept his own source. The first policy that matches counts, as in the NAT. */
+static bool may_be_called(const struct conf *c, const struct pkt *p)
 {
 	for (size_t i = 0; i < c->nat_count; i++) {
 		struct prefix match = { address_v4((const uint8_t *)&c->policies[i].prefix),
@@ -52,13 +53,14 @@ static bool passes(const struct conf *c, const struct pkt *p)
 		struct address to = address_v4(pkt_destination(p));
 
 		if (prefix_contains(&match, &to))
-			return c->policies[i].type == NAT_NONE;
+			return c->policies[i].type == NAT_NONE ||
+			       c->policies[i].hairpin == NAT_HAIRPIN_INTERNAL;
 	}
 	return false;
 }
 
 /* IPv4 that crosses between the sides is translated, whatever else. What stays inside is not, but
- * for answers to an untranslated host that spoke to an outside address. From outside everything but
+ * for answers to a host that spoke to an outside address with its inside one. From outside everything but
  * what is for the router alone may belong to a mapping, or to a prefix that passes untranslated. */
 static bool route_onwards(struct worker *w, struct frame *f, const struct hop *hop)
 {
@@ -70,7 +72,7 @@ static bool route_onwards(struct worker *w, struct frame *f, const struct hop *h
 		return false;
 	}
 	f->known_only = f->from == SIDE_INSIDE && to == SIDE_INSIDE;
-	f->translate = f->p.version == 4 && (!f->known_only || passes(worker_conf(w), &f->p));
+	f->translate = f->p.version == 4 && (!f->known_only || may_be_called(worker_conf(w), &f->p));
 	return true;
 }
 

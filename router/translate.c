@@ -101,7 +101,7 @@ static bool follow(struct worker *w, struct frame *f, const struct nat_job *job)
 	case NAT_DROP:
 		break;
 	}
-	local_refuse(w, f, job->reason);
+	local_refuse_with(w, f, job->reason, job->answer);
 	return false;
 }
 

@@ -20,6 +20,15 @@ enum { EXPIRE_BUDGET = 512, SLEEP_MOST_MS = 256, SPINS = 32, ASK_MS = 1000,
        PARK_SLEEP_MS = 5 };
 enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
 
+/* After every batch, so that the NAT has room for what the next one does. */
+static void hand_to_log(struct worker *w)
+{
+	struct nat_event e;
+
+	while (nat_event_next(w->nat, &e))
+		log_queue_push(w->setup.log, &e);
+}
+
 /* From the NAT to the wire: all that is left for frames which another worker parsed and routed. */
 static void work_on(struct worker *w, struct frame **frames, size_t count)
 {
@@ -27,6 +36,7 @@ static void work_on(struct worker *w, struct frame **frames, size_t count)
 	count = stage_steer(w, frames, count);
 	count = stage_translate(w, frames, count);
 	stage_forward(w, frames, count);
+	hand_to_log(w);
 }
 
 static void work(struct worker *w, struct frame **frames, size_t count)
@@ -166,7 +176,9 @@ size_t worker_step(struct worker *w, nat_time now)
 	follow_snapshot(w);
 	/* With more sessions to end there is no time to sleep. */
 	worked += nat_expire(w->nat, now, EXPIRE_BUDGET) == EXPIRE_BUDGET;
+	hand_to_log(w);
 	gather_expire(w);
+	local_reject(w);
 	for (uint16_t other = 0; other < w->workers; other++) {
 		if (other == w->id)
 			continue;
@@ -383,7 +395,7 @@ struct worker *worker_new(const struct worker_setup *s)
 	w->snapshot = *s->snapshot;
 	w->generation = w->snapshot->generation;
 	w->epoll = -1;
-	limiter_init(&w->limiter);
+	limiter_init(&w->limiter, w->setup.seed);
 	r = allocate(w);
 	if (!r)
 		r = watch_all(w);

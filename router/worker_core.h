@@ -20,11 +20,15 @@ enum { LIMITER_GROUPS = 256 };
 struct bucket_of_tokens { uint64_t filled_ms; uint32_t tokens; };
 
 struct limiter {
+	uint64_t key[2], draws;
 	struct bucket_of_tokens all, groups[LIMITER_GROUPS];
 };
 
-void limiter_init(struct limiter *l);
-bool limiter_allows(struct limiter *l, nat_time now, uint32_t destination_hash);
+/* seed: what others must not know of the choices, 16 octets. */
+void limiter_init(struct limiter *l, const uint8_t *seed);
+
+/* destination: that the error goes to, len octets. */
+bool limiter_allows(struct limiter *l, nat_time now, const uint8_t *destination, size_t len);
 
 /* Frames that leave by one interface, collected over a batch. */
 struct outbox {
@@ -143,9 +147,12 @@ void forward_sent(struct worker *w, struct frame *f);
 void park(struct worker *w, struct frame *f);
 void park_retry(struct worker *w);
 
-/* local.c: the router as a host of its own. Both take the frame. */
+/* local.c: the router as a host of its own. These take the frame; answer: what its sender is told.
+ * local_reject() answers SYNs that the NAT has held (RFC 5382 REQ-4). */
 void local_deliver(struct worker *w, struct frame *f);
 void local_refuse(struct worker *w, struct frame *f, enum reason r);
+void local_refuse_with(struct worker *w, struct frame *f, enum reason r, enum nat_answer answer);
+void local_reject(struct worker *w);
 
 /* rule.c: apply the rewrite rules that match. */
 void rule_apply(struct worker *w, struct frame *f);

@@ -79,6 +79,7 @@ enum nat_unsolicited { NAT_UNSOLICITED_REJECT, NAT_UNSOLICITED_SILENT };
 enum { NAT_HELPER_FTP = 1 << 0, NAT_HELPER_TFTP = 1 << 1, NAT_HELPER_PPTP = 1 << 2 };
 
 enum { NAT_SHORT_PORTS_MOST = 8 };
+enum { NAT_BLOCK_LEAST = 16, NAT_BLOCK_MOST = 4096 }; /* powers of two between them */
 
 struct port_range { uint16_t first, last; }; /* none if last is 0 */
 
@@ -108,9 +109,10 @@ struct nat_policy {
 	enum nat_unsolicited unsolicited;
 	bool drop_icmp_errors;
 	uint8_t helpers; /* NAT_HELPER_* */
-	/* Limits of one inside host (RFC 6888 REQ-4), 0: none. Rates per second. */
+	/* Limits of one inside host, all workers together: outside ports and identifiers, sessions it
+	 * opens in a second and at once (RFC 6888 REQ-4); 0: none. */
 	uint32_t ports_per_host, new_per_second, new_burst;
-	uint32_t sessions_per_mapping; /* RFC 6888 REQ-5; 0: no limit */
+	uint32_t sessions_per_mapping; /* that the outside may open (RFC 6888 REQ-5); 0: no limit */
 	uint16_t short_ports[NAT_SHORT_PORTS_MOST]; /* remote UDP ports of TIMEOUT_UDP_SHORT; 0 ends */
 	uint32_t timeout_ms[TIMEOUT_COUNT]; /* 0: as nat_config says */
 	/* Twice NAT: what inside hosts know as the prefix seen is the prefix real outside. */
@@ -136,7 +138,7 @@ struct nat_config {
 	uint32_t sessions;	  /* most at once, all workers together */
 	uint32_t sessions_per_host;
 	uint32_t fragments; /* fragmented datagrams at once, all workers together */
-	uint32_t half_open; /* TCP sessions without a complete handshake; 0: a quarter of sessions */
+	uint32_t half_open; /* TCP sessions begun outside and not answered; 0: a quarter of sessions */
 	uint32_t held_ports; /* ports at once in TIMEOUT_PORT_HOLD; the oldest gives way */
 	uint32_t unsolicited; /* SYNs at once in TIMEOUT_UNSOLICITED; what is more is dropped */
 	uint32_t events; /* room for events not fetched yet; 0: none are kept */
@@ -160,6 +162,13 @@ static inline enum nat_class nat_class_of(uint8_t protocol)
 
 /* One worker, the RFCs' timers, 262144 sessions, no policy. */
 struct nat_config nat_config_default(void);
+
+/* Plans of ports: how many hosts a policy's prefix has (but for its network and broadcast address),
+ * how many ports DETERMINISTIC gives each of them (RFC 7422 section 2; 0: too few addresses),
+ * how many whole blocks lie in its ports, of each address, at multiples of the block size. */
+uint32_t nat_policy_hosts(const struct nat_policy *p);
+uint32_t nat_policy_share(const struct nat_policy *p);
+uint32_t nat_policy_blocks(const struct nat_policy *p);
 
 /* NULL, or what is wrong; static text. */
 const char *nat_config_fault(const struct nat_config *c);

@@ -95,9 +95,10 @@ void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t
 /* Turn the octets of a NAT_FORWARD back into what came in, so that an ICMP error can quote them. */
 void nat_undo(const struct nat *n, struct nat_job *job);
 
-/* The beginning of a SYN from outside that nobody claimed in time (RFC 5382 REQ-4): its sender is
- * to get port unreachable. Returns octets written, 0 if none is due. */
-size_t nat_rejected_next(struct nat *n, nat_time now, uint8_t out[static NAT_REJECTED_MOST]);
+/* A SYN from outside that nobody claimed in time (RFC 5382 REQ-4): its sender is to get port
+ * unreachable. The view is good until the next call, and may be cut off behind NAT_REJECTED_MOST
+ * octets. False if none is due. */
+bool nat_rejected_next(struct nat *n, nat_time now, struct pkt *p);
 
 /* End sessions that are over at now, visiting at most budget; returns how many were visited,
  * so that a return below budget says that none is left. Call before processing at now. */

@@ -51,6 +51,10 @@
 	X(OUT_OF_PORTS, "out_of_ports", "no free outside port or identifier") \
 	X(SESSION_LIMIT, "session_limit", "session table is full") \
 	X(HOST_LIMIT, "host_limit", "inside host is at its session limit") \
+	X(PORT_LIMIT, "port_limit", "inside host is at its limit of outside ports") \
+	X(RATE_LIMIT, "rate_limit", "inside host opens sessions faster than configured") \
+	X(MAPPING_LIMIT, "mapping_limit", "outside has opened as many sessions of the mapping as configured") \
+	X(HALF_OPEN_LIMIT, "half_open_limit", "too many TCP connections from outside are unanswered") \
 	X(SESSION_CONFLICT, "session_conflict", "another session already uses these endpoints") \
 	X(TCP_FLAGS, "tcp_flags", "TCP flags that no segment can have") \
 	X(TCP_NO_SESSION, "tcp_no_session", "TCP segment other than SYN without a session") \
@@ -59,6 +63,7 @@
 	X(ICMP_SUM, "icmp_checksum", "ICMP error with a wrong checksum") \
 	X(ICMP_MTU, "icmp_mtu", "fragmentation needed for an MTU below 68") \
 	X(ICMP_NO_SESSION, "icmp_no_session", "ICMP error about no known session") \
+	X(ICMP_ERRORS_OFF, "icmp_errors_off", "ICMP errors are switched off") \
 	X(HAIRPIN_OFF, "hairpin_off", "hairpinning is switched off") \
 	/* leaving */ \
 	X(HANDOFF_FULL, "handoff_full", "ring to the owning worker is full") \

@@ -262,6 +262,9 @@ size_t checksum_at(const struct datagram *d)
 	}
 	if (at + 2 > d->len)
 		return 0;
+	/* What has no header length is no TCP header but padding behind eight octets of one. */
+	if (d->quoted && d->protocol == PROTO_TCP && d->octets[d->header + 12] < 0x50)
+		return 0;
 	if (d->protocol == PROTO_UDP && !d->partial && load16(d->octets + at) == 0)
 		return 0;
 	return at;

@@ -172,7 +172,8 @@ enum reason tcp_take(struct tcp *t, enum nat_side from, const struct segment *s,
 	opens = class == CLASS_SYN && to == (from == SIDE_INSIDE ? TCP_INIT_INSIDE : TCP_INIT_OUTSIDE);
 	if (!counted && !opens)
 		to = t->state;
-	*refresh = to != t->state || (class != CLASS_RST && keeps_alive(t->state, from));
+	*refresh = to != t->state || (class != CLASS_RST && keeps_alive(t->state, from) &&
+				      (opens || in_window(t, from, s)));
 	if (to == TCP_ESTABLISHED && to != t->state && s->flags & TCP_SYN)
 		t->side[from].scale = s->scale;
 	if (opens)

@@ -90,6 +90,7 @@ void setting_make(struct setting *s, struct chance *c, uint16_t workers,
 	s->config.workers = workers;
 	s->config.sessions = CHANCE_OF(c, session_limits);
 	s->config.sessions_per_host = CHANCE_OF(c, host_limits);
+	s->config.half_open = s->config.sessions;
 	s->config.fragments = 16;
 	s->config.policies = s->policies;
 	s->config.policy_count = chance_one_in(c, 8) ? 1 : SETTING_POLICIES;

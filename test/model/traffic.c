@@ -309,7 +309,7 @@ static void draw_error(const struct scene *s, struct event *e)
 		malform_quoted(s->chance, quoted, len);
 	len = quoted_len(s, 20u + inner.options_len, len);
 	if (one_in(s, 8)) { /* RFC 4884: padding and extensions behind the quote */
-		memset(quoted + len, 0x5a, 140);
+		memset(quoted + len, one_in(s, 2) ? 0 : 0x5a, 140);
 		len += 140;
 	}
 	e->len = draft_write_error(&outer, quoted, len, e->octets);

@@ -1,0 +1,196 @@
+/* Whether a configuration contradicts itself, whoever made it. */
+#include "core.h"
+
+uint32_t nat_policy_hosts(const struct nat_policy *p)
+{
+	if (p->prefix_len >= 31)
+		return p->prefix_len == 31 ? 2 : 1;
+	return (UINT32_MAX >> p->prefix_len) - 1;
+}
+
+uint32_t nat_policy_share(const struct nat_policy *p)
+{
+	uint64_t hosts = nat_policy_hosts(p), width = p->ports.last - p->ports.first + 1u;
+
+	if (!p->pool_count)
+		return 0;
+	hosts = (hosts + p->pool_count - 1) / p->pool_count;
+	return (uint32_t)(width / (hosts + p->dynamic_shares));
+}
+
+uint32_t nat_policy_blocks(const struct nat_policy *p)
+{
+	uint32_t first = (p->ports.first + p->block_size - 1u) / p->block_size;
+	uint32_t end = (p->ports.last + 1u) / p->block_size;
+
+	return end > first ? end - first : 0;
+}
+
+static const char *range_fault(struct port_range r)
+{
+	return r.first > r.last ? "port range ends before it begins" : NULL;
+}
+
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == PROTO_TCP || protocol == PROTO_UDP || protocol == PROTO_DCCP ||
+	       protocol == PROTO_SCTP || protocol == PROTO_UDPLITE;
+}
+
+static const char *block_fault(const struct nat_policy *p)
+{
+	if (p->block_size < NAT_BLOCK_LEAST || p->block_size > NAT_BLOCK_MOST ||
+	    (p->block_size & (p->block_size - 1)))
+		return "block of ports that is no power of two from 16 to 4096";
+	if (!p->blocks_per_host)
+		return "hosts without a block of ports";
+	return nat_policy_blocks(p) ? NULL : "no whole block in the range of ports";
+}
+
+/* Ports that belong to hosts before anybody asks. */
+static const char *plan_fault(const struct nat_config *c, const struct nat_policy *p)
+{
+	bool blocks = p->port_selection == NAT_PORT_BLOCK;
+
+	if (!blocks && p->port_selection != NAT_PORT_DETERMINISTIC)
+		return NULL;
+	if (p->exhausted == NAT_EXHAUSTED_OVERLOAD)
+		return "ports of one host shared with others";
+	if (p->low_ports.last)
+		return "low ports besides ports that belong to hosts";
+	if (blocks && p->pooling == NAT_POOLING_ARBITRARY)
+		return "blocks of ports with arbitrary pooling";
+	if (!blocks && p->pooling != NAT_POOLING_PAIRED)
+		return "deterministic ports without paired pooling";
+	if (!blocks && nat_policy_share(p) < 2u * c->workers)
+		return "deterministic ports for more hosts than the pool has ports";
+	return blocks || p->dynamic_shares ? block_fault(p) : NULL;
+}
+
+static const char *napt_fault(const struct nat_config *c, const struct nat_policy *p)
+{
+	if (!p->pool_count || (size_t)p->pool_first + p->pool_count > c->pool_count)
+		return "policy without a pool";
+	if (!p->ports.last)
+		return "policy without ports";
+	if (range_fault(p->ports))
+		return range_fault(p->ports);
+	if (range_fault(p->low_ports))
+		return range_fault(p->low_ports);
+	return plan_fault(c, p);
+}
+
+static const char *destination_fault(const struct nat_policy *p)
+{
+	if (p->destination.len > 32)
+		return "destination prefix longer than 32 bits";
+	if (p->destination.ports.last && !has_ports(p->destination.protocol))
+		return "destination ports of a protocol without ports";
+	return range_fault(p->destination.ports);
+}
+
+static bool in_enums(const struct nat_policy *p)
+{
+	for (int i = 0; i < NAT_CLASS_COUNT; i++)
+		if (p->behaviour[i].mapping > NAT_ADDRESS_PORT_DEPENDENT ||
+		    p->behaviour[i].filtering > NAT_ADDRESS_PORT_DEPENDENT)
+			return false;
+	return p->type <= NAT_ONE_TO_ONE && p->port_selection <= NAT_PORT_DETERMINISTIC &&
+	       p->conflict <= NAT_CONFLICT_REFUSE && p->pooling <= NAT_POOLING_SOFT &&
+	       p->hairpin <= NAT_HAIRPIN_OFF && p->refresh <= NAT_REFRESH_BOTH &&
+	       p->exhausted <= NAT_EXHAUSTED_OVERLOAD && p->unsolicited <= NAT_UNSOLICITED_SILENT;
+}
+
+static const char *policy_fault(const struct nat_config *c, const struct nat_policy *p)
+{
+	if (p->prefix_len > 32)
+		return "inside prefix longer than 32 bits";
+	if (!in_enums(p))
+		return "behaviour that there is not";
+	if (p->twice.len > 32)
+		return "twice NAT of a prefix longer than 32 bits";
+	if (p->new_per_second && !p->new_burst)
+		return "rate of new sessions without a burst";
+	for (size_t i = 0; i < TIMEOUT_COUNT; i++)
+		if (p->timeout_ms[i] > TIMEOUT_MOST_S * 1000u)
+			return "timeout above ten days";
+	if (p->type == NAT_NONE)
+		return destination_fault(p);
+	return p->type == NAT_NAPT44 ? napt_fault(c, p) : NULL;
+}
+
+static const char *forward_ports_fault(const struct nat_forward *f)
+{
+	if (!has_ports(f->protocol))
+		return f->first || f->last != UINT16_MAX || f->internal_first
+			       ? "forward with ports of a protocol without ports" : NULL;
+	if (!f->first || f->first > f->last || !f->internal_first)
+		return "forward with an impossible port range";
+	if (f->internal_first + (f->last - f->first) > 65535)
+		return "forward beyond inside port 65535";
+	/* Its CRC32c covers the ports. */
+	if (f->protocol == PROTO_SCTP && f->internal_first != f->first)
+		return "forward that changes ports of SCTP";
+	return NULL;
+}
+
+static bool same_external(const struct nat_forward *a, const struct nat_forward *b)
+{
+	return a->protocol == b->protocol && be32_equal(a->external, b->external) &&
+	       a->first == b->first && a->last == b->last;
+}
+
+/* The rows of one forward: left is how many there are from f on. */
+static const char *forward_fault(const struct nat_forward *f, size_t left)
+{
+	if (!f->protocol || f->protocol == PROTO_ICMP)
+		return "forward of ICMP";
+	if (f->targets > left)
+		return "forward with fewer targets than it says";
+	for (size_t i = 1; i < f->targets; i++)
+		if (!same_external(f, &f[i]))
+			return "targets of one forward with different outside ports";
+	for (size_t i = 0; f->targets > 1 && i < f->targets; i++)
+		if (!f[i].weight)
+			return "target of a forward without weight";
+	return forward_ports_fault(f);
+}
+
+static const char *size_fault(const struct nat_config *c)
+{
+	if (!c->workers || c->workers > NAT_WORKERS_MOST || c->worker >= c->workers)
+		return "number of workers";
+	if (!c->sessions || c->sessions > 1u << 28)
+		return "number of sessions";
+	if (c->half_open > c->sessions)
+		return "number of half-open sessions";
+	if (c->fragments > 1u << 20)
+		return "number of fragmented datagrams";
+	if (c->events > 1u << 20)
+		return "number of events";
+	if (c->held_ports > 1u << 24)
+		return "number of held ports";
+	if (c->unsolicited > 1u << 16)
+		return "number of unsolicited SYNs";
+	if (c->policy_count > NAT_POLICIES_MOST)
+		return "too many policies";
+	if (c->pool_count > NAT_POOL_MOST)
+		return "pool too large";
+	if (c->forward_count > NAT_FORWARDS_MOST)
+		return "too many forwards";
+	return NULL;
+}
+
+const char *nat_config_fault(const struct nat_config *c)
+{
+	const char *fault = size_fault(c);
+
+	for (size_t i = 0; !fault && i < TIMEOUT_COUNT; i++)
+		if (!c->timeout_ms[i] || c->timeout_ms[i] > TIMEOUT_MOST_S * 1000u)
+			fault = "timeout of nothing or above ten days";
+	for (size_t i = 0; !fault && i < c->policy_count; i++)
+		fault = policy_fault(c, &c->policies[i]);
+	for (size_t i = 0; !fault && i < c->forward_count; i++)
+		fault = forward_fault(&c->forwards[i], c->forward_count - i);
+	return fault;
+}

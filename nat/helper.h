@@ -1,0 +1,89 @@
+/*
+ * Helpers: what a NAT must read beyond the headers so that some protocols go through it. Private to
+ * nat/.
+ *
+ * Sources  RFC 3022 section 4.4; RFC 4787 REQ-10 and RFC 5382 REQ-6 (all off unless asked for);
+ *          requirement ALG-SEC.
+ * Shape    A session of a policy that asks for it, to the port of a helper's protocol, gets a
+ *          record. What it announces becomes an expectation: a session without a remote port, which
+ *          no datagram belongs to. It holds the mapping, and lets one session in from the one remote
+ *          address; then it is over, or with its timeout.
+ * Errors   A helper that cannot go on leaves the session alone; what it changed already stays so.
+ *          REASON_HELPER: for this datagram that is too late.
+ */
+#ifndef NAT_HELPER_H
+#define NAT_HELPER_H
+
+#include "core.h"
+#include "stream.h"
+
+enum { HELPER_PORT_LEAST = 1024 }; /* ALG-SEC: nothing below is ever expected */
+
+/* A line under way: its first octets, and how long it is by now; LINE_LOST: its beginning was not
+ * seen. */
+enum { LINE_LOST = UINT16_MAX };
+
+struct line {
+	uint16_t len;
+	uint8_t octets[EDIT_MOST];
+};
+
+/* A control connection of FTP. */
+struct ftp {
+	struct stream stream; /* what the inside says */
+	uint32_t heard;	      /* number of the next octet from outside */
+	uint32_t opened;      /* as in the session: of which connection all this is */
+	struct line line[SIDE_COUNT];
+	uint16_t reply;	 /* code of a reply of several lines that is under way, or 0 */
+	bool knows[SIDE_COUNT]; /* where the numbers of a side begin */
+	bool serves;	 /* the server is inside */
+	bool off;	 /* nothing is read any more */
+	bool greeted;	 /* the server spoke first, as FTP's do */
+	bool secured;	 /* the client has asked for TLS */
+	bool wanted;	 /* the client has asked for a passive endpoint */
+	bool passed;	 /* the beginning of the inside's line has left already */
+};
+
+struct helper {
+	struct ftp ftp;
+};
+
+/* helper.c: a session begins. What begins with it, and whether p belongs to a helper's session. */
+void helper_begin(struct nat *n, const struct nat_job *job, uint32_t session);
+void helper_end(struct nat *n, struct session *s);
+
+/* A TCP segment of a helped session, in tcp_step()'s stead: also read, and made what the other side
+ * is to get. REASON_HELPER: it must come again. */
+enum reason helper_step(struct nat *n, const struct nat_job *job, struct session *s, bool *refresh);
+
+/* A datagram of a helped session that is not TCP. */
+void helper_read(struct nat *n, const struct nat_job *job, struct session *s);
+
+/* The numbers in a segment, as before helper_step(). */
+void helper_undo(const struct nat *n, const struct session *s, struct pkt *p, enum nat_side from);
+
+/* A session from remote, whatever its port, to an inside endpoint may come. outside: that endpoint
+ * as remote knows it. */
+bool helper_expect(struct nat *n, const struct tuple *inside, enum nat_timeout class,
+		   struct endpoint *outside);
+
+/* t: as from outside. Whether such a session is expected; it has come. */
+bool helper_expects(const struct nat *n, const struct tuple *t);
+void helper_arrived(struct nat *n, const struct tuple *t);
+
+static inline bool helper_is_expectation(const struct tuple *key)
+{
+	return key->zero[0];
+}
+
+uint32_t helpers_of_worker(const struct nat_config *c);
+
+/* ftp.c: begin; a segment from inside (also made what the outside is to get); one from outside. */
+void ftp_begin(struct ftp *f, const struct session *s, const struct nat_job *job);
+enum reason ftp_speak(struct nat *n, struct session *s, struct ftp *f, const struct nat_job *job);
+void ftp_hear(struct ftp *f, const struct session *s, const struct pkt *p);
+
+/* tftp.c */
+void tftp_read(struct nat *n, const struct nat_job *job, const struct session *s);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * SYNs from outside that fit nothing (RFC 5382 REQ-4): nobody is told for six seconds, in which the
+ * inside may open the same connection. If it does the SYN is forgotten, otherwise its sender gets
+ * port unreachable. A ring in order of arrival is in order of time, as all wait equally long.
+ */
+#include "core.h"
+
+static uint32_t place(const struct unsolicited *u, uint32_t i)
+{
+	uint32_t at = u->first + i;
+
+	return at < u->most ? at : at - u->most;
+}
+
+/* How many places from the first on, or count if it is not held. */
+static uint32_t find(const struct unsolicited *u, uint64_t hash)
+{
+	uint32_t i = 0;
+
+	while (i < u->count && u->hashes[place(u, i)] != hash)
+		i++;
+	return i;
+}
+
+/* Hashes that are kept are not zero. */
+static uint64_t hash_of(const struct nat *n, const struct tuple *outside)
+{
+	return hash_tuple(&n->hash, outside) | 1;
+}
+
+static bool wants_answer(const struct nat *n, const struct tuple *t)
+{
+	const struct nat_policy *p;
+	uint16_t port = be16_host(t->local_port), index;
+
+	if (!pool_has(&n->config, t->local, &index))
+		return false;
+	p = policy_of_pool(&n->config, index);
+	return p && p->unsolicited == NAT_UNSOLICITED_REJECT &&
+	       ((port >= p->ports.first && port <= p->ports.last) ||
+		(port >= p->low_ports.first && port <= p->low_ports.last));
+}
+
+void unsolicited_hold(struct nat *n, const struct pkt *p, const struct tuple *outside)
+{
+	struct unsolicited *u = &n->unsolicited;
+	uint64_t hash = hash_of(n, outside);
+	bool cut = p->len > NAT_REJECTED_MOST;
+	struct held_syn *h;
+	uint32_t at;
+
+	/* A checksum that the device would have completed cannot be, without all octets. */
+	if (u->count == u->most || (cut && (p->flags & PKT_PARTIAL)) || !wants_answer(n, outside) ||
+	    find(u, hash) < u->count)
+		return;
+	at = place(u, u->count++);
+	u->hashes[at] = hash;
+	h = &u->syns[at];
+	h->due_ms = n->now.ms + n->config.timeout_ms[TIMEOUT_UNSOLICITED];
+	h->view = *p;
+	h->view.len = cut ? NAT_REJECTED_MOST : p->len;
+	memcpy(h->octets, p->ip, h->view.len);
+}
+
+void unsolicited_forget(struct nat *n, const struct tuple *outside)
+{
+	struct unsolicited *u = &n->unsolicited;
+	uint32_t i = u->count ? find(u, hash_of(n, outside)) : 0;
+
+	if (i < u->count)
+		u->hashes[place(u, i)] = 0;
+}
+
+bool nat_rejected_next(struct nat *n, nat_time now, struct pkt *p)
+{
+	struct unsolicited *u = &n->unsolicited;
+
+	while (u->count && u->syns[u->first].due_ms <= now.ms) {
+		struct held_syn *h = &u->syns[u->first];
+		bool forgotten = !u->hashes[u->first];
+
+		u->first = place(u, 1);
+		u->count--;
+		if (forgotten)
+			continue;
+		*p = h->view;
+		p->ip = h->octets;
+		return true;
+	}
+	return false;
+}
