@@ -1,5 +1,5 @@
 /* One piece of memory, cut once: every array of a NAT lies in it, each at a cache line. */
-#include "core.h"
+#include "helper.h"
 
 enum { LINE = 64, KEYS_PER_SESSION = 2, KEYS_PER_MAPPING = 2 };
 
@@ -34,8 +34,15 @@ struct arrays {
 	uint16_t *next_port;
 	struct port_rest *rests;
 	uint32_t *half_open;
+	uint16_t *idents;
 	uint64_t *syn_hashes;
 	struct held_syn *syns;
+	struct helper *helpers;
+	uint32_t *helper_stack;
+	struct block *blocks;
+	struct bucket *blocks_by;
+	uint32_t *block_stack, *blocks_at;
+	uint16_t *pool_slots, *pool_policies;
 };
 
 static struct arrays cut(struct cut *c, const struct nat_config *config)
@@ -55,6 +62,7 @@ static struct arrays cut(struct cut *c, const struct nat_config *config)
 	a.mappings_by = take(c, table_size(most * KEYS_PER_MAPPING));
 	a.peers_by = take(c, table_size(most));
 	a.hosts_by = take(c, table_size(most));
+	a.blocks_by = take(c, table_size(most));
 	a.datagrams_by = take(c, table_size(datagrams));
 	a.session_stack = take(c, most * sizeof(uint32_t));
 	a.mapping_stack = take(c, most * sizeof(uint32_t));
@@ -66,8 +74,16 @@ static struct arrays cut(struct cut *c, const struct nat_config *config)
 	a.half_open = take(c, half_open_most(config) * sizeof(uint32_t));
 	a.syn_hashes = take(c, unsolicited_of_worker(config) * sizeof(uint64_t));
 	a.syns = take(c, unsolicited_of_worker(config) * sizeof(struct held_syn));
+	a.helpers = take(c, helpers_of_worker(config) * sizeof(struct helper));
+	a.helper_stack = take(c, helpers_of_worker(config) * sizeof(uint32_t));
+	a.blocks = take(c, most * sizeof(struct block));
+	a.block_stack = take(c, most * sizeof(uint32_t));
+	a.blocks_at = take(c, config->pool_count * sizeof(uint32_t));
+	a.pool_slots = take(c, pool_slots(config) * sizeof(uint16_t));
+	a.pool_policies = take(c, config->pool_count * sizeof(uint16_t));
 	a.events = take(c, config->events * sizeof(struct nat_event));
 	a.rests = take(c, ports_rests(config) * sizeof(struct port_rest));
+	a.idents = take(c, IDENT_COUNTERS * sizeof(uint16_t));
 	a.bits = take(c, ports_size(config->pool_count, config->workers));
 	a.next_port = take(c, next_ports);
 	return a;
@@ -81,10 +97,18 @@ size_t nat_size(const struct nat_config *c)
 	return measure.len;
 }
 
-static bool passes_some(const struct nat_config *c)
+static bool has_type(const struct nat_config *c, enum nat_type type)
 {
 	for (size_t i = 0; i < c->policy_count; i++)
-		if (c->policies[i].type == NAT_NONE)
+		if (c->policies[i].type == type)
+			return true;
+	return false;
+}
+
+static bool gathers(const struct nat_config *c)
+{
+	for (size_t i = 0; i < c->policy_count; i++)
+		if (c->policies[i].helpers & NAT_HELPER_FTP)
 			return true;
 	return false;
 }
@@ -103,10 +127,14 @@ void nat_configure(struct nat *n, const struct nat_config *c)
 	 * once. */
 	n->sweep = 0;
 	n->config = *c;
-	n->passes_some = passes_some(c);
+	n->passes_some = has_type(c, NAT_NONE);
+	n->one_to_one = has_type(c, NAT_ONE_TO_ONE);
+	n->gathers = gathers(c);
 	n->translates |= translates(c);
 	n->workers_inverse = UINT32_MAX / c->workers + 1;
 	n->host_limit = (c->sessions_per_host + c->workers - 1) / c->workers;
+	pool_configure(n);
+	blocks_reconsider(n);
 }
 
 static struct table table_over(const void *records, uint32_t stride, uint32_t keys)
@@ -124,11 +152,12 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	/* Records are filled when taken; all else begins as zero. */
 	memset(n, 0, sizeof(*n));
 	memset(a.sessions_by, 0, (size_t)((uint8_t *)a.session_stack - (uint8_t *)a.sessions_by));
-	memset(a.bits, 0, whole.len - (size_t)((uint8_t *)a.bits - (uint8_t *)mem));
-	nat_configure(n, c);
+	memset(a.idents, 0, whole.len - (size_t)((uint8_t *)a.idents - (uint8_t *)mem));
 	memcpy(n->hash.k, seed, sizeof(n->hash.k));
 	memcpy(n->draw.k, seed + sizeof(n->hash.k), sizeof(n->draw.k));
 	n->hash.aes = hash_has_aes();
+	n->pool = (struct pool_index){ .slots = a.pool_slots, .policies = a.pool_policies };
+	nat_configure(n, c);
 	n->sessions = a.sessions;
 	n->mappings = a.mappings;
 	n->peers = a.peers;
@@ -155,11 +184,21 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	table_init(&n->fragments.by, a.datagrams_by, fragments_of_worker(c));
 	wheel_init(&n->wheel, a.slots, &a.sessions->link, sizeof(struct session));
 	ports_init(&n->ports, a.bits, a.rests, c);
+	n->helpers = a.helpers;
+	n->helper_slab = (struct slab){ .stack = a.helper_stack, .capacity = helpers_of_worker(c) };
 	n->half_open = (struct half_open){ .ring = a.half_open, .most = half_open_most(c) };
 	n->unsolicited = (struct unsolicited){ .hashes = a.syn_hashes, .syns = a.syns,
 					       .most = unsolicited_of_worker(c) };
+	n->idents = a.idents;
 	n->events = (struct events){ .ring = a.events, .most = c->events };
 	n->next_port = a.next_port;
+	n->blocks = (struct blocks){
+		.by = table_over(a.blocks, sizeof(struct block), 1),
+		.all = a.blocks,
+		.slab = { .stack = a.block_stack, .capacity = most },
+	};
+	table_init(&n->blocks.by, a.blocks_by, most);
+	blocks_init(n, a.blocks_at);
 	return n;
 }
 

@@ -1,5 +1,20 @@
 /* What must hold between any two calls. Each function visits one kind of record. */
-#include "core.h"
+#include "helper.h"
+#include "transport.h"
+
+/* Identifiers that are no ports are the sessions' only. */
+static bool same_local(const struct tuple *mapping, const struct tuple *session)
+{
+	struct endpoint a = tuple_local(mapping), b = tuple_local(session);
+
+	return be32_equal(a.address, b.address) && be16_equal(a.port, b.port);
+}
+
+static bool has_state(const struct tuple *t)
+{
+	return nat_class_of(t->protocol) == NAT_CLASS_TCP &&
+	       (t->protocol != PROTO_TCP || !helper_is_expectation(t));
+}
 
 static const char *check_session(const struct nat *n, uint32_t number, uint32_t sessions)
 {
@@ -15,12 +30,10 @@ static const char *check_session(const struct nat *n, uint32_t number, uint32_t 
 	if (s->mapping >= n->mapping_slab.high || sessions == 0)
 		return "session of no mapping";
 	m = &n->mappings[s->mapping];
-	if (!be32_equal(m->key[SIDE_INSIDE].local, in->local) ||
-	    !be16_equal(m->key[SIDE_INSIDE].local_port, in->local_port) ||
-	    !be32_equal(m->key[SIDE_OUTSIDE].local, out->local) ||
-	    !be16_equal(m->key[SIDE_OUTSIDE].local_port, out->local_port))
+	if (!same_local(&m->key[SIDE_INSIDE], in) || !same_local(&m->key[SIDE_OUTSIDE], out))
 		return "session and mapping disagree about endpoints";
-	if ((s->state == TCP_NONE) == (in->protocol == PROTO_TCP) || s->state >= TCP_STATE_COUNT)
+	if ((s->state != TCP_NONE) != has_state(in) ||
+	    s->state >= TCP_STATE_COUNT)
 		return "session state does not fit its protocol";
 	if (m->filtering == NAT_ADDRESS_DEPENDENT && !session_has_peer(n, m, out->remote))
 		return "session without its peer record";
@@ -68,6 +81,8 @@ static const char *check_mapping(const struct nat *n, uint32_t number)
 	if (m->host >= n->host_slab.high || !n->hosts[m->host].sessions ||
 	    !be32_equal(n->hosts[m->host].key.local, m->key[SIDE_INSIDE].local))
 		return "mapping of no host";
+	if (m->planned)
+		return block_check_mapping(n, m);
 	if (m->address != NO_ADDRESS &&
 	    !ports_is_taken(&n->ports, m->address, ports_protocol(out->protocol),
 			    be16_host(out->local_port)))
@@ -77,7 +92,7 @@ static const char *check_mapping(const struct nat *n, uint32_t number)
 
 static const char *check_mappings(const struct nat *n)
 {
-	uint32_t count = 0, sessions = 0, holders = 0, used = 0;
+	uint32_t count = 0, sessions = 0, holders = 0, planned = 0, used = 0, of_ranges = 0;
 	const char *fault = NULL;
 
 	for (uint32_t i = 0; !fault && i < n->mapping_slab.high; i++) {
@@ -88,13 +103,16 @@ static const char *check_mappings(const struct nat *n)
 		fault = check_mapping(n, i);
 		count++;
 		sessions += m->sessions;
-		holders += m->address != NO_ADDRESS;
+		holders += m->address != NO_ADDRESS && !m->planned;
+		planned += m->planned;
 	}
-	for (int o = 0; o < PORTS_PROTOCOLS; o++)
+	for (int o = 0; o < PORTS_PROTOCOLS; o++) {
 		used += n->ports.used[o];
+		of_ranges += n->blocks.used[o];
+	}
 	if (!fault && (count != slab_used(&n->mapping_slab) || sessions != slab_used(&n->session_slab)))
 		fault = "mappings do not add up to the sessions";
-	if (!fault && holders != used)
+	if (!fault && (holders != used || planned != of_ranges))
 		fault = "ports taken are not those of the mappings";
 	return fault;
 }
@@ -162,6 +180,8 @@ const char *nat_check(const struct nat *n)
 
 	if (!fault)
 		fault = check_mappings(n);
+	if (!fault)
+		fault = blocks_check(n);
 	if (!fault)
 		fault = check_ports(n);
 	return fault ? fault : check_fragments(n);

@@ -46,28 +46,31 @@ static uint16_t start_of(struct nat *n, const struct nat_policy *p, const struct
 	return (uint16_t)(w->range.first + nat_draw(n, width));
 }
 
-/* A forward's external ports are never given to anybody else. *beyond: where to look on. */
-static bool is_forwarded(const struct nat *n, const struct tuple *t, struct endpoint e,
-			 uint16_t *beyond)
+/* A forward's external ports, and what is left of ranges when a policy has changed, are never given to
+ * anybody else. *beyond: where to look on. */
+static bool is_reserved(const struct nat *n, const struct tuple *t, const struct ports_wish *w,
+			uint16_t port, uint16_t *beyond)
 {
-	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, e);
+	const struct nat_forward *f = forward_by_external(&n->config, t->protocol,
+							  endpoint_at(n, w, port));
 
 	if (f)
 		*beyond = f->last;
-	return f;
+	return f || block_covers(n, w->address, port, beyond);
 }
 
 static int find_from(struct nat *n, const struct tuple *t, struct ports_wish *w)
 {
+	size_t reserved = n->config.forward_count + slab_used(&n->blocks.slab);
 	uint16_t beyond = 0;
 	int port = PORT_NONE;
 
-	/* Each forward is stepped over once at the most before the search has come round. */
-	for (size_t tries = 0; tries <= 2 * n->config.forward_count; tries++) {
+	/* Each is stepped over once at the most before the search has come round. */
+	for (size_t tries = 0; tries <= 2 * reserved; tries++) {
 		port = ports_find(&n->ports, w);
 		if (port == PORT_NONE)
 			return PORT_NONE;
-		if (!is_forwarded(n, t, endpoint_at(n, w, (uint16_t)port), &beyond))
+		if (!is_reserved(n, t, w, (uint16_t)port, &beyond))
 			return port;
 		w->start = beyond < w->range.last ? (uint16_t)(beyond + 1) : w->range.first;
 	}
@@ -81,7 +84,7 @@ static bool is_free(const struct nat *n, const struct tuple *t, const struct por
 
 	return port >= w->range.first && port <= w->range.last && ports_is_own(&n->ports, port) &&
 	       !ports_is_taken(&n->ports, w->address, w->protocol, port) &&
-	       !is_forwarded(n, t, endpoint_at(n, w, port), &beyond);
+	       !is_reserved(n, t, w, port, &beyond);
 }
 
 /* The outside port of the mapping that the inside neighbour of a pair has, or PORT_NONE. */
@@ -142,6 +145,8 @@ static int port_of(struct nat *n, const struct nat_policy *p, const struct tuple
 	};
 	int port;
 
+	if (nat_policy_is_planned(p))
+		return block_find_port(n, p, t, address);
 	if (p->port_selection == NAT_PORT_CONTIGUOUS)
 		return find_contiguous(n, p, t, &w);
 	if (p->port_selection == NAT_PORT_PRESERVE && is_free(n, t, &w, wanted))
@@ -155,17 +160,33 @@ static int port_of(struct nat *n, const struct nat_policy *p, const struct tuple
 	return port;
 }
 
+/* RFC 7422: it follows from the plan, for whoever is a host by it. */
+static uint16_t paired_address(const struct nat *n, const struct nat_policy *p,
+			       const struct tuple *t)
+{
+	struct port_range share;
+	uint16_t address;
+
+	return nat_policy_share_of(p, t->local, &address, &share) ? address : address_of(n, p, t);
+}
+
+uint16_t choose_address(const struct nat *n, const struct nat_policy *p, const struct tuple *t,
+			uint16_t i)
+{
+	uint32_t at = paired_address(n, p, t) - p->pool_first + (uint32_t)i;
+
+	return (uint16_t)(p->pool_first + at % p->pool_count);
+}
+
 bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tuple *t,
 		     uint16_t *address, uint16_t *port)
 {
-	uint16_t paired = address_of(n, p, t);
 	uint16_t tries = p->pooling == NAT_POOLING_SOFT ? p->pool_count : 1;
 
 	for (uint16_t i = 0; i < tries; i++) {
-		uint32_t at = paired - p->pool_first + (uint32_t)i;
 		int found;
 
-		*address = (uint16_t)(p->pool_first + at % p->pool_count);
+		*address = choose_address(n, p, t, i);
 		found = port_of(n, p, t, *address);
 		if (found != PORT_NONE) {
 			*port = (uint16_t)found;
@@ -193,7 +214,7 @@ bool choose_shared(struct nat *n, const struct nat_policy *p, const struct tuple
 		*shared = endpoint_at(n, &w, port);
 		outside.local = shared->address;
 		outside.local_port = shared->port;
-		if (ports_is_own(&n->ports, port) && !is_forwarded(n, t, *shared, &beyond) &&
+		if (ports_is_own(&n->ports, port) && !is_reserved(n, t, &w, port, &beyond) &&
 		    session_find(n, &outside) == SLAB_NONE)
 			return true;
 	}

@@ -20,15 +20,63 @@ static uint32_t mask_of(uint8_t len)
 	return len ? ~0u << (32 - len) : 0;
 }
 
+static bool prefix_covers(be32 prefix, uint8_t len, be32 a)
+{
+	return ((be32_host(a) ^ be32_host(prefix)) & mask_of(len)) == 0;
+}
+
 static bool prefix_has(const struct nat_policy *p, be32 a)
 {
-	return ((be32_host(a) ^ be32_host(p->prefix)) & mask_of(p->prefix_len)) == 0;
+	return prefix_covers(p->prefix, p->prefix_len, a);
+}
+
+/* The same place in another prefix. */
+static be32 moved(be32 a, be32 to, uint8_t len)
+{
+	uint32_t mask = mask_of(len);
+
+	return be32_from((be32_host(to) & mask) | (be32_host(a) & ~mask));
+}
+
+be32 policy_far(const struct nat_policy *p, be32 remote, enum nat_side side)
+{
+	be32 from = side == SIDE_OUTSIDE ? p->twice.seen : p->twice.real;
+	be32 to = side == SIDE_OUTSIDE ? p->twice.real : p->twice.seen;
+
+	if (!p->twice.len || !prefix_covers(from, p->twice.len, remote))
+		return remote;
+	return moved(remote, to, p->twice.len);
+}
+
+be32 policy_one_to_one(const struct nat_policy *p, be32 inside)
+{
+	return moved(inside, p->translated, p->prefix_len);
+}
+
+const struct nat_policy *policy_of_outside(const struct nat_config *c, be32 outside, be32 *inside)
+{
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		if (p->type != NAT_ONE_TO_ONE ||
+		    !prefix_covers(p->translated, p->prefix_len, outside))
+			continue;
+		*inside = moved(outside, p->prefix, p->prefix_len);
+		return p;
+	}
+	return NULL;
+}
+
+/* An entry that is about some destinations only. */
+static bool is_exception(const struct nat_policy *p)
+{
+	return p->destination.len || p->destination.protocol || p->destination.ports.last;
 }
 
 const struct nat_policy *policy_of(const struct nat_config *c, be32 inside)
 {
 	for (size_t i = 0; i < c->policy_count; i++)
-		if (prefix_has(&c->policies[i], inside))
+		if (!is_exception(&c->policies[i]) && prefix_has(&c->policies[i], inside))
 			return &c->policies[i];
 	return NULL;
 }
@@ -62,15 +110,45 @@ bool policy_is_short(const struct nat_config *c, uint16_t policy, be16 remote_po
 	return false;
 }
 
-bool policy_passes(const struct nat *n, const struct pkt *p, enum nat_side from)
+/* The remote port, of a datagram that has or is known to have ports. */
+static bool port_fits(const struct nat_policy *p, const struct pkt *d, enum nat_side from)
 {
-	const uint8_t *inside = from == SIDE_INSIDE ? pkt_source(p) : pkt_destination(p);
-	const struct nat_policy *found;
+	struct port_range range = p->destination.ports;
+	struct tuple t;
 
-	if (!n->passes_some || p->version != 4)
+	if (!range.last)
+		return true;
+	if (tuple_of(&t, d, from) != REASON_NONE)
 		return false;
-	found = policy_of(&n->config, be32_load(inside));
-	return found && found->type == NAT_NONE;
+	return be16_host(t.remote_port) >= range.first && be16_host(t.remote_port) <= range.last;
+}
+
+static bool excepts(const struct nat_policy *p, const struct pkt *d, enum nat_side from)
+{
+	const uint8_t *remote = from == SIDE_INSIDE ? pkt_destination(d) : pkt_source(d);
+
+	return prefix_covers(p->destination.prefix, p->destination.len, be32_load(remote)) &&
+	       (!p->destination.protocol || p->destination.protocol == d->protocol) &&
+	       port_fits(p, d, from);
+}
+
+bool policy_passes(const struct nat *n, const struct pkt *d, enum nat_side from)
+{
+	be32 inside = be32_load(from == SIDE_INSIDE ? pkt_source(d) : pkt_destination(d));
+
+	if (!n->passes_some || d->version != 4)
+		return false;
+	for (size_t i = 0; i < n->config.policy_count; i++) {
+		const struct nat_policy *p = &n->config.policies[i];
+
+		if (!prefix_has(p, inside))
+			continue;
+		if (!is_exception(p))
+			return p->type == NAT_NONE;
+		if (excepts(p, d, from))
+			return true;
+	}
+	return false;
 }
 
 const struct nat_policy *policy_of_pool(const struct nat_config *c, uint16_t index)
@@ -87,15 +165,13 @@ uint32_t unsolicited_of_worker(const struct nat_config *c)
 	return (c->unsolicited + c->workers - 1) / c->workers;
 }
 
-/* Pools are short in practice; this is asked when a session begins, not per packet. */
-bool pool_has(const struct nat_config *c, be32 address, uint16_t *index)
+bool is_outside_address(const struct nat *n, be32 address)
 {
-	for (size_t i = 0; i < c->pool_count; i++)
-		if (be32_equal(c->pool[i], address)) {
-			*index = (uint16_t)i;
-			return true;
-		}
-	return false;
+	uint16_t index;
+	be32 inside;
+
+	return pool_has(n, address, &index) ||
+	       (n->one_to_one && policy_of_outside(&n->config, address, &inside));
 }
 
 uint32_t sessions_of_worker(const struct nat_config *c)

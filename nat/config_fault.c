@@ -20,10 +20,9 @@ uint32_t nat_policy_share(const struct nat_policy *p)
 
 uint32_t nat_policy_blocks(const struct nat_policy *p)
 {
-	uint32_t first = (p->ports.first + p->block_size - 1u) / p->block_size;
-	uint32_t end = (p->ports.last + 1u) / p->block_size;
+	struct port_range all = nat_block_ports(p);
 
-	return end > first ? end - first : 0;
+	return all.last ? (all.last - all.first + 1u) / p->block_size : 0;
 }
 
 static const char *range_fault(struct port_range r)
@@ -37,14 +36,29 @@ static bool has_ports(uint8_t protocol)
 	       protocol == PROTO_SCTP || protocol == PROTO_UDPLITE;
 }
 
-static const char *block_fault(const struct nat_policy *p)
+static const char *block_fault(const struct nat_config *c, const struct nat_policy *p)
 {
-	if (p->block_size < NAT_BLOCK_LEAST || p->block_size > NAT_BLOCK_MOST ||
-	    (p->block_size & (p->block_size - 1)))
-		return "block of ports that is no power of two from 16 to 4096";
+	if (p->block_size < NAT_BLOCK_LEAST || p->block_size > NAT_BLOCK_MOST)
+		return "block of less than 16 or more than 4096 ports";
 	if (!p->blocks_per_host)
 		return "hosts without a block of ports";
-	return nat_policy_blocks(p) ? NULL : "no whole block in the range of ports";
+	if (!nat_policy_blocks(p))
+		return "no whole block in the range of ports";
+	return nat_policy_blocks(p) < c->workers ? "fewer blocks of ports than workers" : NULL;
+}
+
+/* Another policy that gives ports of the same addresses. */
+static bool has_rival(const struct nat_config *c, const struct nat_policy *p)
+{
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *other = &c->policies[i];
+
+		if (other != p && other->type == NAT_NAPT44 &&
+		    other->pool_first < p->pool_first + p->pool_count &&
+		    p->pool_first < other->pool_first + other->pool_count)
+			return true;
+	}
+	return false;
 }
 
 /* Ports that belong to hosts before anybody asks. */
@@ -62,9 +76,11 @@ static const char *plan_fault(const struct nat_config *c, const struct nat_polic
 		return "blocks of ports with arbitrary pooling";
 	if (!blocks && p->pooling != NAT_POOLING_PAIRED)
 		return "deterministic ports without paired pooling";
-	if (!blocks && nat_policy_share(p) < 2u * c->workers)
+	if (has_rival(c, p))
+		return "pool of ports that belong to hosts shared with another policy";
+	if (!blocks && !nat_policy_share(p))
 		return "deterministic ports for more hosts than the pool has ports";
-	return blocks || p->dynamic_shares ? block_fault(p) : NULL;
+	return blocks || p->dynamic_shares ? block_fault(c, p) : NULL;
 }
 
 static const char *napt_fault(const struct nat_config *c, const struct nat_policy *p)

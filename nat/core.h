@@ -11,7 +11,9 @@
 #define NAT_CORE_H
 
 #include "nat/nat.h"
+#include "nat/deterministic.h"
 #include "nat/rewrite.h"
+#include "block.h"
 #include "ports.h"
 #include "slab.h"
 #include "table.h"
@@ -41,7 +43,8 @@ struct session {
 	uint8_t scales; /* window scale of inside (low four bits) and outside; SCALE_UNKNOWN */
 	/* Per side: highest acknowledgement sent and the window with it (RFC 9293: RCV.NXT and
 	 * RCV.WND as the other side knows them), end of the highest segment sent. */
-	uint32_t ack[SIDE_COUNT], end[SIDE_COUNT];
+	uint32_t ack[SIDE_COUNT], end[SIDE_COUNT]; /* SCTP: the tag a side has offered, has chosen;
+						    * GRE: end is the call ID a side has chosen */
 	uint16_t window[SIDE_COUNT];
 
 	uint64_t packets[SIDE_COUNT], octets[SIDE_COUNT];
@@ -51,7 +54,7 @@ struct session {
 	uint16_t policy; /* index, or NO_POLICY; only for a look at what it says */
 	uint16_t unused[1];
 	uint32_t helper; /* record of the helper, or SLAB_NONE */
-	uint32_t opened; /* sequence number of the SYN that did */
+	uint32_t opened; /* sequence number of the SYN that did; ESP: when, low bits of the time */
 	uint32_t unused_too[1];
 };
 
@@ -59,7 +62,8 @@ _Static_assert(offsetof(struct session, packets) == 64, "a packet reads one cach
 _Static_assert(sizeof(struct session) == 128, "a session is two cache lines");
 
 struct mapping {
-	/* inside: remote as the mapping behaviour says; outside: none, unless it is shared */
+	/* inside: remote as the mapping behaviour says; outside: none, unless it is shared. Of
+	 * paired protocols see pair.c */
 	struct tuple key[SIDE_COUNT];
 	uint32_t sessions;
 	uint32_t host;
@@ -68,12 +72,14 @@ struct mapping {
 	uint8_t filtering; /* enum nat_dependence */
 	uint8_t refresh;   /* enum nat_refresh */
 	bool used;	   /* has had a session, so its outside endpoint was seen */
-	uint8_t unused[2];
+	bool planned;	   /* its port lies in a range of its host */
+	uint8_t unused[1];
+	uint32_t block;	   /* that range, if planned */
 };
 
 enum { NO_ADDRESS = UINT16_MAX, NO_POLICY = UINT16_MAX };
 
-_Static_assert(sizeof(struct mapping) == 48, "a mapping is three quarters of a cache line");
+_Static_assert(sizeof(struct mapping) == 52, "a mapping is less than a cache line");
 
 /* key: outside endpoint of the mapping and remote address. */
 struct peer {
@@ -89,13 +95,14 @@ struct host {
 	uint64_t tokens, filled_ms;
 };
 
-enum { FRAGMENT_RANGES = 12 };
+enum { FRAGMENT_RANGES = 12, IDENT_COUNTERS = 4096 };
 
 /* A datagram of which fragments were seen. key: source, destination, identification. Ranges are
  * what has come, in units of eight octets, [begin, end), apart from one another. */
 struct datagram {
 	struct tuple key;
 	be16 ports[2];
+	be16 ident; /* that it leaves with */
 	uint32_t sequence; /* as in struct pkt */
 	uint32_t serial;
 	uint32_t newer; /* in order of arrival; WHEEL_NONE ends it */
@@ -143,11 +150,25 @@ struct events {
 	uint64_t lost;
 };
 
+/* Numbers in the pool, by address: in slots, plus one. policies: whose an address is, if that policy
+ * is planned; NO_POLICY. */
+struct pool_index {
+	uint16_t *slots, *policies;
+	uint8_t shift;
+	bool planned; /* some policy is */
+};
+
+struct helper;
+
 struct nat {
 	struct nat_config config;
 	nat_time now; /* of the call that is under way */
 	struct events events;
 	struct half_open half_open;
+	uint16_t *idents; /* IDENT_COUNTERS of them */
+	struct helper *helpers;
+	struct slab helper_slab;
+	uint32_t expectations; /* sessions that are none yet */
 	struct unsolicited unsolicited;
 	struct hash_key hash;
 	struct hash_key draw; /* for random choices */
@@ -163,10 +184,16 @@ struct nat {
 	uint32_t sweep; /* sessions below it have the place in the wheel that their timeout demands */
 	struct fragments fragments;
 	struct ports ports;
+	struct blocks blocks;
+	struct pool_index pool;
+	uint64_t plans_due_ms; /* when the log is to be told of them */
+	uint64_t plans_digest;
 	uint16_t *next_port; /* sequential selection: per address and protocol */
 	uint32_t host_limit;
 	uint32_t workers_inverse; /* 2^32 / workers, rounded up */
 	bool passes_some; /* some policy is NAT_NONE */
+	bool gathers; /* some policy helps FTP: its hosts' TCP belongs to one worker each */
+	bool one_to_one;  /* some policy is NAT_ONE_TO_ONE */
 	bool translates; /* a policy or forward does, or did: there may be sessions */
 	uint64_t created, ended;
 };
@@ -180,11 +207,30 @@ uint16_t policy_number(const struct nat_config *c, be32 inside);
 uint32_t policy_timeout(const struct nat_config *c, uint16_t policy, enum nat_timeout class);
 bool policy_drops_errors(const struct nat_config *c, uint16_t policy);
 bool policy_is_short(const struct nat_config *c, uint16_t policy, be16 remote_port);
+/* The entry of type one_to_one whose outside prefix has the address, and who is meant inside. */
+const struct nat_policy *policy_of_outside(const struct nat_config *c, be32 outside, be32 *inside);
+be32 policy_one_to_one(const struct nat_policy *p, be32 inside);
+/* A remote address as it is known on a side, from how it is known on the other (twice NAT). */
+be32 policy_far(const struct nat_policy *p, be32 remote, enum nat_side side);
+/* An address that stands for inside hosts: who speaks to it from inside hairpins. */
+bool is_outside_address(const struct nat *n, be32 address);
 const struct nat_policy *policy_of_pool(const struct nat_config *c, uint16_t index);
 uint32_t unsolicited_of_worker(const struct nat_config *c);
-bool pool_has(const struct nat_config *c, be32 address, uint16_t *index);
 uint32_t sessions_of_worker(const struct nat_config *c);
 uint32_t fragments_of_worker(const struct nat_config *c);
+
+/* pool.c: the number of an address; the planned policy that it belongs to, or that an inside address
+ * has, NULL if none. */
+size_t pool_slots(const struct nat_config *c);
+void pool_configure(struct nat *n);
+bool pool_has(const struct nat *n, be32 address, uint16_t *index);
+const struct nat_policy *planned_at(const struct nat *n, uint16_t index);
+const struct nat_policy *planned_of(const struct nat *n, be32 inside);
+/* Tell the log of deterministic policies, when that is due. */
+void plans_note(struct nat *n);
+
+/* owner.c: whether another worker owns one end of a session. */
+bool owner_is_other(const struct nat *n, const struct session *s);
 
 /* forward.c: where a forward leads, with its lowest external port where several do. */
 const struct nat_forward *forward_by_external(const struct nat_config *c, uint8_t protocol,
@@ -192,6 +238,10 @@ const struct nat_forward *forward_by_external(const struct nat_config *c, uint8_
 const struct nat_forward *forward_by_internal(const struct nat_config *c, uint8_t protocol,
 					      struct endpoint e, struct endpoint *external);
 struct endpoint forward_internal(const struct nat_forward *f, be16 external_port);
+
+/* Of a forward with several targets, the one for whoever t comes from. */
+const struct nat_forward *forward_target(const struct nat *n, const struct nat_forward *f,
+					 const struct tuple *t);
 
 /* arena.c: a number below most, hard to guess without the seed. */
 uint32_t nat_draw(struct nat *n, uint32_t most);
@@ -218,7 +268,9 @@ uint32_t half_open_most(const struct nat_config *c);
 bool half_open_admits(struct nat *n, uint32_t mapping);
 void half_open_note(struct nat *n, uint32_t session, bool begins);
 
-/* choose.c: false: the policy has nothing that is free. */
+/* choose.c: the pool address that a policy tries as its i-th. false: the policy has nothing that is free. */
+uint16_t choose_address(const struct nat *n, const struct nat_policy *p, const struct tuple *t,
+			uint16_t i);
 bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tuple *t,
 		     uint16_t *address, uint16_t *port);
 bool choose_shared(struct nat *n, const struct nat_policy *p, const struct tuple *t,
@@ -230,7 +282,14 @@ uint32_t mapping_find(const struct nat *n, const struct tuple *key);
 enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *mapping);
 enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
 				uint32_t *mapping);
+enum reason mapping_make(struct nat *n, const struct mapping *m, uint32_t *out);
 void mapping_drop_unused(struct nat *n, uint32_t mapping);
+
+/* ident.c: the next one for datagrams like p; give p, which leaves for the outside, its own, and take
+ * it back. */
+be16 ident_next(struct nat *n, const struct pkt *p);
+void ident_rewrite(struct nat *n, struct pkt *p);
+void ident_restore(const struct nat *n, struct pkt *p);
 
 /* event.c: keep it, if anybody wants its kind. at is filled in. */
 void event_note(struct nat *n, struct nat_event e);
@@ -239,6 +298,9 @@ void event_note(struct nat *n, struct nat_event e);
 uint32_t session_find(const struct nat *n, const struct tuple *t);
 enum reason session_make(struct nat *n, nat_time now, const struct tuple *t, uint32_t mapping,
 			 uint32_t *session);
+enum reason session_make_as(struct nat *n, nat_time now, const struct tuple *t,
+			    const struct tuple *other, uint32_t mapping, uint32_t *session);
+enum reason session_rename(struct nat *n, uint32_t session, const struct tuple *key);
 void session_end(struct nat *n, uint32_t session);
 struct rewrite session_rewrite(const struct session *s, enum nat_side from);
 bool session_has_peer(const struct nat *n, const struct mapping *m, be32 remote);
@@ -250,14 +312,63 @@ void tcp_begin(struct session *s, const struct pkt *p, enum nat_side from);
 enum reason tcp_step(struct session *s, const struct pkt *p, enum nat_side from, bool *refresh);
 uint32_t tcp_fragment_sequence(const struct pkt *first);
 void tcp_continue(struct session *s, const struct pkt *later, enum nat_side from);
-bool tcp_quote_fits(const struct session *s, const struct pkt *quoted, enum nat_side sender);
+bool tcp_quote_fits(const struct session *s, uint32_t sequence, enum nat_side sender);
+
+/* transport.c: what protocols that open connections have in common. unsolicited: a packet from
+ * outside that belongs to nothing may be the half of something that the inside is about to open. */
+enum nat_timeout transport_timeout(uint8_t protocol);
+enum reason transport_opens(const struct pkt *p, enum nat_side from);
+bool transport_is_unsolicited(const struct pkt *p);
+void transport_begin(struct session *s, const struct pkt *p, enum nat_side from);
+enum reason transport_step(struct nat *n, uint32_t session, const struct pkt *p,
+			   enum nat_side from, bool *refresh);
+
+/* dccp.c */
+enum reason dccp_opens(const struct pkt *p, enum nat_side from);
+bool dccp_is_unsolicited(const struct pkt *p);
+void dccp_begin(struct session *s, enum nat_side from);
+void dccp_step(struct session *s, const struct pkt *p, enum nat_side from, bool *refresh);
+
+/* sctp.c: is_for: a packet whose tag no session has is one of this session after all; alone: no other
+ * session has the same ports and addresses outside. */
+enum reason sctp_opens(const struct pkt *p);
+uint32_t sctp_initiate_tag(const struct pkt *p);
+void sctp_begin(struct session *s, const struct pkt *p, enum nat_side from);
+enum reason sctp_step(struct nat *n, uint32_t session, const struct pkt *p, enum nat_side from,
+		      bool *refresh);
+bool sctp_is_for(const struct session *s, const struct pkt *p, bool alone);
+bool sctp_quote_fits(const struct session *s, const struct pkt *quoted);
+
+/* pair.c, of protocols of which only addresses are translated. counterpart: of a tuple that opens a
+ * session. find: no session has the tuple, but it may belong to one that learns so, or to one of a
+ * more general tuple, which *t becomes. begin: of a session that was made. */
+struct tuple pair_counterpart(const struct nat *n, const struct pkt *p, const struct tuple *t,
+			      const struct mapping *m);
+enum reason pair_for_inside(struct nat *n, const struct pkt *p, const struct tuple *t,
+			    uint32_t *mapping);
+enum reason pair_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
+			     uint32_t *mapping);
+uint32_t pair_find(struct nat *n, const struct pkt *p, struct tuple *t);
+uint32_t pair_find_quoted(const struct nat *n, const struct pkt *inner, const struct tuple *t);
+void pair_begin(struct nat *n, uint32_t session);
 
 /* icmp.c */
 void icmp_error_process(struct nat *n, struct nat_job *job);
 
+/* Twice NAT: the remote end is known by another address inside. */
+static inline bool session_is_redirected(const struct session *s)
+{
+	return !be32_equal(s->key[SIDE_INSIDE].remote, s->key[SIDE_OUTSIDE].remote);
+}
+
 static inline bool session_is_half_open(const struct session *s)
 {
 	return s->state == TCP_INIT_OUTSIDE;
+}
+
+static inline struct block *block_at(const struct nat *n, uint32_t number)
+{
+	return &n->blocks.all[number];
 }
 
 static inline struct session *session_at(const struct nat *n, uint32_t number)

@@ -49,3 +49,19 @@ struct endpoint forward_internal(const struct nat_forward *f, be16 external_port
 	return (struct endpoint){ f->internal,
 				  be16_from((uint16_t)(f->internal_first + offset)) };
 }
+
+const struct nat_forward *forward_target(const struct nat *n, const struct nat_forward *f,
+					 const struct tuple *t)
+{
+	uint64_t h = hash_words(&n->hash, t->remote.raw, f->sticky ? 0 : t->remote_port.raw);
+	uint32_t all = 0, at;
+
+	if (!f->grouped)
+		return f;
+	for (uint16_t i = 0; i < f->targets; i++)
+		all += f[i].weight;
+	at = (uint32_t)(((h >> 32) * all) >> 32);
+	while (at >= f->weight)
+		at -= f++->weight;
+	return f;
+}

@@ -179,6 +179,8 @@ static enum reason read_first(const struct pkt *p, enum nat_side from, struct da
 		keep_ports(d, &t, from);
 	if (p->protocol == PROTO_TCP)
 		d->sequence = tcp_fragment_sequence(p);
+	if (p->protocol == PROTO_SCTP)
+		d->sequence = load32(pkt_transport(p) + 4);
 	return REASON_NONE;
 }
 
@@ -201,6 +203,7 @@ static enum reason take_in(struct datagram *d, const struct pkt *p, enum nat_sid
 static void tell(const struct datagram *d, struct pkt *p)
 {
 	memcpy(p->ports, d->ports, sizeof(p->ports));
+	p->ident = d->ident;
 	p->sequence = d->sequence;
 	p->flags |= PKT_PORTS_KNOWN | (d->portless ? PKT_NO_PORTS : 0);
 }
@@ -225,6 +228,8 @@ enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat
 	if (number == SLAB_NONE)
 		return FRAGMENT_DROP;
 	d = at(&n->fragments, number);
+	if (n->config.unique_idents && !d->ranges)
+		d->ident = ident_next(n, p);
 	note->datagram = d->serial;
 	note->reason = take_in(d, p, from, exempt);
 	if (note->reason != REASON_NONE)

@@ -116,7 +116,7 @@ static bool line_of_inside(struct ftp *f, const struct line *l)
 
 /* The line ends where the stream was read up to: the endpoint in it becomes what the outside knows,
  * and is expected. */
-static void announce(struct nat *n, struct session *s, struct ftp *f, const struct line *l)
+static bool announce(struct nat *n, struct session *s, struct ftp *f, const struct line *l)
 {
 	struct tuple inside = s->key[SIDE_INSIDE];
 	uint8_t text[EDIT_MOST];
@@ -126,21 +126,22 @@ static void announce(struct nat *n, struct session *s, struct ftp *f, const stru
 
 	if (f->passed || l->len > EDIT_MOST - FTP_ENDPOINT_MOST ||
 	    !ftp_read_endpoint(l->octets, l->len, &e))
-		return;
+		return false;
 	if (e.form != FTP_PORT_ONLY && !be32_equal(e.address, inside.local))
-		return;
+		return false;
 	/* The last place is for a line that was held and turned out to be another. */
 	if (e.port < HELPER_PORT_LEAST || stream_room(&f->stream) < 2)
-		return;
+		return false;
 	inside.local_port = be16_from(e.port);
-	if (!helper_expect(n, &inside, TIMEOUT_EXPECTED, &outside))
-		return;
+	if (!helper_expect(n, &inside, SLAB_NONE, TIMEOUT_EXPECTED, &outside))
+		return false;
 	e.address = outside.address;
 	e.port = be16_host(outside.port);
 	memcpy(text, l->octets, e.begin);
 	len = e.begin + ftp_write_endpoint(&e, text + e.begin);
 	memcpy(text + len, l->octets + e.end, l->len - e.end);
 	stream_edit(&f->stream, f->stream.next - l->len, text, len + l->len - e.end);
+	return true;
 }
 
 /* One octet more of a line; true: the line ends. */
@@ -168,7 +169,7 @@ static void read_inside(struct nat *n, struct session *s, struct ftp *f,
 			const struct stream_segment *g)
 {
 	struct line *l = &f->line[SIDE_INSIDE];
-	struct kept k = keep(f);
+	uint32_t held = f->stream.held, begin = f->stream.next - held;
 
 	while (!f->off && is_before(f->stream.next, g->end)) {
 		uint8_t octet = g->payload[f->stream.next - g->begin];
@@ -176,16 +177,25 @@ static void read_inside(struct nat *n, struct session *s, struct ftp *f,
 		f->stream.next++;
 		if (!grow(l, octet))
 			continue;
-		if (line_of_inside(f, l))
-			announce(n, s, f, l);
-		let_go(f, &k);
+		if (!(line_of_inside(f, l) && announce(n, s, f, l)) && held)
+			stream_let_go(&f->stream, begin, l->octets, held);
+		held = 0;
 		l->len = 0;
 		f->passed = false;
 	}
 	f->stream.held = may_hold(f, g) ? l->len : 0;
-	if (!f->stream.held)
-		let_go(f, &k);
+	if (held && !f->stream.held)
+		stream_let_go(&f->stream, begin, l->octets, held);
 	f->passed |= l->len && !f->stream.held;
+}
+
+static void give_up(struct ftp *f)
+{
+	struct stream *s = &f->stream;
+
+	if (s->held)
+		stream_let_go(s, s->next - s->held, f->line[SIDE_INSIDE].octets, s->held);
+	f->off = true;
 }
 
 /* Fragments have only their header changed, and are not read. */
@@ -202,25 +212,21 @@ static bool carry_fragment(struct ftp *f, struct pkt *p, const struct stream_seg
 enum reason ftp_speak(struct nat *n, struct session *s, struct ftp *f, const struct nat_job *job)
 {
 	const struct stream_segment g = stream_segment_of(job->p);
-	struct kept k;
+	struct pkt *p = job->p;
+	uint32_t room = job->room > p->len ? job->room : p->len;
 
 	if (f->opened != s->opened)
 		restart(f, s);
 	learn_number(f, SIDE_INSIDE, &g);
-	if (pkt_is_fragment(job->p))
-		return carry_fragment(f, job->p, &g) ? REASON_NONE : REASON_HELPER;
+	if (pkt_is_fragment(p))
+		return carry_fragment(f, p, &g) ? REASON_NONE : REASON_HELPER;
 	if (!f->off && is_before(f->stream.next, g.begin))
 		return REASON_HELPER;
-	if (job->room < job->p->len + GROWTH_MOST && g.begin != g.end && !f->off) {
-		k = keep(f);
-		f->stream.held = 0;
-		let_go(f, &k);
-		f->off = true;
-	}
+	if (g.begin != g.end && room < p->len + GROWTH_MOST)
+		give_up(f);
 	if (!f->off && !(g.flags & SEGMENT_RST))
 		read_inside(n, s, f, &g);
-	return stream_carry(&f->stream, job->p, job->room > job->p->len ? job->room : job->p->len)
-		       ? REASON_NONE : REASON_HELPER;
+	return stream_carry(&f->stream, p, room) ? REASON_NONE : REASON_HELPER;
 }
 
 static void line_of_outside(struct ftp *f, const struct line *l)

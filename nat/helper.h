@@ -48,7 +48,7 @@ struct helper {
 	struct ftp ftp;
 };
 
-/* helper.c: a session begins. What begins with it, and whether p belongs to a helper's session. */
+/* helper.c: a session begins with a datagram, and ends. */
 void helper_begin(struct nat *n, const struct nat_job *job, uint32_t session);
 void helper_end(struct nat *n, struct session *s);
 
@@ -62,10 +62,16 @@ void helper_read(struct nat *n, const struct nat_job *job, struct session *s);
 /* The numbers in a segment, as before helper_step(). */
 void helper_undo(const struct nat *n, const struct session *s, struct pkt *p, enum nat_side from);
 
-/* A session from remote, whatever its port, to an inside endpoint may come. outside: that endpoint
- * as remote knows it. */
-bool helper_expect(struct nat *n, const struct tuple *inside, enum nat_timeout class,
-		   struct endpoint *outside);
+/* A TCP segment of the session that an ICMP error from a side quotes: its number as the inside knows
+ * it; and that put into the quote, with what the quote's octets gained. */
+uint32_t helper_sequence(const struct nat *n, uint32_t session, const struct pkt *quoted,
+			 enum nat_side from);
+csum_t helper_requote(const struct nat *n, uint32_t session, struct pkt *quoted, enum nat_side from);
+
+/* A session from inside->remote, whatever its port, to the inside endpoint may come, by this mapping
+ * (SLAB_NONE: that of its policy). outside: that endpoint as the remote knows it. */
+bool helper_expect(struct nat *n, const struct tuple *inside, uint32_t mapping,
+		   enum nat_timeout class, struct endpoint *outside);
 
 /* t: as from outside. Whether such a session is expected; it has come. */
 bool helper_expects(const struct nat *n, const struct tuple *t);
@@ -73,10 +79,13 @@ void helper_arrived(struct nat *n, const struct tuple *t);
 
 static inline bool helper_is_expectation(const struct tuple *key)
 {
-	return key->zero[0];
+	return key->tag.raw;
 }
 
 uint32_t helpers_of_worker(const struct nat_config *c);
+
+/* Whose TCP the worker of this inside host's address does, as its connections announce one another. */
+bool helper_gathers(const struct nat *n, const struct tuple *t, be32 *inside);
 
 /* ftp.c: begin; a segment from inside (also made what the outside is to get); one from outside. */
 void ftp_begin(struct ftp *f, const struct session *s, const struct nat_job *job);

@@ -45,25 +45,28 @@ void host_drop_unused(struct nat *n, uint32_t host)
 enum reason host_admits(const struct nat *n, be32 inside)
 {
 	const struct host *h = host_of(n, inside);
+	uint32_t most = planned_of(n, inside) ? n->config.sessions_per_host : n->host_limit;
 
-	if (h && h->sessions >= n->host_limit)
+	if (h && h->sessions >= most)
 		return REASON_HOST_LIMIT;
 	if (slab_used(&n->session_slab) == n->session_slab.capacity)
 		return REASON_SESSION_LIMIT;
 	return REASON_NONE;
 }
 
-/* A worker's part of what is for all together. */
-static uint32_t share(const struct nat *n, uint32_t whole)
+/* A worker's part of what is for all together: that of a host, unless the host is one worker's. */
+static uint32_t share(const struct nat *n, const struct nat_policy *p, uint32_t whole)
 {
+	if (nat_policy_is_planned(p))
+		return whole;
 	return (whole + n->config.workers - 1) / n->config.workers;
 }
 
 /* Tokens are thousandths of a session, so that a rate per second fills so many each millisecond. */
 static bool take_token(const struct nat *n, const struct nat_policy *p, struct host *h)
 {
-	uint32_t rate = share(n, p->new_per_second);
-	uint64_t burst = share(n, p->new_burst ? p->new_burst : p->new_per_second) * 1000ull;
+	uint32_t rate = share(n, p, p->new_per_second);
+	uint64_t burst = share(n, p, p->new_burst ? p->new_burst : p->new_per_second) * 1000ull;
 	uint64_t passed = n->now.ms - h->filled_ms;
 	uint64_t gained = passed < burst / rate + 1 ? passed * rate : burst;
 
@@ -92,7 +95,7 @@ enum reason host_admits_port(const struct nat *n, const struct nat_policy *p, be
 {
 	const struct host *h = host_of(n, inside);
 
-	return p->ports_per_host && h && h->mappings >= share(n, p->ports_per_host)
+	return p->ports_per_host && h && h->mappings >= share(n, p, p->ports_per_host)
 		       ? REASON_PORT_LIMIT
 		       : REASON_NONE;
 }

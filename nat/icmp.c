@@ -3,7 +3,8 @@
  * the session is found by its tuple with sides exchanged, and it gets the rewrite of that other
  * way undone; what its octets gain, the error's own checksum absorbs.
  */
-#include "core.h"
+#include "helper.h"
+#include "transport.h"
 
 enum { UNREACHABLE = 3, FRAGMENTATION_NEEDED = 4, ICMP_MTU = 6, MTU_LEAST = 68 };
 
@@ -29,12 +30,15 @@ static enum reason find_quoted(const struct nat *n, const struct nat_job *job, s
 	if (memcmp(pkt_destination(job->p), pkt_source(inner), 4) != 0)
 		return REASON_ICMP_QUOTE;
 	*session = session_find(n, &t);
+	if (*session == SLAB_NONE && transport_is_paired(t.protocol))
+		*session = pair_find_quoted(n, inner, &t);
 	if (*session == SLAB_NONE)
 		return REASON_ICMP_NO_SESSION;
 	if (policy_drops_errors(&n->config, session_at(n, *session)->policy))
 		return REASON_ICMP_ERRORS_OFF;
 	if (t.protocol == PROTO_TCP &&
-	    !tcp_quote_fits(session_at(n, *session), inner, side_other(job->from)))
+	    !tcp_quote_fits(session_at(n, *session), helper_sequence(n, *session, inner, job->from),
+			    side_other(job->from)))
 		return REASON_TCP_WINDOW;
 	if (mtu_is_absurd(pkt_transport(job->p)))
 		return REASON_ICMP_MTU;
@@ -44,19 +48,34 @@ static enum reason find_quoted(const struct nat *n, const struct nat_job *job, s
 	return REASON_NONE;
 }
 
+static void replace(struct pkt *p, uint8_t *address, be32 now)
+{
+	be32 was = be32_load(address);
+
+	be32_store(address, now);
+	csum_patch(p->ip + 10, csum_diff(&was, &now, sizeof(now)));
+}
+
 /* The quoted datagram as its sender knows it, and the outer address that is ours (RFC 5508 REQ-4,
  * REQ-5). */
-static void rewrite_both(const struct session *s, struct nat_job *job, struct pkt *inner)
+static void rewrite_both(const struct nat *n, uint32_t session, struct nat_job *job,
+			 struct pkt *inner)
 {
+	const struct session *s = session_at(n, session);
 	enum nat_side to = side_other(job->from);
 	struct rewrite r = rewrite_make(&s->key[job->from], &s->key[to], job->from == SIDE_OUTSIDE);
 	uint8_t *ours = job->from == SIDE_OUTSIDE ? pkt_destination(job->p) : pkt_source(job->p);
-	be32 was = be32_load(ours), now = s->key[to].local;
-	csum_t gained = rewrite_apply(inner, &r);
+	uint8_t *theirs = job->from == SIDE_OUTSIDE ? pkt_source(job->p) : pkt_destination(job->p);
+	csum_t gained = csum_add(helper_requote(n, session, inner, job->from),
+				 rewrite_apply(inner, &r));
 
 	csum_patch(job->p->ip + job->p->checksum, gained);
-	be32_store(ours, now);
-	csum_patch(job->p->ip + 10, csum_diff(&was, &now, sizeof(now)));
+	replace(job->p, ours, s->key[to].local);
+	/* Twice NAT: an error of the remote host itself, or for it. */
+	if (be32_equal(be32_load(theirs), s->key[job->from].remote)) {
+		job->redirected = job->from == SIDE_INSIDE && session_is_redirected(s);
+		replace(job->p, theirs, s->key[to].remote);
+	}
 }
 
 void icmp_error_process(struct nat *n, struct nat_job *job)
@@ -68,7 +87,7 @@ void icmp_error_process(struct nat *n, struct nat_job *job)
 	job->verdict = NAT_DROP;
 	if (job->reason != REASON_NONE)
 		return;
-	rewrite_both(session_at(n, session), job, &inner);
+	rewrite_both(n, session, job, &inner);
 	job->verdict = NAT_FORWARD;
 	if (job->from == SIDE_INSIDE && (session_at(n, session)->flags & SESSION_HAIRPIN))
 		job->verdict = NAT_HAIRPIN;

@@ -1,14 +1,5 @@
 #include "core.h"
-
-static struct endpoint local_of(const struct tuple *t)
-{
-	return (struct endpoint){ t->local, t->local_port };
-}
-
-static struct endpoint remote_of(const struct tuple *t)
-{
-	return (struct endpoint){ t->remote, t->remote_port };
-}
+#include "transport.h"
 
 static struct nat_session copy_session(const struct nat *n, uint32_t number, nat_time now)
 {
@@ -18,9 +9,9 @@ static struct nat_session copy_session(const struct nat *n, uint32_t number, nat
 	return (struct nat_session){
 		.id = number,
 		.protocol = s->key[SIDE_INSIDE].protocol,
-		.inside = local_of(&s->key[SIDE_INSIDE]),
-		.outside = local_of(&s->key[SIDE_OUTSIDE]),
-		.remote = remote_of(&s->key[SIDE_OUTSIDE]),
+		.inside = tuple_local(&s->key[SIDE_INSIDE]),
+		.outside = tuple_local(&s->key[SIDE_OUTSIDE]),
+		.remote = tuple_remote(&s->key[SIDE_OUTSIDE]),
 		.state = s->state,
 		.timeout = s->timeout,
 		.idle_ms = (uint32_t)now.ms - s->seen_ms,
@@ -51,8 +42,8 @@ bool nat_mapping_next(const struct nat *n, uint32_t *cursor, struct nat_mapping 
 		*out = (struct nat_mapping){
 			.id = *cursor,
 			.protocol = m->key[SIDE_INSIDE].protocol,
-			.inside = local_of(&m->key[SIDE_INSIDE]),
-			.outside = local_of(&m->key[SIDE_OUTSIDE]),
+			.inside = tuple_local(&m->key[SIDE_INSIDE]),
+			.outside = tuple_local(&m->key[SIDE_OUTSIDE]),
 			.sessions = m->sessions,
 			.from_forward = m->forward,
 		};
@@ -62,13 +53,19 @@ bool nat_mapping_next(const struct nat *n, uint32_t *cursor, struct nat_mapping 
 	return false;
 }
 
+static uint32_t used(const struct nat *n, enum ports_protocol o)
+{
+	return n->ports.used[o] + n->blocks.used[o];
+}
+
 struct nat_gauges nat_gauges(const struct nat *n)
 {
 	return (struct nat_gauges){
 		.sessions = slab_used(&n->session_slab),
 		.mappings = slab_used(&n->mapping_slab),
 		.hosts = slab_used(&n->host_slab),
-		.ports = { n->ports.used[0], n->ports.used[1], n->ports.used[2] },
+		.ports = { used(n, PORTS_TCP), used(n, PORTS_UDP), used(n, PORTS_ICMP),
+			   used(n, PORTS_UDPLITE), used(n, PORTS_DCCP) },
 		.held_ports = n->ports.rests_count,
 		.sessions_created = n->created,
 		.sessions_ended = n->ended,

@@ -6,7 +6,7 @@
  * endpoint, by that and the remote one. It lives as long as it has sessions. Forwards are mappings too, made when first used, so that replies and new sessions of
  * the inside endpoint leave from the forwarded port.
  */
-#include "core.h"
+#include "helper.h"
 
 struct tuple mapping_inside_key(const struct tuple *t, enum nat_dependence mapping)
 {
@@ -52,10 +52,24 @@ static bool index_mapping(struct nat *n, uint32_t number)
 	return false;
 }
 
+static void unindex_mapping(struct nat *n, uint32_t number)
+{
+	const struct mapping *m = &n->mappings[number];
+
+	table_remove(&n->mappings_by, hash_tuple(&n->hash, &m->key[SIDE_OUTSIDE]),
+		     number << 1 | SIDE_OUTSIDE);
+	if (!m->forward)
+		table_remove(&n->mappings_by, hash_tuple(&n->hash, &m->key[SIDE_INSIDE]),
+			     number << 1 | SIDE_INSIDE);
+}
+
+/* RFC 6888 REQ-14: of ports in a range, the range is what is told. */
 static void note(struct nat *n, const struct mapping *m, enum nat_event_kind kind)
 {
 	const struct tuple *inside = &m->key[SIDE_INSIDE], *outside = &m->key[SIDE_OUTSIDE];
 
+	if (m->planned)
+		return;
 	event_note(n, (struct nat_event){
 		.kind = (uint8_t)kind,
 		.protocol = inside->protocol,
@@ -65,7 +79,7 @@ static void note(struct nat *n, const struct mapping *m, enum nat_event_kind kin
 }
 
 /* Make a mapping of these keys; the outside port must be free, unless the mapping shares it. */
-static enum reason make(struct nat *n, const struct mapping *m, uint32_t *out)
+enum reason mapping_make(struct nat *n, const struct mapping *m, uint32_t *out)
 {
 	uint32_t number = slab_take(&n->mapping_slab);
 	uint32_t host = number == SLAB_NONE ? SLAB_NONE : host_take(n, m->key[SIDE_INSIDE].local);
@@ -76,19 +90,35 @@ static enum reason make(struct nat *n, const struct mapping *m, uint32_t *out)
 	n->mappings[number].host = host;
 	if (!index_mapping(n, number))
 		goto no_index;
-	if (m->address != NO_ADDRESS)
+	if (m->planned && !block_take(n, &n->mappings[number]))
+		goto no_block;
+	if (!m->planned && m->address != NO_ADDRESS)
 		ports_take(&n->ports, m->address, ports_protocol(m->key[0].protocol),
 			   be16_host(m->key[SIDE_OUTSIDE].local_port));
 	n->hosts[host].mappings += !m->forward;
 	*out = number;
 	note(n, &n->mappings[number], EVENT_MAPPING_CREATED);
 	return REASON_NONE;
+no_block:
+	unindex_mapping(n, number);
 no_index:
 	host_drop_unused(n, host);
 no_host:
 	if (number != SLAB_NONE)
 		slab_give(&n->mapping_slab, number);
 	return REASON_SESSION_LIMIT;
+}
+
+/* Whether the forwarded port is one of ours to take: of a pool, not shared by several targets, and
+ * not resting. */
+static bool may_take(const struct nat *n, struct mapping *m)
+{
+	const struct tuple *outside = &m->key[SIDE_OUTSIDE];
+	uint16_t port = be16_host(outside->local_port);
+
+	return !outside->remote.raw && pool_has(n, outside->local, &m->address) &&
+	       ports_is_own(&n->ports, port) &&
+	       !ports_is_taken(&n->ports, m->address, ports_protocol(outside->protocol), port);
 }
 
 /* The mapping of a forward: there already, or made. RFC 4787 REQ-3 holds here too: a port that
@@ -106,12 +136,11 @@ static enum reason forward_mapping(struct nat *n, struct mapping *m, uint32_t *o
 			       ? REASON_NONE
 			       : REASON_SESSION_CONFLICT;
 	}
-	if (!pool_has(&n->config, outside->local, &m->address) ||
-	    !ports_is_own(&n->ports, be16_host(outside->local_port)))
+	if (!may_take(n, m))
 		m->address = NO_ADDRESS;
 	m->forward = true;
 	m->filtering = NAT_ENDPOINT_INDEPENDENT;
-	return make(n, m, out);
+	return mapping_make(n, m, out);
 }
 
 /* A mapping of one session alone: found by both endpoints together, on either side. */
@@ -127,7 +156,23 @@ static enum reason make_shared(struct nat *n, const struct nat_policy *p, const 
 	m->key[SIDE_OUTSIDE].local = shared.address;
 	m->key[SIDE_OUTSIDE].local_port = shared.port;
 	m->address = NO_ADDRESS;
-	return make(n, m, out);
+	return mapping_make(n, m, out);
+}
+
+/* Basic NAT (RFC 3022 section 2.1): the address has its counterpart, the port stays. Like a forward,
+ * it can be found by its outside endpoint as long as the configuration says so. */
+static enum reason make_one_to_one(struct nat *n, const struct nat_policy *p, struct mapping *m,
+				   uint32_t *out)
+{
+	const struct tuple *inside = &m->key[SIDE_INSIDE];
+	struct endpoint e = { policy_one_to_one(p, inside->local), inside->local_port };
+
+	m->key[SIDE_INSIDE] = mapping_inside_key(inside, NAT_ENDPOINT_INDEPENDENT);
+	m->key[SIDE_OUTSIDE] = outside_key(inside->protocol, e);
+	m->filtering = (uint8_t)p->behaviour[nat_class_of(inside->protocol)].filtering;
+	m->address = NO_ADDRESS;
+	*out = mapping_find(n, &m->key[SIDE_OUTSIDE]);
+	return *out == SLAB_NONE ? mapping_make(n, m, out) : REASON_NONE;
 }
 
 static enum reason make_dynamic(struct nat *n, const struct nat_policy *p, const struct tuple *t,
@@ -138,12 +183,15 @@ static enum reason make_dynamic(struct nat *n, const struct nat_policy *p, const
 
 	if (r != REASON_NONE)
 		return r;
+	if (p->type == NAT_ONE_TO_ONE)
+		return make_one_to_one(n, p, m, out);
 	m->filtering = (uint8_t)p->behaviour[nat_class_of(t->protocol)].filtering;
+	m->planned = nat_policy_is_planned(p);
 	if (choose_endpoint(n, p, t, &m->address, &port)) {
 		m->key[SIDE_OUTSIDE] = outside_key(t->protocol,
 						   (struct endpoint){ n->config.pool[m->address],
 								      be16_from(port) });
-		return make(n, m, out);
+		return mapping_make(n, m, out);
 	}
 	return p->exhausted == NAT_EXHAUSTED_OVERLOAD ? make_shared(n, p, t, m, out)
 						      : REASON_OUT_OF_PORTS;
@@ -153,13 +201,14 @@ enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *m
 {
 	const struct nat_policy *p = policy_of(&n->config, t->local);
 	struct mapping m = { .refresh = (uint8_t)p->refresh };
-	struct endpoint external;
+	struct endpoint internal = { t->local, t->local_port }, external;
+	const struct nat_forward *f;
 	enum reason r;
 
 	/* RFC 4787 REQ-1 for forwards, whatever the policy: what the endpoint opens itself leaves
 	 * from the forwarded port. */
-	if (forward_by_internal(&n->config, t->protocol,
-				(struct endpoint){ t->local, t->local_port }, &external)) {
+	f = forward_by_internal(&n->config, t->protocol, internal, &external);
+	if (f && !f->grouped) {
 		m.key[SIDE_INSIDE] = mapping_inside_key(t, NAT_ENDPOINT_INDEPENDENT);
 		m.key[SIDE_OUTSIDE] = outside_key(t->protocol, external);
 		r = forward_mapping(n, &m, mapping);
@@ -178,9 +227,8 @@ enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *m
 static enum reason check_filter(const struct nat *n, const struct mapping *m, be32 remote)
 {
 	const struct nat_policy *p;
-	uint16_t index;
 
-	if (m->filtering == NAT_ENDPOINT_INDEPENDENT || pool_has(&n->config, remote, &index))
+	if (m->filtering == NAT_ENDPOINT_INDEPENDENT || is_outside_address(n, remote))
 		return REASON_NONE;
 	p = policy_of(&n->config, remote);
 	if (p && p->hairpin == NAT_HAIRPIN_INTERNAL)
@@ -207,36 +255,61 @@ static uint8_t refresh_of(const struct nat *n, be32 inside)
 	return (uint8_t)(p ? p->refresh : NAT_REFRESH_OUTBOUND);
 }
 
+/* What the configuration says about an outside endpoint that no mapping has. */
+static enum reason plan_static(const struct nat *n, const struct tuple *t, struct mapping *m)
+{
+	struct endpoint external = { t->local, t->local_port };
+	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, external);
+	struct endpoint internal = external;
+
+	if (f) {
+		internal = forward_internal(forward_target(n, f, t), external.port);
+		if (f->grouped)
+			m->key[SIDE_OUTSIDE] = *t;
+	} else {
+		const struct nat_policy *p = n->one_to_one ? policy_of_outside(&n->config, t->local,
+									       &internal.address)
+							   : NULL;
+
+		if (!p)
+			return REASON_NO_MAPPING;
+		if (p->behaviour[nat_class_of(t->protocol)].filtering != NAT_ENDPOINT_INDEPENDENT)
+			return REASON_FILTERED;
+	}
+	m->forward = f != NULL;
+	m->refresh = refresh_of(n, internal.address);
+	m->key[SIDE_INSIDE] = (struct tuple){ .local = internal.address, .local_port = internal.port,
+					      .protocol = t->protocol, .side = SIDE_INSIDE };
+	return REASON_NONE;
+}
+
 enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
 				uint32_t *mapping)
 {
 	struct endpoint external = { t->local, t->local_port };
 	struct mapping m = { .key[SIDE_OUTSIDE] = outside_key(t->protocol, external) };
-	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, external);
-	struct endpoint internal;
-	enum reason r = REASON_NONE;
+	enum reason r;
 
 	*mapping = mapping_find(n, &m.key[SIDE_OUTSIDE]);
 	if (*mapping != SLAB_NONE) {
-		internal.address = n->mappings[*mapping].key[SIDE_INSIDE].local;
+		m.key[SIDE_INSIDE] = n->mappings[*mapping].key[SIDE_INSIDE];
 		r = check_filter(n, &n->mappings[*mapping], t->remote);
-	} else if (f) {
-		internal = forward_internal(f, external.port);
+		if (r == REASON_FILTERED && helper_expects(n, t))
+			r = REASON_NONE;
 	} else {
-		return REASON_NO_MAPPING;
+		r = plan_static(n, t, &m);
 	}
 	if (r == REASON_NONE)
 		r = opens;
 	if (r == REASON_NONE)
-		r = host_admits(n, internal.address);
+		r = host_admits(n, m.key[SIDE_INSIDE].local);
 	if (r == REASON_NONE && *mapping != SLAB_NONE)
 		r = mapping_admits(n, &n->mappings[*mapping]);
 	if (r != REASON_NONE || *mapping != SLAB_NONE)
 		return r;
-	m.refresh = refresh_of(n, internal.address);
-	m.key[SIDE_INSIDE] = (struct tuple){ .local = internal.address, .local_port = internal.port,
-					     .protocol = t->protocol, .side = SIDE_INSIDE };
-	return forward_mapping(n, &m, mapping);
+	if (m.forward)
+		return forward_mapping(n, &m, mapping);
+	return make_one_to_one(n, policy_of(&n->config, m.key[SIDE_INSIDE].local), &m, mapping);
 }
 
 /* RFC 6888 REQ-8: where old peers could still reach it, a port rests before it is somebody else's.
@@ -253,9 +326,11 @@ static void give_port(struct nat *n, const struct mapping *m)
 	struct port_ref ref = { m->address, ports_protocol(outside->protocol),
 				be16_host(outside->local_port) };
 
-	if (m->address == NO_ADDRESS)
+	if (m->planned)
+		block_give(n, m);
+	else if (m->address == NO_ADDRESS)
 		return;
-	if (must_rest(m))
+	else if (must_rest(m))
 		ports_rest(&n->ports, ref, n->now.ms + n->config.timeout_ms[TIMEOUT_PORT_HOLD]);
 	else
 		ports_give(&n->ports, ref.address, ref.protocol, ref.port);
@@ -268,11 +343,7 @@ void mapping_drop_unused(struct nat *n, uint32_t mapping)
 	if (m->sessions)
 		return;
 	note(n, m, EVENT_MAPPING_DELETED);
-	table_remove(&n->mappings_by, hash_tuple(&n->hash, &m->key[SIDE_OUTSIDE]),
-		     mapping << 1 | SIDE_OUTSIDE);
-	if (!m->forward)
-		table_remove(&n->mappings_by, hash_tuple(&n->hash, &m->key[SIDE_INSIDE]),
-			     mapping << 1 | SIDE_INSIDE);
+	unindex_mapping(n, mapping);
 	give_port(n, m);
 	n->hosts[m->host].mappings -= !m->forward;
 	host_drop_unused(n, m->host);

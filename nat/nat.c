@@ -5,7 +5,8 @@
  * tuples and hashes, with the index lines fetched; then the session lines that the index points
  * at; then one datagram after the other, in order, as if alone.
  */
-#include "core.h"
+#include "helper.h"
+#include "transport.h"
 
 enum { BATCH = 32, PAUSE_MOST_MS = 1 << 30 };
 
@@ -18,6 +19,21 @@ struct sought {
 	enum reason reason; /* why it has no tuple */
 };
 
+/* RFC 5508 REQ-7b, RFC 7857 section 12: hosts with an address of their own outside are asked from
+ * there, too. */
+static enum reason seek_query(const struct nat *n, const struct nat_job *job, struct tuple *t)
+{
+	enum reason r = tuple_of_query(t, job->p, job->from);
+	const struct nat_policy *p;
+	be32 inside;
+
+	if (r != REASON_NONE)
+		return r;
+	p = job->from == SIDE_INSIDE ? policy_of(&n->config, t->local)
+				     : policy_of_outside(&n->config, t->local, &inside);
+	return p && p->type == NAT_ONE_TO_ONE ? REASON_NONE : REASON_NOT_A_QUERY;
+}
+
 static void seek(const struct nat *n, const struct nat_job *job, struct sought *k)
 {
 	k->reason = REASON_FRAGMENT;
@@ -25,6 +41,8 @@ static void seek(const struct nat *n, const struct nat_job *job, struct sought *
 		k->reason = REASON_NO_TRANSPORT;
 	else if (!pkt_is_fragment(job->p) || (job->p->flags & PKT_PORTS_KNOWN))
 		k->reason = tuple_of(&k->tuple, job->p, job->from);
+	if (k->reason == REASON_NOT_A_QUERY && n->one_to_one)
+		k->reason = seek_query(n, job, &k->tuple);
 	if (k->reason != REASON_NONE)
 		return;
 	k->hash = hash_tuple(&n->hash, &k->tuple);
@@ -72,14 +90,15 @@ static enum reason take_account(struct nat *n, nat_time now, const struct nat_jo
 	uint8_t was = s->timeout;
 	enum reason r;
 
-	/* Later fragments have no flags to judge by, and keep nothing alive that TCP would not. */
-	if (s->key[0].protocol == PROTO_TCP && (job->p->flags & PKT_FRAGMENT_LATER)) {
-		tcp_continue(s, job->p, job->from);
-		refresh = false;
-	} else if (s->key[0].protocol == PROTO_TCP) {
-		r = tcp_step(s, job->p, job->from, &refresh);
+	if (s->state != TCP_NONE) {
+		bool helped = (s->flags & SESSION_HELPED) && !(job->p->flags & PKT_FRAGMENT_LATER);
+
+		r = helped ? helper_step(n, job, s, &refresh)
+			   : transport_step(n, number, job->p, job->from, &refresh);
 		if (r != REASON_NONE)
 			return r;
+	} else if (s->flags & SESSION_HELPED) {
+		helper_read(n, job, s);
 	}
 	if (refresh)
 		s->seen_ms = (uint32_t)now.ms;
@@ -98,41 +117,46 @@ static void translate(struct nat *n, struct nat_job *job, uint32_t number)
 	bool hairpin = job->from == SIDE_INSIDE && (s->flags & SESSION_HAIRPIN);
 
 	rewrite_apply(job->p, &r);
+	if (job->from == SIDE_INSIDE)
+		ident_rewrite(n, job->p);
 	job->session = number;
+	job->redirected = job->from == SIDE_INSIDE && session_is_redirected(s);
 	conclude(job, hairpin ? NAT_HAIRPIN : NAT_FORWARD, REASON_NONE);
 }
 
 static bool is_hairpinned(const struct nat *n, const struct nat_policy *p, enum nat_hairpin how,
 			  be32 remote)
 {
-	uint16_t index;
-
-	return p->hairpin == how && pool_has(&n->config, remote, &index);
+	return p->hairpin == how && is_outside_address(n, remote);
 }
 
 static enum reason open_from_inside(struct nat *n, const struct nat_job *job,
 				    const struct tuple *t, uint32_t *mapping)
 {
 	const struct nat_policy *p = policy_of(&n->config, t->local);
-	enum reason r = t->protocol == PROTO_TCP ? tcp_opens(job->p) : REASON_NONE;
+	enum reason r = transport_opens(job->p, SIDE_INSIDE);
 
 	if (r == REASON_NONE && is_hairpinned(n, p, NAT_HAIRPIN_OFF, t->remote))
 		r = REASON_HAIRPIN_OFF;
 	if (r == REASON_NONE)
 		r = host_admits_opening(n, p, t->local);
+	if (r == REASON_NONE && transport_is_paired(t->protocol))
+		return pair_for_inside(n, job->p, t, mapping);
 	return r == REASON_NONE ? mapping_for_inside(n, t, mapping) : r;
 }
 
 static enum reason open_from_outside(struct nat *n, const struct nat_job *job,
 				     const struct tuple *t, uint32_t *mapping)
 {
-	bool tcp = t->protocol == PROTO_TCP;
-	enum reason opens = tcp ? tcp_opens(job->p) : REASON_NONE;
-	enum reason r = mapping_for_outside(n, t, opens, mapping);
+	enum reason opens = transport_opens(job->p, SIDE_OUTSIDE);
+	enum reason r = transport_is_paired(t->protocol)
+				? pair_for_outside(n, t, opens, mapping)
+				: mapping_for_outside(n, t, opens, mapping);
 
-	if (tcp && opens == REASON_NONE && (r == REASON_NO_MAPPING || r == REASON_FILTERED))
+	if (transport_is_unsolicited(job->p) && (r == REASON_NO_MAPPING || r == REASON_FILTERED))
 		unsolicited_hold(n, job->p, t);
-	if (tcp && r == REASON_NONE && !half_open_admits(n, *mapping))
+	if (nat_class_of(t->protocol) == NAT_CLASS_TCP && r == REASON_NONE &&
+	    !half_open_admits(n, *mapping))
 		r = REASON_HALF_OPEN_LIMIT;
 	return r;
 }
@@ -142,13 +166,15 @@ static void begin(struct nat *n, const struct nat_job *job, uint32_t number)
 {
 	struct session *s = session_at(n, number);
 
-	if (s->key[SIDE_INSIDE].protocol == PROTO_TCP) {
-		tcp_begin(s, job->p, job->from);
+	transport_begin(s, job->p, job->from);
+	pair_begin(n, number);
+	if (s->state != TCP_NONE) {
 		if (session_is_half_open(s))
 			half_open_note(n, number, true);
 		else
 			unsolicited_forget(n, &s->key[SIDE_OUTSIDE]);
 	}
+	helper_begin(n, job, number);
 	count(s, job);
 }
 
@@ -161,6 +187,9 @@ static void refuse(struct nat *n, struct nat_job *job, const struct tuple *t, en
 	conclude(job, NAT_DROP, r);
 	if (job->from != SIDE_INSIDE)
 		return;
+	/* RFC 5508 REQ-8: the remote address is somebody else's partner. */
+	if (r == REASON_SESSION_CONFLICT && transport_is_paired(t->protocol))
+		job->answer = NAT_ANSWER_PROHIBITED;
 	if (p && exhausted && p->exhausted == NAT_EXHAUSTED_PROHIBITED)
 		job->answer = NAT_ANSWER_PROHIBITED;
 	if (p && exhausted && p->exhausted == NAT_EXHAUSTED_SILENT)
@@ -175,6 +204,17 @@ static void refuse(struct nat *n, struct nat_job *job, const struct tuple *t, en
 		});
 }
 
+static enum reason make_session(struct nat *n, nat_time now, const struct nat_job *job,
+				const struct tuple *t, uint32_t mapping, uint32_t *session)
+{
+	struct tuple other;
+
+	if (!transport_is_paired(t->protocol))
+		return session_make(n, now, t, mapping, session);
+	other = pair_counterpart(n, job->p, t, &n->mappings[mapping]);
+	return session_make_as(n, now, t, &other, mapping, session);
+}
+
 /* No session yet: make one if this side may open it. What was made on the way to a refusal is
  * dropped again. */
 static void open_session(struct nat *n, nat_time now, struct nat_job *job, const struct tuple *t)
@@ -184,7 +224,7 @@ static void open_session(struct nat *n, nat_time now, struct nat_job *job, const
 						 : open_from_outside(n, job, t, &mapping);
 
 	if (r == REASON_NONE)
-		r = session_make(n, now, t, mapping, &number);
+		r = make_session(n, now, job, t, mapping, &number);
 	if (mapping != SLAB_NONE)
 		mapping_drop_unused(n, mapping);
 	if (r == REASON_NO_MAPPING) {
@@ -211,6 +251,13 @@ static bool keeps_source(const struct nat *n, const struct nat_job *job, const s
 	return p && is_hairpinned(n, p, NAT_HAIRPIN_INTERNAL, k->tuple.remote);
 }
 
+/* An ICMP reply from inside that nobody asked for. */
+static bool answers_nothing(const struct nat_job *job, const struct sought *k)
+{
+	return k->reason == REASON_NONE && k->tuple.protocol == PROTO_ICMP &&
+	       job->from == SIDE_INSIDE && !icmp_is_request(pkt_transport(job->p)[0]);
+}
+
 /* Neither session nor tuple: what policy says about it. */
 static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 			    const struct sought *k)
@@ -221,6 +268,8 @@ static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 		conclude(job, NAT_DROP, REASON_NO_POLICY);
 	else if (job->p->flags & PKT_FRAGMENT_LATER)
 		conclude(job, NAT_DROP, REASON_FRAGMENT);
+	else if (answers_nothing(job, k))
+		conclude(job, NAT_DROP, REASON_NOT_A_QUERY);
 	else if (keeps_source(n, job, k))
 		conclude(job, NAT_HAIRPIN, REASON_NONE);
 	else if (k->reason == REASON_NONE)
@@ -237,14 +286,23 @@ static bool is_about_session(enum reason r)
 	return r == REASON_TCP_WINDOW || r == REASON_ICMP_MTU || r == REASON_SOURCE_ROUTE;
 }
 
+/* About a datagram that went the other way untranslated, or to a host that is. */
+static bool error_passes(const struct nat *n, const struct nat_job *job)
+{
+	struct pkt inner;
+
+	return policy_passes(n, job->p, job->from) ||
+	       (n->passes_some && pkt_parse_quoted(&inner, job->p) == REASON_NONE &&
+		policy_passes(n, &inner, side_other(job->from)));
+}
+
 static void process_error(struct nat *n, struct nat_job *job)
 {
 	icmp_error_process(n, job);
 	/* The rest is for the NAT to judge only if it had to be translated. */
 	if (job->verdict != NAT_DROP || is_about_session(job->reason))
 		return;
-	if (job->known_only || (job->reason == REASON_ICMP_NO_SESSION &&
-				policy_passes(n, job->p, job->from)))
+	if (job->known_only || (job->reason == REASON_ICMP_NO_SESSION && error_passes(n, job)))
 		conclude(job, NAT_FORWARD, REASON_NONE);
 }
 
@@ -254,40 +312,56 @@ static bool is_over(int64_t deadline, nat_time now)
 	return (deadline + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS <= (int64_t)(now.ms / WHEEL_TICK_MS);
 }
 
-/* The session a datagram belongs to. One that is over but was not reached by nat_expire() yet ends
- * here. */
-static uint32_t find_living(struct nat *n, nat_time now, const struct sought *k)
+/* To another worker, by a configuration of which the sweep has not reached the session. */
+static bool has_moved(const struct nat *n, uint32_t number)
 {
-	uint32_t value = table_find(&n->sessions_by, k->hash, &k->tuple);
-
-	if (value == TABLE_NONE ||
-	    !is_over(session_deadline(n, session_at(n, value >> 1), now), now))
-		return value;
-	wheel_take(&n->wheel, value >> 1);
-	session_end(n, value >> 1);
-	return TABLE_NONE;
+	return number >= n->sweep && owner_is_other(n, session_at(n, number));
 }
 
-static void process(struct nat *n, nat_time now, struct nat_job *job, const struct sought *k)
+/* The session a datagram belongs to. One that is over but was not reached by nat_expire() yet ends
+ * here. */
+static uint32_t living(struct nat *n, nat_time now, uint32_t number)
 {
-	uint32_t value = TABLE_NONE;
+	if (number == SLAB_NONE || (!is_over(session_deadline(n, session_at(n, number), now), now) &&
+				    !has_moved(n, number)))
+		return number;
+	wheel_take(&n->wheel, number);
+	session_end(n, number);
+	return SLAB_NONE;
+}
+
+static uint32_t find_living(struct nat *n, nat_time now, const struct nat_job *job,
+			    struct sought *k)
+{
+	uint32_t value = table_find(&n->sessions_by, k->hash, &k->tuple);
+	uint32_t number = living(n, now, value == TABLE_NONE ? SLAB_NONE : value >> 1);
+
+	if (number != SLAB_NONE || !transport_is_paired(k->tuple.protocol))
+		return number;
+	return living(n, now, pair_find(n, job->p, &k->tuple));
+}
+
+static void process(struct nat *n, nat_time now, struct nat_job *job, struct sought *k)
+{
+	uint32_t number = SLAB_NONE;
 	enum reason r;
 
 	job->session = NAT_NO_SESSION;
 	job->answer = NAT_ANSWER_REASON;
+	job->redirected = false;
 	if (job->p->version == 4 && (job->p->flags & PKT_ICMP_ERROR) && !pkt_is_fragment(job->p)) {
 		process_error(n, job);
 		return;
 	}
 	if (k->reason == REASON_NONE)
-		value = find_living(n, now, k);
-	if (value == TABLE_NONE) {
+		number = find_living(n, now, job, k);
+	if (number == SLAB_NONE) {
 		without_session(n, now, job, k);
 		return;
 	}
-	r = take_account(n, now, job, value >> 1);
+	r = take_account(n, now, job, number);
 	if (r == REASON_NONE)
-		translate(n, job, value >> 1);
+		translate(n, job, number);
 	else
 		conclude(job, NAT_DROP, r);
 }
@@ -330,6 +404,9 @@ void nat_undo(const struct nat *n, struct nat_job *job)
 			      .source_port = r.destination_port, .destination_port = r.source_port,
 			      .addresses = r.addresses, .ports = r.ports };
 	rewrite_apply(job->p, &r);
+	if (job->from == SIDE_INSIDE)
+		ident_restore(n, job->p);
+	helper_undo(n, session_at(n, job->session), job->p, job->from);
 	job->session = NAT_NO_SESSION;
 }
 
@@ -337,6 +414,11 @@ static void reconsider(struct nat *n, nat_time now, uint32_t number)
 {
 	struct session *s = session_at(n, number);
 
+	if (owner_is_other(n, s)) {
+		wheel_take(&n->wheel, number);
+		session_end(n, number);
+		return;
+	}
 	s->policy = policy_number(&n->config, s->key[SIDE_INSIDE].local);
 	reschedule(n, now, number);
 }
@@ -380,6 +462,8 @@ size_t nat_expire(struct nat *n, nat_time now, size_t budget)
 
 	n->now = now;
 	ports_wake(&n->ports, now.ms);
+	blocks_wake(n, now.ms);
+	plans_note(n);
 	visited = sweep(n, now, budget);
 	while (visited < budget) {
 		bool far = now.ms - n->expired_ms > PAUSE_MOST_MS;

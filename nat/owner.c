@@ -1,4 +1,5 @@
-#include "core.h"
+#include "helper.h"
+#include "transport.h"
 
 /* x mod workers for x below 2^16: the fraction x / workers, times workers. */
 static uint16_t modulo(const struct nat *n, uint16_t x)
@@ -8,32 +9,79 @@ static uint16_t modulo(const struct nat *n, uint16_t x)
 	return (uint16_t)(((uint64_t)fraction * n->config.workers) >> 32);
 }
 
-/* Replies of a forwarded endpoint must reach the worker that holds the outside port. */
-static be16 port_of(const struct nat_config *c, const struct tuple *t)
+/* All that a host of a planned policy does belongs to one worker, which alone has its ranges. */
+static uint16_t owner_of_host(const struct nat *n, be32 inside)
 {
-	struct endpoint e = { t->local, t->local_port };
-	struct endpoint external;
-	const struct nat_forward *f;
-
-	if (!c->forward_count)
-		return t->local_port;
-	if (t->side == SIDE_OUTSIDE) {
-		f = forward_by_external(c, t->protocol, e);
-		if (!f)
-			return t->local_port;
-		e = forward_internal(f, e.port);
-	}
-	return forward_by_internal(c, t->protocol, e, &external) ? external.port : t->local_port;
+	return modulo(n, (uint16_t)hash_words(&n->hash, inside.raw, PROTO_TCP));
 }
 
 /* Datagrams without ports: all of one remote address and protocol to one worker. */
-static uint16_t owner_by_remote(const struct nat *n, const struct pkt *p, enum nat_side from)
+static uint16_t owner_by_remote(const struct nat *n, const void *remote, size_t len,
+				uint8_t protocol)
 {
-	const uint8_t *remote = from == SIDE_INSIDE ? pkt_destination(p) : pkt_source(p);
-	uint64_t words[2] = { 0, p->protocol };
+	uint64_t words[2] = { 0, protocol };
 
-	memcpy(words, remote, p->version == 4 ? 4 : 8);
+	memcpy(words, remote, len);
 	return modulo(n, (uint16_t)hash_words(&n->hash, words[0], words[1]));
+}
+
+/* The same for protocols of which only addresses are translated, by the address that the remote one
+ * has outside. */
+static uint16_t owner_of_pair(const struct nat *n, const struct tuple *t)
+{
+	const struct nat_policy *p = t->side == SIDE_INSIDE ? policy_of(&n->config, t->local) : NULL;
+	be32 remote = p ? policy_far(p, t->remote, SIDE_OUTSIDE) : t->remote;
+
+	return owner_by_remote(n, &remote, sizeof(remote), t->protocol);
+}
+
+/* Who gives an outside port away: of a share, the owner of its host; of blocks, each its own. */
+static uint16_t owner_of_outside(const struct nat *n, struct endpoint e)
+{
+	uint16_t port = be16_host(e.port), index;
+	const struct nat_policy *p = NULL;
+	struct port_range blocks;
+	be32 inside;
+
+	if (n->pool.planned && pool_has(n, e.address, &index))
+		p = planned_at(n, index);
+	if (!p)
+		return modulo(n, port >> 1);
+	if (nat_policy_share_at(p, index, port, &inside))
+		return owner_of_host(n, inside);
+	blocks = nat_block_ports(p);
+	return port >= blocks.first && port <= blocks.last ? modulo(n, port / p->block_size)
+							   : modulo(n, port >> 1);
+}
+
+static uint16_t owner_of_inside(const struct nat *n, const struct tuple *t)
+{
+	return planned_of(n, t->local) ? owner_of_host(n, t->local)
+				       : modulo(n, be16_host(t->local_port) >> 1);
+}
+
+/* Of the session that t is of. What a forwarded endpoint sends must reach the worker that holds the
+ * outside port. */
+static uint16_t owner_of(const struct nat *n, const struct tuple *t)
+{
+	const struct nat_config *c = &n->config;
+	struct endpoint e = { t->local, t->local_port }, external = e;
+	const struct nat_forward *f = NULL;
+	be32 host;
+
+	if (transport_is_paired(t->protocol))
+		return owner_of_pair(n, t);
+	if (helper_gathers(n, t, &host))
+		return owner_of_host(n, host);
+	if (c->forward_count && t->side == SIDE_OUTSIDE) {
+		f = forward_by_external(c, t->protocol, e);
+		if (f)
+			forward_by_internal(c, t->protocol, forward_internal(f, e.port), &external);
+		return owner_of_outside(n, external);
+	}
+	if (c->forward_count && forward_by_internal(c, t->protocol, e, &external))
+		return owner_of_outside(n, external);
+	return t->side == SIDE_OUTSIDE ? owner_of_outside(n, e) : owner_of_inside(n, t);
 }
 
 uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from)
@@ -51,6 +99,13 @@ uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from)
 			r = tuple_of_quoted(&t, &inner, from);
 	}
 	if (r != REASON_NONE)
-		return owner_by_remote(n, p, from);
-	return modulo(n, be16_host(port_of(&n->config, &t)) >> 1);
+		return owner_by_remote(n, from == SIDE_INSIDE ? pkt_destination(p) : pkt_source(p),
+				       p->version == 4 ? 4 : 8, p->protocol);
+	return owner_of(n, &t);
+}
+
+bool owner_is_other(const struct nat *n, const struct session *s)
+{
+	return n->config.workers > 1 && (owner_of(n, &s->key[SIDE_INSIDE]) != n->config.worker ||
+					 owner_of(n, &s->key[SIDE_OUTSIDE]) != n->config.worker);
 }

@@ -5,6 +5,7 @@
 #include "nat/packet.h"
 
 #include "nat/checksum.h"
+#include "transport.h"
 
 enum {
 	V4_HEADER = 20,
@@ -13,6 +14,10 @@ enum {
 	TCP_HEADER = 20,
 	UDP_HEADER = 8,
 	ICMP_HEADER = 8,
+	DCCP_HEADER = 12, DCCP_LONG_HEADER = 16,
+	SCTP_CHUNK = 12, SCTP_HEADER = 16, SCTP_INIT = 32, /* header, with a chunk's, with an INIT */
+	GRE_HEADER = 4,
+	ESP_HEADER = 8,
 	QUOTED_TRANSPORT = 8, /* RFC 792: the header plus 64 bits */
 };
 
@@ -214,6 +219,49 @@ static enum reason parse_udp(struct pkt *p, size_t room)
 	return REASON_NONE;
 }
 
+/* RFC 3828 section 3.1: the header is always covered, and 0 says that everything is. The checksum is
+ * not optional; a zero is wrong and stays so. */
+static enum reason parse_udplite(struct pkt *p, size_t room)
+{
+	uint16_t coverage = load16(pkt_transport(p) + 4);
+
+	if (load16(pkt_transport(p) + 6))
+		note_checksum(p, 6);
+	if ((p->flags & PKT_QUOTED) || !coverage)
+		return REASON_NONE;
+	if (coverage < UDP_HEADER || (coverage > room && !pkt_is_fragment(p)))
+		return REASON_TRANSPORT_LEN;
+	return REASON_NONE;
+}
+
+/* RFC 4340 section 5.1: the header is longer if its X bit is set. */
+static enum reason parse_dccp(struct pkt *p, size_t room)
+{
+	const uint8_t *dccp = pkt_transport(p);
+	size_t header, offset;
+
+	note_checksum(p, 6);
+	if (p->flags & PKT_QUOTED)
+		return REASON_NONE;
+	header = dccp[8] & 1 ? DCCP_LONG_HEADER : DCCP_HEADER;
+	offset = (size_t)dccp[4] * 4;
+	if (room < header)
+		return REASON_TRANSPORT_SHORT;
+	return offset < header || offset > room ? REASON_TRANSPORT_LEN : REASON_NONE;
+}
+
+/* RFC 9260 section 3: a chunk at least; INIT and INIT ACK (types 1 and 2) with what they must have. */
+static enum reason parse_sctp(struct pkt *p, size_t room)
+{
+	const uint8_t *chunk = pkt_transport(p) + SCTP_CHUNK;
+
+	if (p->flags & PKT_QUOTED)
+		return REASON_NONE;
+	if ((chunk[0] == 1 || chunk[0] == 2) && room < SCTP_INIT)
+		return REASON_TRANSPORT_SHORT;
+	return load16(chunk + 2) < SCTP_HEADER - SCTP_CHUNK ? REASON_TRANSPORT_LEN : REASON_NONE;
+}
+
 /* RFC 5508 section 3.1: queries with an identifier; RFC 792: errors. Source quench and redirect
  * quote too, but are not errors that a NAT passes on. */
 static uint16_t icmp_kind(uint8_t protocol, uint8_t type)
@@ -234,20 +282,35 @@ static uint16_t icmp_kind(uint8_t protocol, uint8_t type)
 
 static enum reason parse_transport(struct pkt *p)
 {
-	size_t room = p->len - p->transport;
+	static const uint8_t least[UINT8_MAX + 1] = {
+		[PROTO_TCP] = QUOTED_TRANSPORT, [PROTO_UDP] = UDP_HEADER,
+		[PROTO_ICMP] = ICMP_HEADER,	[PROTO_ICMPV6] = ICMP_HEADER,
+		[PROTO_UDPLITE] = UDP_HEADER,	[PROTO_DCCP] = DCCP_HEADER,
+		[PROTO_SCTP] = SCTP_HEADER,	[PROTO_ESP] = ESP_HEADER,
+		[PROTO_GRE] = GRE_HEADER,
+	};
+	size_t room = p->len - p->transport, wanted = least[p->protocol];
 
 	if (p->flags & PKT_FRAGMENT_LATER)
 		return REASON_NONE;
-	if (p->protocol == PROTO_TCP || p->protocol == PROTO_UDP || p->protocol == PROTO_ICMP ||
-	    p->protocol == PROTO_ICMPV6) {
-		if (room < QUOTED_TRANSPORT)
-			return REASON_TRANSPORT_SHORT;
-	}
+	if ((p->flags & PKT_QUOTED) && wanted > QUOTED_TRANSPORT)
+		wanted = QUOTED_TRANSPORT;
+	if (room < wanted)
+		return REASON_TRANSPORT_SHORT;
 	switch (p->protocol) {
 	case PROTO_TCP:
 		return parse_tcp(p, room);
 	case PROTO_UDP:
 		return parse_udp(p, room);
+	case PROTO_UDPLITE:
+		return parse_udplite(p, room);
+	case PROTO_DCCP:
+		return parse_dccp(p, room);
+	case PROTO_SCTP:
+		return parse_sctp(p, room);
+	case PROTO_GRE:
+		return gre_has_call(pkt_transport(p)) && room < GRE_CALL_HEADER
+			       ? REASON_TRANSPORT_SHORT : REASON_NONE;
 	case PROTO_ICMP:
 	case PROTO_ICMPV6:
 		if ((p->protocol == PROTO_ICMP) != (p->version == 4))
@@ -356,6 +419,20 @@ void pkt_decrement_ttl(struct pkt *p)
 		csum_patch(p->ip + 10, csum_negate((csum_t){ be16_from(0x0100).raw }));
 }
 
+/* Octets that the checksum covers, of len: senders may leave payload out (RFC 3828 section 3.1,
+ * RFC 4340 section 9.2). */
+static size_t covered(const struct pkt *p, size_t len)
+{
+	const uint8_t *transport = pkt_transport(p);
+	size_t most = len;
+
+	if (p->protocol == PROTO_UDPLITE && load16(transport + 4))
+		most = load16(transport + 4);
+	if (p->protocol == PROTO_DCCP && (transport[5] & 15))
+		most = ((size_t)transport[4] + (transport[5] & 15) - 1) * 4;
+	return most < len ? most : len;
+}
+
 bool pkt_checksum_valid(const struct pkt *p)
 {
 	const uint8_t *transport = pkt_transport(p);
@@ -367,7 +444,7 @@ bool pkt_checksum_valid(const struct pkt *p)
 	/* What lies behind a UDP datagram does not count (RFC 768). */
 	if (p->protocol == PROTO_UDP && load16(transport + 4) < len)
 		len = load16(transport + 4);
-	sum = csum_of(transport, len);
+	sum = csum_of(transport, covered(p, len));
 	if (p->protocol != PROTO_ICMP)
 		sum = csum_add(sum, csum_pseudo(pkt_source(p), pkt_destination(p),
 						p->version == 4 ? 4 : 16, p->protocol,

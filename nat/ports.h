@@ -17,7 +17,9 @@
 #include "nat/config.h"
 
 enum { PORT_NONE = -1 };
-enum ports_protocol { PORTS_TCP, PORTS_UDP, PORTS_ICMP, PORTS_PROTOCOLS };
+enum ports_protocol {
+	PORTS_TCP, PORTS_UDP, PORTS_ICMP, PORTS_UDPLITE, PORTS_DCCP, PORTS_PROTOCOLS,
+};
 
 struct port_ref {
 	uint16_t address; /* index into the pool */
@@ -76,7 +78,13 @@ void ports_wake(struct ports *p, uint64_t now_ms);
 
 static inline enum ports_protocol ports_protocol(uint8_t protocol)
 {
-	return protocol == PROTO_TCP ? PORTS_TCP : protocol == PROTO_UDP ? PORTS_UDP : PORTS_ICMP;
+	switch (protocol) {
+	case PROTO_TCP: return PORTS_TCP;
+	case PROTO_UDP: return PORTS_UDP;
+	case PROTO_UDPLITE: return PORTS_UDPLITE;
+	case PROTO_DCCP: return PORTS_DCCP;
+	default: return PORTS_ICMP;
+	}
 }
 
 #endif

@@ -1,5 +1,7 @@
 #include "nat/rewrite.h"
 
+#include "transport.h"
+
 enum { V4_CHECKSUM = 10, V4_SOURCE = 12, ICMP_IDENTIFIER = 4 };
 
 static csum_t words(be32 a, be32 b)
@@ -28,11 +30,14 @@ struct rewrite rewrite_make(const struct tuple *was, const struct tuple *now, bo
 
 	if (now->protocol == PROTO_ICMP)
 		r.source_port = r.destination_port = now->local_port;
+	if (transport_is_paired(now->protocol))
+		r.ports = (csum_t){ 0 };
 	return r;
 }
 
-/* TCP and UDP: the pseudo-header counts too (RFC 3022 section 4.1). Returns what the transport's
- * octets, the checksum among them, gained. */
+/* TCP, UDP, UDP-Lite and DCCP: pseudo-header and ports always count (RFC 3022 section 4.1, RFC 3828
+ * section 3.1, RFC 5597 REQ-11). Returns what the transport's octets, the checksum among them,
+ * gained. */
 static csum_t apply_ports(struct pkt *p, const struct rewrite *r)
 {
 	uint8_t *at = pkt_transport(p);
@@ -45,7 +50,7 @@ static csum_t apply_ports(struct pkt *p, const struct rewrite *r)
 	/* The device adds the ports up when it completes the sum. */
 	if (p->flags & PKT_PARTIAL)
 		csum_patch_partial(field, r->addresses);
-	else if (p->protocol == PROTO_UDP)
+	else if (p->protocol == PROTO_UDP || p->protocol == PROTO_UDPLITE)
 		csum_patch_udp(field, csum_add(r->addresses, r->ports));
 	else
 		csum_patch(field, csum_add(r->addresses, r->ports));
@@ -66,12 +71,29 @@ static csum_t apply_identifier(struct pkt *p, const struct rewrite *r)
 	return (csum_t){ 0 };
 }
 
+/* The receiver's call ID, where a helper has given the call another one; no checksum covers it. */
+static csum_t apply_call(struct pkt *p, const struct rewrite *r)
+{
+	uint8_t *call = pkt_transport(p) + GRE_CALL;
+	be16 was = be16_load(call);
+
+	if (!gre_has_call(pkt_transport(p)) || be16_equal(r->destination_port, (be16){ 0 }))
+		return (csum_t){ 0 };
+	be16_store(call, r->destination_port);
+	return csum_sub((csum_t){ r->destination_port.raw }, (csum_t){ was.raw });
+}
+
 csum_t rewrite_apply(struct pkt *p, const struct rewrite *r)
 {
 	/* The header's own checksum makes up for the addresses, so that its octets gain nothing. */
 	be32_store(p->ip + V4_SOURCE, r->source);
 	be32_store(p->ip + V4_SOURCE + 4, r->destination);
 	csum_patch(p->ip + V4_CHECKSUM, r->addresses);
+	if (transport_is_paired(p->protocol)) {
+		if (p->protocol == PROTO_GRE && !(p->flags & PKT_FRAGMENT_LATER))
+			return apply_call(p, r);
+		return (csum_t){ 0 };
+	}
 	if (p->flags & PKT_FRAGMENT_LATER) {
 		p->ports[0] = r->source_port;
 		p->ports[1] = r->destination_port;

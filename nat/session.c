@@ -1,4 +1,7 @@
-#include "core.h"
+#include "helper.h"
+#include "transport.h"
+
+enum { LOW_PORTS_END = 1024, DISGUISE_TRIES = 64 };
 
 uint32_t session_find(const struct nat *n, const struct tuple *t)
 {
@@ -7,16 +10,43 @@ uint32_t session_find(const struct nat *n, const struct tuple *t)
 	return value == TABLE_NONE ? SLAB_NONE : value >> 1;
 }
 
-/* The tuple of the other side: the mapping's endpoint there, the same remote. */
-static struct tuple counterpart(const struct tuple *t, const struct mapping *m)
+/* What the inside sees instead of a remote endpoint, if the forward says so (twice NAT): its port, or
+ * one that the inside does not see in use. */
+static bool disguise(struct nat *n, const struct mapping *m, struct tuple *inside)
 {
-	enum nat_side side = side_other(t->side);
-	struct tuple other = *t;
+	struct endpoint external = { m->key[SIDE_OUTSIDE].local, m->key[SIDE_OUTSIDE].local_port };
+	const struct nat_forward *f;
 
-	other.side = (uint8_t)side;
-	other.local = m->key[side].local;
-	other.local_port = m->key[side].local_port;
-	return other;
+	if (!m->forward)
+		return true;
+	f = forward_by_external(&n->config, inside->protocol, external);
+	if (!f || !f->source.raw)
+		return true;
+	inside->remote = f->source;
+	for (int i = 0; i < DISGUISE_TRIES; i++) {
+		if (session_find(n, inside) == SLAB_NONE)
+			return true;
+		inside->remote_port = be16_from((uint16_t)(LOW_PORTS_END +
+							   nat_draw(n, 65536 - LOW_PORTS_END)));
+	}
+	return false;
+}
+
+/* The tuple of the other side: the mapping's endpoint there; the remote one is the same, unless it
+ * is translated too. False if that cannot be. */
+static bool counterpart(struct nat *n, const struct tuple *t, const struct mapping *m,
+			struct tuple *other)
+{
+	const struct nat_policy *p = policy_of(&n->config, m->key[SIDE_INSIDE].local);
+	enum nat_side side = side_other(t->side);
+
+	*other = *t;
+	other->side = (uint8_t)side;
+	other->local = m->key[side].local;
+	other->local_port = m->key[side].local_port;
+	if (p)
+		other->remote = policy_far(p, t->remote, side);
+	return side == SIDE_OUTSIDE || disguise(n, m, other);
 }
 
 static struct tuple peer_key(const struct mapping *m, be32 remote)
@@ -100,24 +130,20 @@ static uint8_t timeout_class(const struct nat *n, const struct session *s)
 {
 	const struct tuple *t = &s->key[SIDE_INSIDE];
 
-	if (t->protocol == PROTO_TCP)
-		return TIMEOUT_TCP_OPENING;
-	if (t->protocol != PROTO_UDP)
-		return TIMEOUT_ICMP;
-	return policy_is_short(&n->config, s->policy, t->remote_port) ? TIMEOUT_UDP_SHORT
-								      : TIMEOUT_UDP;
+	if (t->protocol == PROTO_UDP && policy_is_short(&n->config, s->policy, t->remote_port))
+		return TIMEOUT_UDP_SHORT;
+	return (uint8_t)transport_timeout(t->protocol);
 }
 
 static void fill(struct nat *n, struct session *s, nat_time now, const struct tuple *t,
-		 uint32_t mapping)
+		 const struct tuple *other, uint32_t mapping)
 {
 	const struct mapping *m = &n->mappings[mapping];
 	struct rewrite outward;
-	uint16_t index;
 
 	*s = (struct session){ .mapping = mapping, .flags = refresh_flags(m->refresh) };
 	s->key[t->side] = *t;
-	s->key[side_other(t->side)] = counterpart(t, m);
+	s->key[side_other(t->side)] = *other;
 	outward = rewrite_make(&s->key[SIDE_INSIDE], &s->key[SIDE_OUTSIDE], true);
 	s->addresses = outward.addresses;
 	s->ports = outward.ports;
@@ -125,7 +151,7 @@ static void fill(struct nat *n, struct session *s, nat_time now, const struct tu
 	s->policy = policy_number(&n->config, s->key[SIDE_INSIDE].local);
 	s->helper = SLAB_NONE;
 	s->timeout = timeout_class(n, s);
-	if (pool_has(&n->config, t->remote, &index))
+	if (is_outside_address(n, s->key[SIDE_OUTSIDE].remote))
 		s->flags |= SESSION_HAIRPIN;
 }
 
@@ -136,30 +162,39 @@ static void note(struct nat *n, const struct session *s, enum nat_event_kind kin
 	event_note(n, (struct nat_event){
 		.kind = (uint8_t)kind,
 		.protocol = inside->protocol,
-		.inside = { inside->local, inside->local_port },
-		.outside = { outside->local, outside->local_port },
-		.remote = { outside->remote, outside->remote_port },
+		.inside = tuple_local(inside),
+		.outside = tuple_local(outside),
+		.remote = tuple_remote(outside),
 	});
 }
 
 enum reason session_make(struct nat *n, nat_time now, const struct tuple *t, uint32_t mapping,
 			 uint32_t *session)
 {
+	struct tuple other;
+
+	return counterpart(n, t, &n->mappings[mapping], &other)
+		       ? session_make_as(n, now, t, &other, mapping, session)
+		       : REASON_SESSION_CONFLICT;
+}
+
+enum reason session_make_as(struct nat *n, nat_time now, const struct tuple *t,
+			    const struct tuple *other, uint32_t mapping, uint32_t *session)
+{
 	struct mapping *m = &n->mappings[mapping];
-	struct tuple other = counterpart(t, m);
 	enum reason r = REASON_SESSION_LIMIT;
 	uint32_t number, peer;
 	struct session *s;
 
-	if (session_find(n, &other) != SLAB_NONE)
+	if (session_find(n, other) != SLAB_NONE)
 		return REASON_SESSION_CONFLICT;
 	number = slab_take(&n->session_slab);
 	if (number == SLAB_NONE)
 		return r;
-	if (!peer_join(n, m, t->remote, &peer))
+	if (!peer_join(n, m, t->side == SIDE_OUTSIDE ? t->remote : other->remote, &peer))
 		goto no_peer;
 	s = session_at(n, number);
-	fill(n, s, now, t, mapping);
+	fill(n, s, now, t, other, mapping);
 	s->peer = peer;
 	if (!index_session(n, number))
 		goto no_index;
@@ -178,6 +213,26 @@ no_peer:
 	return r;
 }
 
+/* Another key for one side; the differences stay, as only paired protocols do this. */
+enum reason session_rename(struct nat *n, uint32_t session, const struct tuple *key)
+{
+	struct tuple *own = &session_at(n, session)->key[key->side];
+	uint32_t value = session << 1 | key->side;
+	struct tuple was = *own;
+
+	if (tuple_equal(own, key))
+		return REASON_NONE;
+	if (session_find(n, key) != SLAB_NONE)
+		return REASON_SESSION_CONFLICT;
+	*own = *key;
+	if (!table_insert(&n->sessions_by, hash_tuple(&n->hash, key), value)) {
+		*own = was;
+		return REASON_SESSION_LIMIT;
+	}
+	table_remove(&n->sessions_by, hash_tuple(&n->hash, &was), value);
+	return REASON_NONE;
+}
+
 void session_end(struct nat *n, uint32_t session)
 {
 	struct session *s = session_at(n, session);
@@ -189,6 +244,7 @@ void session_end(struct nat *n, uint32_t session)
 			     session << 1 | side);
 	if (session_is_half_open(s))
 		half_open_note(n, session, false);
+	helper_end(n, s);
 	peer_leave(n, s->peer);
 	m->sessions--;
 	n->hosts[m->host].sessions--;
@@ -212,6 +268,8 @@ struct rewrite session_rewrite(const struct session *s, enum nat_side from)
 		.ports = outward ? s->ports : csum_negate(s->ports),
 	};
 
+	if (now->protocol == PROTO_GRE && !outward)
+		r.destination_port = be16_from((uint16_t)s->end[SIDE_INSIDE]);
 	if (now->protocol == PROTO_ICMP)
 		r.source_port = r.destination_port = now->local_port;
 	return r;

@@ -22,7 +22,7 @@ struct stream_segment stream_segment_of(const struct pkt *p)
 	uint32_t begin = load32(tcp + TCP_SEQ) + !!(tcp[TCP_FLAGS] & SEGMENT_SYN);
 	uint32_t header = header_len(tcp);
 
-	return (struct segment){ begin, begin + p->len - p->transport - header, tcp[TCP_FLAGS],
+	return (struct stream_segment){ begin, begin + p->len - p->transport - header, tcp[TCP_FLAGS],
 				 tcp + header };
 }
 
@@ -81,24 +81,19 @@ uint32_t stream_room(struct stream *s)
 	return STREAM_EDITS - s->edits;
 }
 
-static struct edit *add(struct stream *s, uint32_t begin, const uint8_t *text, size_t len)
+void stream_edit(struct stream *s, uint32_t begin, const uint8_t *text, size_t len)
 {
 	struct edit *e = &s->edit[s->edits++];
 
 	*e = (struct edit){ .begin = begin, .end = s->next, .len = (uint8_t)len };
 	memcpy(e->text, text, len);
-	return e;
 }
 
-void stream_edit(struct stream *s, uint32_t begin, const uint8_t *text, size_t len)
+void stream_let_go(struct stream *s, uint32_t begin, const uint8_t *text, size_t len)
 {
-	add(s, begin, text, len);
-}
-
-void stream_let_go(struct stream *s, const uint8_t *text)
-{
-	if (s->held)
-		add(s, s->next - s->held, text, s->held)->owed = true;
+	stream_edit(s, begin, text, len);
+	s->edit[s->edits - 1].end = begin + (uint32_t)len;
+	s->edit[s->edits - 1].owed = true;
 	s->held = 0;
 }
 

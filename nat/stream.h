@@ -57,11 +57,12 @@ void stream_begin(struct stream *s, uint32_t sequence);
 /* Edits that may be added, once those that the receiver has acknowledged are forgotten. */
 uint32_t stream_room(struct stream *s);
 
-/* Behind all others, up to next; there must be room, and len must be at most EDIT_MOST. */
+/* The text instead of the octets from begin up to next, behind all other edits; there must be room,
+ * and len must be at most EDIT_MOST. */
 void stream_edit(struct stream *s, uint32_t begin, const uint8_t *text, size_t len);
 
-/* What is held back need not be after all: it goes with what comes behind it. */
-void stream_let_go(struct stream *s, const uint8_t *text);
+/* What was held back from begin on may go as it was: with what comes behind it. Takes room too. */
+void stream_let_go(struct stream *s, uint32_t begin, const uint8_t *text, size_t len);
 
 /* Make p, a whole segment of the sender, what the receiver is to get; false and unchanged if it
  * would be longer than room octets. */

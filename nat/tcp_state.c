@@ -294,10 +294,9 @@ void tcp_continue(struct session *s, const struct pkt *later, enum nat_side from
 		s->end[from] = end;
 }
 
-bool tcp_quote_fits(const struct session *s, const struct pkt *quoted, enum nat_side sender)
+bool tcp_quote_fits(const struct session *s, uint32_t sequence, enum nat_side sender)
 {
 	enum nat_side receiver = side_other(sender);
-	uint32_t sequence = load32(pkt_transport(quoted) + TCP_SEQ);
 
 	if (!has_sent(s, sender) || (int32_t)(sequence - s->end[sender]) > 0)
 		return false;

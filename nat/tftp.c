@@ -23,5 +23,6 @@ void tftp_read(struct nat *n, const struct nat_job *job, const struct session *s
 	struct endpoint outside;
 
 	if (job->from == SIDE_INSIDE && is_request(job->p))
-		helper_expect(n, &s->key[SIDE_INSIDE], TIMEOUT_EXPECTED_REPLY, &outside);
+		helper_expect(n, &s->key[SIDE_INSIDE], s->mapping, TIMEOUT_EXPECTED_REPLY,
+			      &outside);
 }

@@ -1,22 +1,39 @@
 #include "nat/tuple.h"
 
+#include "transport.h"
+
 /* RFC 5508 section 3.1: which queries an inside host asks and what comes back. */
 static const struct { uint8_t request, reply; } queries[] = {
 	{ 8, 0 },   /* echo */
 	{ 13, 14 }, /* timestamp */
 };
 
-static bool is_request(uint8_t type)
+bool icmp_is_request(uint8_t type)
 {
 	return type == queries[0].request || type == queries[1].request;
+}
+
+/* Of protocols without ports. SPI 0 is nobody's (RFC 4303 section 2.1). */
+static enum reason read_other(const uint8_t *transport, enum naming by, be16 ports[static 2])
+{
+	ports[0] = ports[1] = (be16){ 0 };
+	if (by == BY_SPI) {
+		ports[0] = be16_load(transport);
+		ports[1] = be16_load(transport + 2);
+		return load32(transport) ? REASON_NONE : REASON_NO_TRANSPORT;
+	}
+	if (by == BY_CALL && gre_has_call(transport))
+		ports[1] = be16_load(transport + GRE_CALL);
+	return REASON_NONE;
 }
 
 /* What stands where ports stand: read from the transport, or known of a later fragment. */
 static enum reason read_ports(const struct pkt *p, bool outward, be16 ports[static 2])
 {
 	const uint8_t *transport = pkt_transport(p);
+	enum naming by = transport_naming(p->protocol);
 
-	if (p->protocol != PROTO_TCP && p->protocol != PROTO_UDP && p->protocol != PROTO_ICMP)
+	if (by == NOT_AT_ALL)
 		return REASON_NO_TRANSPORT;
 	if (p->flags & PKT_NO_PORTS)
 		return REASON_NOT_A_QUERY;
@@ -25,13 +42,15 @@ static enum reason read_ports(const struct pkt *p, bool outward, be16 ports[stat
 		ports[1] = p->ports[1];
 		return p->flags & PKT_PORTS_KNOWN ? REASON_NONE : REASON_FRAGMENT;
 	}
-	if (p->protocol != PROTO_ICMP) {
+	if (by == BY_PORTS || by == BY_TAG) {
 		ports[0] = be16_load(transport);
 		ports[1] = be16_load(transport + 2);
 		return REASON_NONE;
 	}
+	if (by != BY_IDENTIFIER)
+		return read_other(transport, by, ports);
 	/* Requests go outward only: the other way round they are for the router. */
-	if (!(p->flags & PKT_ICMP_QUERY) || is_request(transport[0]) != outward)
+	if (!(p->flags & PKT_ICMP_QUERY) || icmp_is_request(transport[0]) != outward)
 		return REASON_NOT_A_QUERY;
 	ports[0] = ports[1] = be16_load(transport + 4);
 	return REASON_NONE;
@@ -74,6 +93,15 @@ static void put(struct tuple *t, be32 local, be32 remote, uint32_t ports, uint32
 	memcpy(t, words, sizeof(words));
 }
 
+/* What comes in carries the tag that the inside host chose. */
+static be16 tag_of(const struct pkt *p, enum nat_side side, bool outward)
+{
+	if (p->protocol != PROTO_SCTP || side != SIDE_OUTSIDE || outward)
+		return (be16){ 0 };
+	return sctp_fold(p->flags & PKT_FRAGMENT_LATER ? p->sequence
+						       : load32(pkt_transport(p) + 4));
+}
+
 /* Endpoints as they stand in the datagram; outward: the source is the local one. */
 static enum reason fill(struct tuple *t, const struct pkt *p, enum nat_side side, bool outward)
 {
@@ -87,7 +115,7 @@ static enum reason fill(struct tuple *t, const struct pkt *p, enum nat_side side
 	/* The identifier belongs to whoever asks. */
 	if (p->protocol == PROTO_ICMP)
 		ports[outward] = (be16){ 0 };
-	rest = beside16(octet_pair(p->protocol, (uint8_t)side), 0);
+	rest = beside16(octet_pair(p->protocol, (uint8_t)side), tag_of(p, side, outward).raw);
 	if (outward)
 		put(t, source, destination, beside16(ports[0].raw, ports[1].raw), rest);
 	else
@@ -103,4 +131,22 @@ enum reason tuple_of(struct tuple *t, const struct pkt *p, enum nat_side from)
 enum reason tuple_of_quoted(struct tuple *t, const struct pkt *inner, enum nat_side from)
 {
 	return fill(t, inner, from, from == SIDE_OUTSIDE);
+}
+
+enum reason tuple_of_query(struct tuple *t, const struct pkt *p, enum nat_side from)
+{
+	be32 source = be32_load(p->ip + 12), destination = be32_load(p->ip + 16);
+	bool outward = from == SIDE_INSIDE;
+
+	if (p->version != 4 || p->protocol != PROTO_ICMP || !(p->flags & PKT_ICMP_QUERY) ||
+	    (p->flags & (PKT_FRAGMENT_LATER | PKT_NO_PORTS)))
+		return REASON_NOT_A_QUERY;
+	*t = (struct tuple){
+		.local = outward ? source : destination,
+		.remote = outward ? destination : source,
+		.local_port = be16_load(pkt_transport(p) + 4),
+		.protocol = PROTO_ICMP,
+		.side = (uint8_t)from,
+	};
+	return REASON_NONE;
 }

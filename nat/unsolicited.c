@@ -33,7 +33,7 @@ static bool wants_answer(const struct nat *n, const struct tuple *t)
 	const struct nat_policy *p;
 	uint16_t port = be16_host(t->local_port), index;
 
-	if (!pool_has(&n->config, t->local, &index))
+	if (!pool_has(n, t->local, &index))
 		return false;
 	p = policy_of_pool(&n->config, index);
 	return p && p->unsolicited == NAT_UNSOLICITED_REJECT &&

@@ -70,10 +70,26 @@ static bool address_at(const struct conf *c, size_t interface, size_t at, struct
 	return true;
 }
 
+/* An address that stands for an inside host (type one_to_one). */
+static bool is_counterpart(const struct conf *c, size_t interface, const struct address *a)
+{
+	for (size_t i = 0; i < c->nat_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+		struct prefix outside = { address_v4((const uint8_t *)&p->translated), p->prefix_len };
+
+		if (p->type == NAT_ONE_TO_ONE && c->interfaces[interface].side == SIDE_OUTSIDE &&
+		    prefix_contains(&outside, a))
+			return true;
+	}
+	return false;
+}
+
 static bool is_ours(const struct conf *c, size_t interface, const struct address *a)
 {
 	struct address ours;
 
+	if (is_counterpart(c, interface, a))
+		return true;
 	for (size_t i = 0; address_at(c, interface, i, &ours); i++)
 		if (address_equal(&ours, a))
 			return true;

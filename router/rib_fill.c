@@ -78,6 +78,21 @@ static bool is_own(const struct conf *c, const struct address *a)
 	return false;
 }
 
+/* The outside prefixes of entries of type one_to_one, unless they are inside as well. */
+static int add_counterparts(struct rib *r, const struct conf *c)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < c->nat_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+		struct prefix outside = { address_v4((const uint8_t *)&p->translated), p->prefix_len };
+
+		if (p->type == NAT_ONE_TO_ONE && !be32_equal(p->translated, p->prefix))
+			error = add(r, outside, (struct hop){ .kind = HOP_POOL }, ORIGIN_LOCAL);
+	}
+	return error;
+}
+
 /* Those that are own addresses too are there already. 0.0.0.0 is not known yet. */
 static int add_pool(struct rib *r, const struct conf *c)
 {
@@ -89,7 +104,7 @@ static int add_pool(struct rib *r, const struct conf *c)
 		if (c->nat.pool[i].raw != 0 && !is_own(c, &a))
 			error = add(r, host(&a), (struct hop){ .kind = HOP_POOL }, ORIGIN_LOCAL);
 	}
-	return error;
+	return error ? error : add_counterparts(r, c);
 }
 
 static struct hop static_hop(const struct conf_route *route)

@@ -72,11 +72,26 @@ static bool is_for_pool(const struct worker *w, const struct frame *f)
 	return kind == HOP_POOL || kind == HOP_POOL_LOCAL;
 }
 
+/* Twice NAT: where it is going was not known when it was routed. */
+static bool route_outwards(struct worker *w, struct frame *f)
+{
+	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
+
+	f->generation = w->snapshot->generation;
+	f->egress = hop->interface;
+	if (hop->kind == HOP_VIA || hop->kind == HOP_LINK)
+		return true;
+	local_refuse(w, f, route_reason(hop->kind));
+	return false;
+}
+
 /* An untranslated host that speaks to one of our outside addresses comes in from outside too. */
-static bool go_on(struct worker *w, struct frame *f)
+static bool go_on(struct worker *w, struct frame *f, bool redirected)
 {
 	if (f->from == SIDE_OUTSIDE)
 		return route_inwards(w, f);
+	if (redirected)
+		return route_outwards(w, f);
 	if (!is_for_pool(w, f))
 		return true;
 	/* Its fragments were let by; now their ports matter. */
@@ -89,9 +104,13 @@ static bool go_on(struct worker *w, struct frame *f)
 static bool follow(struct worker *w, struct frame *f, const struct nat_job *job)
 {
 	f->session = job->session;
+	/* A helper may have made it longer, or left one segment's worth. */
+	f->len = f->p.len;
+	if (!f->p.gso_size)
+		f->offload.gso_type = VIRTIO_NET_HDR_GSO_NONE;
 	switch (job->verdict) {
 	case NAT_FORWARD:
-		return go_on(w, f);
+		return go_on(w, f, job->redirected);
 	case NAT_HAIRPIN:
 		hairpin(w, f);
 		return false;
@@ -114,6 +133,7 @@ size_t stage_translate(struct worker *w, struct frame **frames, size_t count)
 		if (frames[i]->translate)
 			jobs[wanted++] = (struct nat_job){ .p = &frames[i]->p,
 							   .from = frames[i]->from,
+							   .room = FRAME_LEN_MOST,
 							   .known_only = frames[i]->known_only };
 	nat_process_batch(w->nat, w->now, jobs, wanted);
 	for (size_t i = 0; i < count; i++)

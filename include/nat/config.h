@@ -31,6 +31,7 @@
 	X(ESP, "esp", 300, 120, "RFC 6092 REC-12, RFC 3948 section 4") \
 	X(OTHER, "other", 300, 120, "RFC 6092 REC-12") \
 	X(EXPECTED, "expected", 300, 1, "RFC 959: a data connection that a helper announced") \
+	X(EXPECTED_REPLY, "expected_reply", 60, 1, "RFC 1350 section 4") \
 	X(FRAGMENT, "fragment", 30, 2, "RFC 791, RFC 6146 section 4") \
 	X(UNSOLICITED, "unsolicited_syn", 6, 6, "RFC 5382 REQ-4") \
 	X(PORT_HOLD, "port_hold", 120, 1, "RFC 6888 REQ-8")
@@ -79,7 +80,7 @@ enum nat_unsolicited { NAT_UNSOLICITED_REJECT, NAT_UNSOLICITED_SILENT };
 enum { NAT_HELPER_FTP = 1 << 0, NAT_HELPER_TFTP = 1 << 1, NAT_HELPER_PPTP = 1 << 2 };
 
 enum { NAT_SHORT_PORTS_MOST = 8 };
-enum { NAT_BLOCK_LEAST = 16, NAT_BLOCK_MOST = 4096 }; /* powers of two between them */
+enum { NAT_BLOCK_LEAST = 16, NAT_BLOCK_MOST = 4096 };
 
 struct port_range { uint16_t first, last; }; /* none if last is 0 */
 
@@ -126,8 +127,10 @@ struct nat_forward {
 	be32 external, internal;
 	uint16_t first, last, internal_first;
 	/* Several targets: rows in a row with one external range, as many as the first of them
-	 * says; each remote endpoint (or address, if sticky) leads to one, by weight. */
-	uint16_t targets; /* of the first row: how many; 0 and 1: this one alone */
+	 * says; each remote endpoint (or address, if sticky) leads to one, by weight. What targets
+	 * open themselves is not the forward's matter. */
+	bool grouped;	  /* one of several */
+	uint16_t targets; /* of the first of them: how many */
 	uint16_t weight;
 	bool sticky;
 	be32 source; /* twice NAT: what the inside sees instead of the remote address; 0: that */
@@ -141,6 +144,8 @@ struct nat_config {
 	uint32_t half_open; /* TCP sessions begun outside and not answered; 0: a quarter of sessions */
 	uint32_t held_ports; /* ports at once in TIMEOUT_PORT_HOLD; the oldest gives way */
 	uint32_t unsolicited; /* SYNs at once in TIMEOUT_UNSOLICITED; what is more is dropped */
+	bool unique_idents; /* RFC 7857 section 10: what may be fragmented leaves with identifications
+			     * of the NAT's; a quoted datagram keeps those */
 	uint32_t events; /* room for events not fetched yet; 0: none are kept */
 	uint32_t event_mask; /* 1 << enum nat_event_kind: which */
 	uint32_t timeout_ms[TIMEOUT_COUNT];

@@ -1,7 +1,8 @@
 /*
  * What happened to mappings, for whoever must be able to say who had a port.
  *
- * Sources  RFC 6888 REQ-12 to REQ-14 (what to log), RFC 8158 section 5 (natEvent), RFC 6302.
+ * Sources  RFC 6888 REQ-12 to REQ-14 (what to log), RFC 8158 section 5 (natEvent), RFC 6302;
+ *          RFC 7422 section 4 (PLAN, which RFC 8158 does not have: when it changes, once a day).
  * Shape    A NAT keeps the events that its configuration asks for until they are fetched, in order.
  *          Destinations are in them only where the kind is about a session.
  * Order    Endpoints network order; port ranges host order, both ends included.
@@ -15,7 +16,7 @@
 #include "nat/config.h"
 #include "nat/time.h"
 
-/* id, name in logs, natEvent of RFC 8158 (IANA registry natEvent) */
+/* id, name in logs, natEvent of RFC 8158 (IANA registry natEvent; 0: none) */
 #define EVENT_LIST(X) \
 	X(SESSION_CREATED, "session-created", 4) \
 	X(SESSION_DELETED, "session-deleted", 5) \
@@ -24,11 +25,21 @@
 	X(PORTS_EXHAUSTED, "ports-exhausted", 12) \
 	X(QUOTA_EXCEEDED, "quota-exceeded", 13) \
 	X(BLOCK_ASSIGNED, "block-assigned", 16) \
-	X(BLOCK_RELEASED, "block-released", 17)
+	X(BLOCK_RELEASED, "block-released", 17) \
+	X(PLAN, "plan", 0)
 
 #define EVENT_ENUM(id, name, number) EVENT_##id,
 enum nat_event_kind { EVENT_LIST(EVENT_ENUM) EVENT_COUNT };
 #undef EVENT_ENUM
+
+/* How a deterministic policy divides ports: inside.address is its prefix, outside.address the first
+ * of so many outside addresses in a row (there is one event for each row), block all ports of each
+ * (what is below and above is reserved). */
+struct nat_event_plan {
+	uint8_t inside_len;
+	uint16_t addresses, dynamic_shares;
+	uint32_t ports_most; /* of one host */
+};
 
 struct nat_event {
 	nat_time at;
@@ -36,7 +47,10 @@ struct nat_event {
 	uint8_t protocol; /* 0: all (blocks) */
 	uint8_t reason; /* enum reason, of EXHAUSTED and QUOTA */
 	struct endpoint inside, outside; /* of blocks: addresses only */
-	struct endpoint remote; /* of sessions */
+	union {
+		struct endpoint remote; /* of sessions */
+		struct nat_event_plan plan; /* of PLAN */
+	};
 	struct port_range block; /* of blocks */
 };
 

@@ -46,6 +46,7 @@ struct nat_job {
 	enum reason reason;
 	uint32_t session; /* whose rewrite was applied, or NAT_NO_SESSION; until nat_expire() */
 	enum nat_answer answer; /* of NAT_DROP: what the sender is told */
+	bool redirected; /* the destination of a datagram from inside was changed: route it anew */
 };
 
 enum { NAT_REJECTED_MOST = 128 };
@@ -92,7 +93,8 @@ void nat_process(struct nat *n, nat_time now, struct nat_job *job);
 /* The same as nat_process() for each in turn, with the cache misses of all overlapping. */
 void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t count);
 
-/* Turn the octets of a NAT_FORWARD back into what came in, so that an ICMP error can quote them. */
+/* Turn the octets of a NAT_FORWARD back into what came in, so that an ICMP error can quote them. What
+ * a helper wrote into the payload stays. */
 void nat_undo(const struct nat *n, struct nat_job *job);
 
 /* A SYN from outside that nobody claimed in time (RFC 5382 REQ-4): its sender is to get port

@@ -7,9 +7,10 @@
  * Memory   The view points into the caller's buffer and is valid as long as that is.
  * Promise  After pkt_parse() returned REASON_NONE: the IP header is complete and its checksum
  *          right; len is the datagram without link-layer padding; and unless the datagram is
- *          a later fragment, the fixed header of TCP, UDP or ICMP lies within len, TCP's data
- *          offset and UDP's length too. After pkt_parse_quoted(): the same for the IP header
- *          and the first eight octets of the transport, but the rest may be cut off.
+ *          a later fragment, the fixed header of TCP, UDP, UDP-Lite, DCCP, SCTP (with the first
+ *          chunk's), ESP, GRE or ICMP lies within len, data offsets, UDP's length and UDP-Lite's
+ *          coverage too. After pkt_parse_quoted(): the same for the IP header and the first eight
+ *          octets of the transport, but the rest may be cut off.
  * Errors   The reason why the octets are not a datagram that may be forwarded.
  */
 #ifndef NAT_PACKET_H
@@ -53,7 +54,9 @@ struct pkt {
 	uint16_t gso_size;  /* payload octets per segment; 0: an ordinary datagram */
 	uint16_t fragment_offset; /* octets */
 	be16 ports[2]; /* source and destination, or the identifier twice; if PKT_PORTS_KNOWN */
-	uint32_t sequence; /* TCP, if PKT_PORTS_KNOWN: plus an offset, the sequence number there */
+	be16 ident; /* the same: identification to leave with; later the one it came with */
+	uint32_t sequence; /* if PKT_PORTS_KNOWN. TCP: plus an offset, the sequence number there;
+			    * SCTP: the verification tag */
 };
 
 /* What a device says about a datagram beside its octets (virtio-net header). */

@@ -55,10 +55,13 @@
 	X(RATE_LIMIT, "rate_limit", "inside host opens sessions faster than configured") \
 	X(MAPPING_LIMIT, "mapping_limit", "outside has opened as many sessions of the mapping as configured") \
 	X(HALF_OPEN_LIMIT, "half_open_limit", "too many TCP connections from outside are unanswered") \
+	X(ESP_WAITING, "esp_waiting", "new ESP SPI while another host still waits for its peer's") \
+	X(NO_SESSION, "no_session", "SCTP or DCCP packet that opens nothing, without a session") \
 	X(SESSION_CONFLICT, "session_conflict", "another session already uses these endpoints") \
 	X(TCP_FLAGS, "tcp_flags", "TCP flags that no segment can have") \
 	X(TCP_NO_SESSION, "tcp_no_session", "TCP segment other than SYN without a session") \
 	X(TCP_WINDOW, "tcp_window", "TCP reset outside the window") \
+	X(HELPER, "helper", "TCP segment ahead of what its helper has read, or too long for it") \
 	X(ICMP_QUOTE, "icmp_quote", "ICMP error that quotes no usable datagram") \
 	X(ICMP_SUM, "icmp_checksum", "ICMP error with a wrong checksum") \
 	X(ICMP_MTU, "icmp_mtu", "fragmentation needed for an MTU below 68") \

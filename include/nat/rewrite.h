@@ -3,8 +3,8 @@
  *
  * Sources  RFC 1624 eqn. 3, RFC 3022 section 4.1; requirements 3022-C7 and 768-C3.
  * Shape    A value: made once per session and direction, applied by copying.
- * Promise  Only address, port or identifier and checksum fields change. A checksum that was
- *          wrong stays wrong by the same amount.
+ * Promise  Only address, port or identifier (of GRE: call ID) and checksum fields change. A
+ *          checksum that was wrong stays wrong by the same amount, and SCTP's is not touched.
  * Errors   None: the view says which fields are there.
  */
 #ifndef NAT_REWRITE_H

@@ -10,7 +10,8 @@
 
 #include "nat/config.h"
 
-/* TCP states of RFC 7857 section 2 (RFC 6146 section 3.5.2); UDP and ICMP stay in NONE. */
+/* TCP states of RFC 7857 section 2 (RFC 6146 section 3.5.2). DCCP and SCTP have the same, but for
+ * FIN; all others stay in NONE. */
 #define TCP_STATE_LIST(X) \
 	X(NONE, "-") \
 	X(INIT_INSIDE, "init") \
@@ -49,7 +50,7 @@ struct nat_mapping {
 
 struct nat_gauges {
 	uint32_t sessions, mappings, hosts;
-	uint32_t ports[3]; /* outside ports or identifiers in use: TCP, UDP, ICMP */
+	uint32_t ports[5]; /* outside ports or identifiers in use: TCP, UDP, ICMP, UDP-Lite, DCCP */
 	uint32_t held_ports; /* not in use, but not to be given away yet (RFC 6888 REQ-8) */
 	uint64_t sessions_created, sessions_ended;
 	uint64_t events_lost;

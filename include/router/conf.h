@@ -69,6 +69,23 @@ struct conf_rule {
 	int line;
 };
 
+enum conf_collector_kind { COLLECTOR_SYSLOG, COLLECTOR_IPFIX };
+
+struct conf_collector {
+	enum conf_collector_kind kind;
+	char path[108]; /* UNIX datagram socket; "": UDP */
+	struct address address;
+	uint16_t port;
+};
+
+/* Which events are kept is in nat.event_mask. */
+struct conf_log {
+	struct conf_collector *collectors;
+	size_t collector_count;
+	bool destinations;
+	uint32_t per_second;
+};
+
 struct conf {
 	char *file;
 	uint16_t workers; /* already resolved: at least 1 */
@@ -86,6 +103,7 @@ struct conf {
 	struct nat_forward *forwards;
 	struct conf_rule *rules;
 	size_t rule_count;
+	struct conf_log log;
 	struct nat_config nat; /* its arrays are policies, pool and forwards from above */
 };
 

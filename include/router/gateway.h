@@ -14,6 +14,7 @@
 
 #include "router/arp.h"
 #include "router/guard.h"
+#include "router/log.h"
 #include "router/worker.h"
 
 struct gateway {
@@ -21,6 +22,7 @@ struct gateway {
 	struct io **ios;	   /* per interface of the configuration */
 	struct guard *guard;	   /* NULL where none is needed */
 	struct arp *arp;	   /* NULL without Ethernet */
+	struct log *log;
 	struct worker **workers;   /* snapshot->conf->workers of them */
 	pthread_t *threads;
 	size_t threads_running;

@@ -12,6 +12,7 @@
 
 #include "nat/nat.h"
 #include "router/io.h"
+#include "router/log_queue.h"
 #include "router/rib.h"
 #include "router/ring.h"
 
@@ -57,6 +58,7 @@ struct worker_setup {
 	const struct worker_links *links;
 	struct io **ios; /* one per interface of the configuration */
 	struct snapshot *const *snapshot; /* where the current one is published */
+	struct log_queue *log; /* takes the events of the NAT */
 	uint8_t seed[32];
 };
 

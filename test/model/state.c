@@ -115,14 +115,17 @@ static void wake(struct model *m, uint64_t now)
 /* RFC 6888 REQ-8: not for TCP, static ports and filters that keep strangers out. */
 static void rest(struct model *m, const struct model_mapping *p, uint64_t now)
 {
+	uint64_t until = now + m->config.timeout_ms[TIMEOUT_PORT_HOLD];
 	size_t i = 0;
 
 	if (p->from_forward || p->protocol == PROTO_TCP || p->filtering != NAT_ENDPOINT_INDEPENDENT)
 		return;
+	/* Nobody gets up before those who lay down earlier, though the time may be shorter by now. */
+	for (size_t other = 0; other < MODEL_RESTS; other++)
+		until = m->rests[other].until_ms > until ? m->rests[other].until_ms : until;
 	while (m->rests[i].until_ms)
 		i++;
-	m->rests[i] = (struct model_rest){ now + m->config.timeout_ms[TIMEOUT_PORT_HOLD],
-					   p->protocol, p->outside };
+	m->rests[i] = (struct model_rest){ until, p->protocol, p->outside };
 }
 
 static void leave(struct model *m, size_t mapping, uint64_t now)

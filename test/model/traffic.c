@@ -48,7 +48,7 @@ static uint32_t sequence(const struct scene *scene, const struct tcp *t, enum na
 	case 4:
 		return (uint32_t)chance_bits(scene->chance);
 	case 5:
-		return me->end - chance_below(scene->chance, 100);
+		return one_in(scene, 2) ? t->isn : me->end - chance_below(scene->chance, 100);
 	default:
 		return you->known ? you->ack : me->end;
 	}
@@ -141,7 +141,7 @@ static uint8_t protocol(const struct scene *s)
 	static const uint8_t usual[] = {
 		PROTO_TCP, PROTO_TCP, PROTO_TCP, PROTO_UDP, PROTO_UDP, PROTO_UDP, PROTO_ICMP,
 	};
-	static const uint8_t unusual[] = { 47, 50, 132, 2, 255 };
+	static const uint8_t unusual[] = { 2, 51 }; /* that no NAT translates */
 
 	return one_in(s, 25) ? CHANCE_OF(s->chance, unusual) : CHANCE_OF(s->chance, usual);
 }

@@ -7,21 +7,6 @@ static const char *const dependences[] = {
 	[NAT_ADDRESS_DEPENDENT] = "address-dependent",
 	[NAT_ADDRESS_PORT_DEPENDENT] = "address-and-port-dependent", NULL,
 };
-static const char *const selections[] = {
-	[NAT_PORT_PRESERVE] = "preserve", [NAT_PORT_RANDOM] = "random",
-	[NAT_PORT_SEQUENTIAL] = "sequential", NULL,
-};
-static const char *const poolings[] = {
-	[NAT_POOLING_PAIRED] = "paired", [NAT_POOLING_ARBITRARY] = "arbitrary", NULL,
-};
-static const char *const hairpins[] = {
-	[NAT_HAIRPIN_EXTERNAL] = "external-source", [NAT_HAIRPIN_OFF] = "off", NULL,
-};
-static const char *const refreshes[] = {
-	[NAT_REFRESH_OUTBOUND] = "outbound", [NAT_REFRESH_INBOUND] = "inbound",
-	[NAT_REFRESH_BOTH] = "both", NULL,
-};
-static const char *const switches[] = { "off", "on", NULL };
 
 #define TIMEOUT_KEY(id, key, normal, least, source) [TIMEOUT_##id] = key,
 static const char *const timeouts[] = { TIMEOUT_LIST(TIMEOUT_KEY) NULL };
@@ -43,11 +28,11 @@ struct settings settings_default(void)
 	s.policies[0].prefix = be32_from(10u << 24);
 	s.nat.policy_count = 1;
 	s.nat.sessions = s.nat.sessions_per_host = 4096;
+	s.nat.event_mask = (1u << EVENT_COUNT) - 1;
 	return s;
 }
 
-/* The policy that words speak about: the last one. */
-static struct nat_policy *policy(struct settings *s)
+struct nat_policy *settings_policy(struct settings *s)
 {
 	return &s->policies[s->nat.policy_count - 1];
 }
@@ -84,23 +69,34 @@ static struct port_range range(struct words *w)
 	return range_of(w, text);
 }
 
+/* ADDRESS/LENGTH */
+static be32 prefix(struct words *w, uint8_t *len)
+{
+	char text[32];
+	char *length = cut_word(w, text, sizeof(text), '/');
+
+	if (!length)
+		words_fault(w, "\"%s\" is not PREFIX/LENGTH", text);
+	*len = length ? (uint8_t)words_number_of(w, length, 32) : 0;
+	return be32_from(words_address_of(w, text));
+}
+
 /* A policy for another prefix; the first one said replaces the one for 10.0.0.0/8 only if nothing
  * was said about that. */
 static void add_policy(struct words *w, struct settings *s, enum nat_type type)
 {
-	char text[32];
-	char *len = cut_word(w, text, sizeof(text), '/');
+	struct nat_policy *p = settings_policy(s);
 
-	if (!len || s->nat.policy_count == POLICIES_MOST) {
-		words_fault(w, "\"%s\" is not PREFIX/LENGTH, or one too many", text);
-		return;
+	if (p->pool_count || p->type != NAT_NAPT44) {
+		if (s->nat.policy_count == POLICIES_MOST) {
+			words_fault(w, "more than %d policies", POLICIES_MOST);
+			return;
+		}
+		p = &s->policies[s->nat.policy_count++];
 	}
-	if (policy(s)->pool_count || policy(s)->type == NAT_NONE)
-		s->nat.policy_count++;
-	*policy(s) = usual;
-	policy(s)->type = type;
-	policy(s)->prefix = be32_from(words_address_of(w, text));
-	policy(s)->prefix_len = (uint8_t)words_number_of(w, len, 32);
+	*p = usual;
+	p->type = type;
+	p->prefix = prefix(w, &p->prefix_len);
 }
 
 static void conf_nat(struct words *w, struct settings *s)
@@ -108,9 +104,36 @@ static void conf_nat(struct words *w, struct settings *s)
 	add_policy(w, s, NAT_NAPT44);
 }
 
+static void conf_one_to_one(struct words *w, struct settings *s)
+{
+	add_policy(w, s, NAT_ONE_TO_ONE);
+	settings_policy(s)->translated = be32_from(words_address_of(w, words_next(w)));
+}
+
+/* none 10.0.0.0/8 to 203.0.113.0/24 udp ports 53 */
 static void conf_none(struct words *w, struct settings *s)
 {
+	struct nat_policy *p;
+
 	add_policy(w, s, NAT_NONE);
+	p = settings_policy(s);
+	if (words_take(w, "to"))
+		p->destination.prefix = prefix(w, &p->destination.len);
+	if (words_take(w, "udp"))
+		p->destination.protocol = PROTO_UDP;
+	else if (words_take(w, "tcp"))
+		p->destination.protocol = PROTO_TCP;
+	if (words_take(w, "ports"))
+		p->destination.ports = range(w);
+}
+
+/* twice 192.168.0.0/24 203.0.113.0 */
+static void conf_twice(struct words *w, struct settings *s)
+{
+	struct nat_policy *p = settings_policy(s);
+
+	p->twice.seen = prefix(w, &p->twice.len);
+	p->twice.real = be32_from(words_address_of(w, words_next(w)));
 }
 
 static size_t pool_place(const struct settings *s, be32 address)
@@ -127,15 +150,15 @@ static void pool_add(struct words *w, struct settings *s, uint32_t address)
 {
 	size_t at = pool_place(s, be32_from(address));
 
-	if (at == POOL_MOST || (policy(s)->pool_count &&
-				at != (size_t)policy(s)->pool_first + policy(s)->pool_count)) {
+	if (at == POOL_MOST || (settings_policy(s)->pool_count &&
+				at != (size_t)settings_policy(s)->pool_first + settings_policy(s)->pool_count)) {
 		words_fault(w, "pool of more than %d, or not in one piece", POOL_MOST);
 		return;
 	}
 	if (at == s->nat.pool_count)
 		s->pool[s->nat.pool_count++] = be32_from(address);
-	if (!policy(s)->pool_count++)
-		policy(s)->pool_first = (uint16_t)at;
+	if (!settings_policy(s)->pool_count++)
+		settings_policy(s)->pool_first = (uint16_t)at;
 }
 
 static void conf_pool(struct words *w, struct settings *s)
@@ -151,12 +174,12 @@ static void conf_pool(struct words *w, struct settings *s)
 
 static void conf_ports(struct words *w, struct settings *s)
 {
-	policy(s)->ports = range(w);
+	settings_policy(s)->ports = range(w);
 }
 
 static void conf_low_ports(struct words *w, struct settings *s)
 {
-	policy(s)->low_ports = range(w);
+	settings_policy(s)->low_ports = range(w);
 }
 
 /* For which protocols: both classes if nothing is said. */
@@ -174,7 +197,7 @@ static void conf_mapping(struct words *w, struct settings *s)
 
 	for (int i = 0; i < NAT_CLASS_COUNT; i++)
 		if (classes >> i & 1)
-			policy(s)->behaviour[i].mapping = d;
+			settings_policy(s)->behaviour[i].mapping = d;
 }
 
 static void conf_filtering(struct words *w, struct settings *s)
@@ -184,32 +207,7 @@ static void conf_filtering(struct words *w, struct settings *s)
 
 	for (int i = 0; i < NAT_CLASS_COUNT; i++)
 		if (classes >> i & 1)
-			policy(s)->behaviour[i].filtering = d;
-}
-
-static void conf_port_selection(struct words *w, struct settings *s)
-{
-	policy(s)->port_selection = (enum nat_port_selection)words_choice(w, selections);
-}
-
-static void conf_pooling(struct words *w, struct settings *s)
-{
-	policy(s)->pooling = (enum nat_pooling)words_choice(w, poolings);
-}
-
-static void conf_hairpin(struct words *w, struct settings *s)
-{
-	policy(s)->hairpin = (enum nat_hairpin)words_choice(w, hairpins);
-}
-
-static void conf_refresh(struct words *w, struct settings *s)
-{
-	policy(s)->refresh = (enum nat_refresh)words_choice(w, refreshes);
-}
-
-static void conf_parity(struct words *w, struct settings *s)
-{
-	policy(s)->parity = words_choice(w, switches);
+			settings_policy(s)->behaviour[i].filtering = d;
 }
 
 static void conf_timeout(struct words *w, struct settings *s)
@@ -219,91 +217,151 @@ static void conf_timeout(struct words *w, struct settings *s)
 	s->nat.timeout_ms[class] = words_ms(w);
 }
 
-static void conf_sessions(struct words *w, struct settings *s)
+static void conf_policy_timeout(struct words *w, struct settings *s)
 {
-	s->nat.sessions = words_number(w, 65536);
+	unsigned class = words_choice(w, timeouts);
+
+	settings_policy(s)->timeout_ms[class] = words_ms(w);
 }
 
-static void conf_sessions_per_host(struct words *w, struct settings *s)
+static bool is_number(const char *word)
 {
-	s->nat.sessions_per_host = words_number(w, 65536);
+	return *word >= '0' && *word <= '9';
 }
 
-static void conf_fragments(struct words *w, struct settings *s)
+static void conf_short_ports(struct words *w, struct settings *s)
 {
-	s->nat.fragments = words_number(w, 65536);
+	uint16_t *ports = settings_policy(s)->short_ports;
+	int count = 0;
+
+	do {
+		if (count == NAT_SHORT_PORTS_MOST)
+			words_fault(w, "more than %d short_ports", NAT_SHORT_PORTS_MOST);
+		else
+			ports[count++] = (uint16_t)words_number(w, UINT16_MAX);
+	} while (!w->fault[0] && is_number(words_peek(w)));
 }
 
-static void conf_mss(struct words *w, struct settings *s)
+/* helpers ftp tftp */
+static void conf_helpers(struct words *w, struct settings *s)
 {
-	s->mss = (uint16_t)words_number(w, UINT16_MAX);
+	static const char *const helpers[] = { "ftp", "tftp", "pptp" };
+
+	for (unsigned i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
+		if (words_take(w, helpers[i]))
+			settings_policy(s)->helpers |= (uint8_t)(1u << i);
 }
 
-/* forward udp 192.0.2.1:5000-5009 10.0.0.2:7000 */
+static uint8_t protocol(struct words *w)
+{
+	static const struct { const char *word; uint8_t number; } protocols[] = {
+		{ "udp", PROTO_UDP },	{ "tcp", PROTO_TCP }, { "dccp", PROTO_DCCP },
+		{ "sctp", PROTO_SCTP }, { "udplite", PROTO_UDPLITE },
+	};
+
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		if (words_take(w, protocols[i].word))
+			return protocols[i].number;
+	return (uint8_t)words_number(w, UINT8_MAX);
+}
+
+/* ADDRESS:PORT or ADDRESS:PORT-PORT; without ports: 0 to 65535. */
+static struct port_range ends(struct words *w, be32 *address)
+{
+	char text[64];
+	char *ports = cut_word(w, text, sizeof(text), ':');
+
+	*address = be32_from(words_address_of(w, text));
+	return ports ? range_of(w, ports) : (struct port_range){ 0, UINT16_MAX };
+}
+
+static struct nat_forward *add_forward(struct words *w, struct settings *s)
+{
+	if (s->nat.forward_count < FORWARDS_MOST)
+		return &s->forwards[s->nat.forward_count++];
+	words_fault(w, "more than %d forwards", FORWARDS_MOST);
+	return &s->forwards[FORWARDS_MOST - 1];
+}
+
+/* Where a forward leads, and how often. */
+static void read_target(struct words *w, struct nat_forward *f)
+{
+	f->internal_first = ends(w, &f->internal).first;
+	f->weight = words_take(w, "weight") ? (uint16_t)words_number(w, UINT16_MAX) : 1;
+}
+
+/* forward udp 192.0.2.1:5000-5009 10.0.0.2:7000 source 10.0.0.1 */
 static void conf_forward(struct words *w, struct settings *s)
 {
-	static const char *const protocols[] = { "udp", "tcp", NULL };
-	struct nat_forward f = { .protocol = PROTO_UDP };
-	char external[64], internal[64];
+	struct nat_forward *f = add_forward(w, s);
 	struct port_range r;
-	char *ports, *port;
 
-	if (words_choice(w, protocols))
-		f.protocol = PROTO_TCP;
-	ports = cut_word(w, external, sizeof(external), ':');
-	port = cut_word(w, internal, sizeof(internal), ':');
-	if (!ports || !port || s->nat.forward_count == FORWARDS_MOST) {
-		words_fault(w, "forward ADDRESS:PORTS ADDRESS:PORT, at most %d", FORWARDS_MOST);
+	*f = (struct nat_forward){ .protocol = protocol(w) };
+	r = ends(w, &f->external);
+	f->first = r.first;
+	f->last = r.last;
+	read_target(w, f);
+	if (words_take(w, "source"))
+		f->source = be32_from(words_address_of(w, words_next(w)));
+	f->sticky = words_take(w, "sticky");
+}
+
+/* One target more for the forward above: target 10.0.0.3:7000 weight 2 */
+static void conf_target(struct words *w, struct settings *s)
+{
+	size_t first = s->nat.forward_count;
+	struct nat_forward *f;
+
+	if (!first) {
+		words_fault(w, "target without forward");
 		return;
 	}
-	r = range_of(w, ports);
-	f.first = r.first;
-	f.last = r.last;
-	f.external = be32_from(words_address_of(w, external));
-	f.internal = be32_from(words_address_of(w, internal));
-	f.internal_first = (uint16_t)words_number_of(w, port, UINT16_MAX);
-	s->forwards[s->nat.forward_count++] = f;
+	while (--first && !s->forwards[first].targets && s->forwards[first].grouped)
+		;
+	f = add_forward(w, s);
+	*f = s->forwards[first];
+	f->targets = 0;
+	read_target(w, f);
+	s->forwards[first].grouped = f->grouped = true;
+	s->forwards[first].targets = (uint16_t)(s->nat.forward_count - first);
 }
 
 static const struct {
 	const char *word;
 	void (*read)(struct words *w, struct settings *s);
-} knobs[] = {
+} words_of_conf[] = {
 	{ "nat", conf_nat },
 	{ "none", conf_none },
+	{ "one_to_one", conf_one_to_one },
+	{ "twice", conf_twice },
 	{ "pool", conf_pool },
 	{ "ports", conf_ports },
 	{ "low_ports", conf_low_ports },
 	{ "mapping", conf_mapping },
 	{ "filtering", conf_filtering },
-	{ "port_selection", conf_port_selection },
-	{ "pooling", conf_pooling },
-	{ "hairpin", conf_hairpin },
-	{ "refresh", conf_refresh },
-	{ "parity", conf_parity },
 	{ "timeout", conf_timeout },
-	{ "sessions", conf_sessions },
-	{ "sessions_per_host", conf_sessions_per_host },
-	{ "fragments", conf_fragments },
+	{ "policy_timeout", conf_policy_timeout },
+	{ "short_ports", conf_short_ports },
+	{ "helpers", conf_helpers },
 	{ "forward", conf_forward },
-	{ "mss", conf_mss },
+	{ "target", conf_target },
 };
 
-static bool read_knob(struct words *w, struct settings *s)
+static bool read_word(struct words *w, struct settings *s)
 {
-	for (size_t i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++) {
-		if (!words_take(w, knobs[i].word))
+	for (size_t i = 0; i < sizeof(words_of_conf) / sizeof(words_of_conf[0]); i++) {
+		if (!words_take(w, words_of_conf[i].word))
 			continue;
-		knobs[i].read(w, s);
+		words_of_conf[i].read(w, s);
 		return true;
 	}
-	return false;
+	return settings_read_knob(w, s);
 }
 
 void settings_read(struct words *w, struct settings *s)
 {
 	do {
-		if (!read_knob(w, s))
+		if (!read_word(w, s))
 			words_fault(w, "\"%s\" is no word of conf", words_peek(w));
 	} while (!w->fault[0] && *words_peek(w));
 }
@@ -313,4 +371,6 @@ void settings_finish(struct settings *s)
 	s->nat.policies = s->policies;
 	s->nat.pool = s->pool;
 	s->nat.forwards = s->forwards;
+	/* All may end at once, each with its mapping and block. */
+	s->nat.events = 4 * s->nat.sessions + 64;
 }

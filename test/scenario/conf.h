@@ -8,7 +8,7 @@
 #ifndef SCENARIO_CONF_H
 #define SCENARIO_CONF_H
 
-#include "nat/config.h"
+#include "nat/event.h"
 #include "words.h"
 
 enum { POLICIES_MOST = 8, POOL_MOST = 256, FORWARDS_MOST = 16 };
@@ -27,5 +27,11 @@ struct settings settings_default(void);
 void settings_read(struct words *w, struct settings *s);
 
 void settings_finish(struct settings *s);
+
+/* The policy that words speak about: the last one. */
+struct nat_policy *settings_policy(struct settings *s);
+
+/* conf_knobs.c: a knob that is one number or one word; false: the next word is none. */
+bool settings_read_knob(struct words *w, struct settings *s);
 
 #endif

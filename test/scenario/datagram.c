@@ -2,53 +2,9 @@
 
 #include <string.h>
 
-enum { IP_HEADER = 20, PSEUDO_HEADER = 12, EXTENDED_QUOTE = 128 };
+#include "transport.h"
 
-/* Protocol, octets of the fixed header, and where the checksum is in it. */
-static const struct transport {
-	uint8_t protocol, header, checksum;
-} transports[] = {
-	[KIND_UDP] = { 17, 8, 6 },
-	[KIND_TCP] = { 6, 20, 16 },
-	[KIND_ICMP] = { 1, 8, 2 },
-};
-
-static void put16(uint8_t *at, uint32_t number)
-{
-	at[0] = (uint8_t)(number >> 8);
-	at[1] = (uint8_t)number;
-}
-
-static void put32(uint8_t *at, uint32_t number)
-{
-	put16(at, number >> 16);
-	put16(at + 2, number);
-}
-
-/* RFC 1071 as its text says it: big-endian words added up, carries added in, complemented. */
-static uint16_t internet_checksum(const uint8_t *octets, size_t len)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < len; i++)
-		sum += i % 2 ? octets[i] : (uint32_t)octets[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
-
-static uint16_t spoil(uint16_t right, const struct sum *s)
-{
-	switch (s->how) {
-	case SUM_OFF:
-		return (uint16_t)(((uint32_t)right + s->number) % 0xffff);
-	case SUM_NONE:
-	case SUM_EXACT:
-		return s->number;
-	default:
-		return right;
-	}
-}
+enum { IP_HEADER = 20, EXTENDED_QUOTE = 128 };
 
 /* Options, filled up with zeros to whole words; returns their octets. */
 static size_t put_options(uint8_t *at, const uint8_t *options, size_t len)
@@ -58,57 +14,6 @@ static size_t put_options(uint8_t *at, const uint8_t *options, size_t len)
 	memset(at, 0, padded);
 	memcpy(at, options, len);
 	return padded;
-}
-
-/* UDP, TCP or ICMP header and body behind an IP header; returns octets of both. */
-static size_t put_transport(uint8_t *at, const struct datagram *d, const uint32_t *value,
-			    const struct octets *body)
-{
-	size_t header = transports[d->kind].header;
-
-	memset(at, 0, header);
-	if (d->kind == KIND_ICMP) {
-		at[0] = d->type;
-		at[1] = d->code;
-		put16(at + 4, value[IDENTIFIER]);
-		put16(at + 6, d->seq);
-	} else {
-		put16(at, value[SOURCE_PORT]);
-		put16(at + 2, value[DESTINATION_PORT]);
-	}
-	if (d->kind == KIND_UDP)
-		put16(at + 4, (uint32_t)(header + body->len));
-	if (d->kind == KIND_TCP) {
-		header += put_options(at + header, d->tcp_options, d->tcp_option_len);
-		put32(at + 4, d->seq);
-		put32(at + 8, d->ack);
-		at[12] = (uint8_t)(header / 4 << 4);
-		at[13] = d->flags;
-		put16(at + 14, d->win);
-	}
-	memcpy(at + header, body->at, body->len);
-	return header + body->len;
-}
-
-/* The checksum over pseudo-header (which ICMP has not), header and body. */
-static void put_checksum(uint8_t *at, size_t len, const struct datagram *d, const uint32_t *value)
-{
-	uint8_t covered[PSEUDO_HEADER + DATAGRAM_MOST];
-	uint16_t sum;
-
-	memset(covered, 0, PSEUDO_HEADER);
-	if (d->kind != KIND_ICMP) {
-		put32(covered, value[SOURCE]);
-		put32(covered + 4, value[DESTINATION]);
-		covered[9] = transports[d->kind].protocol;
-		put16(covered + 10, (uint32_t)len);
-	}
-	memcpy(covered + PSEUDO_HEADER, at, len);
-	sum = spoil(internet_checksum(covered, PSEUDO_HEADER + len), &d->sum);
-	/* RFC 768: a computed zero is sent as all ones. */
-	if (d->kind == KIND_UDP && sum == 0 && d->sum.how != SUM_NONE)
-		sum = 0xffff;
-	put16(at + transports[d->kind].checksum, sum);
 }
 
 /* Only a piece is there, as a fragment. Returns its octets. */
@@ -134,26 +39,20 @@ static void put_ip(uint8_t *at, size_t header, size_t len, const struct datagram
 	put16(at + 4, d->ipid);
 	put16(at + 6, (uint32_t)(d->df << 14 | d->more << 13 | d->offset / 8));
 	at[8] = d->ttl;
-	at[9] = d->kind == KIND_IP ? d->protocol : transports[d->kind].protocol;
+	at[9] = transport_protocol(d);
 	put16(at + 10, 0);
 	put32(at + 12, value[SOURCE]);
 	put32(at + 16, value[DESTINATION]);
-	put16(at + 10, spoil(internet_checksum(at, header), &d->header_sum));
+	put16(at + 10, sum_spoilt(internet_checksum(at, header), &d->header_sum));
 }
 
 static size_t build(uint8_t *out, const struct datagram *d, const uint32_t *value,
 		    const struct octets *body)
 {
 	size_t header = IP_HEADER + put_options(out + IP_HEADER, d->ip_options, d->ip_option_len);
-	size_t len = body->len;
+	size_t len = transport_put(out + header, d, value, body);
 	struct datagram fragment = *d;
 
-	if (d->kind == KIND_IP) {
-		memcpy(out + header, body->at, len);
-	} else {
-		len = put_transport(out + header, d, value, body);
-		put_checksum(out + header, len, d, value);
-	}
 	len = take_piece(out + header, len, &fragment);
 	put_ip(out, header, header + len, &fragment, value);
 	return header + (len < d->cut ? len : d->cut);
@@ -245,10 +144,16 @@ static void print_endpoint(FILE *out, const uint8_t *address, const uint8_t *por
 		fprintf(out, ":%d", port[0] << 8 | port[1]);
 }
 
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 ||
+	       protocol == 136;
+}
+
 void message_print(FILE *out, const uint8_t *octets, size_t len)
 {
 	size_t header = (size_t)(octets[0] & 15) * 4;
-	bool ports = len >= header + 4 && (octets[9] == 6 || octets[9] == 17);
+	bool ports = len >= header + 4 && has_ports(octets[9]);
 
 	if (len < IP_HEADER || header < IP_HEADER || octets[0] >> 4 != 4) {
 		fprintf(out, "%zu octets that are no IPv4 datagram", len);

@@ -12,14 +12,17 @@
 
 #include "words.h"
 
-enum { DATAGRAM_MOST = 65535, OCTETS_MOST = 1480, OPTIONS_MOST = 40 };
+enum { DATAGRAM_MOST = 65535, OCTETS_MOST = 4000, OPTIONS_MOST = 40 };
 
 struct octets {
 	uint16_t len;
 	uint8_t at[OCTETS_MOST];
 };
 
-enum kind { KIND_RAW, KIND_IP, KIND_UDP, KIND_TCP, KIND_ICMP };
+enum kind {
+	KIND_RAW, KIND_IP, KIND_UDP, KIND_TCP, KIND_ICMP, KIND_UDPLITE, KIND_DCCP, KIND_SCTP, KIND_GRE,
+	KIND_ESP, KIND_COUNT,
+};
 
 /* What may stand as a variable. IDENTIFIER is ICMP's, of queries. */
 enum field { SOURCE, DESTINATION, SOURCE_PORT, DESTINATION_PORT, IDENTIFIER, FIELD_COUNT };
@@ -39,10 +42,17 @@ struct datagram {
 	uint16_t piece_begin, piece_end; /* what of the IP payload a fragment has; end 0: all of it */
 	bool df, more;
 	struct sum header_sum, sum;
-	uint32_t seq, ack; /* of TCP; seq also of ICMP, where an error has its MTU there */
+	uint32_t seq, ack; /* of TCP; seq also of others, of ICMP errors the MTU that is there */
 	uint16_t win;
-	uint8_t flags;	    /* TCP's */
-	uint8_t type, code; /* ICMP's */
+	uint8_t flags;	    /* TCP's, of an SCTP chunk */
+	uint8_t type, code; /* ICMP's; type also of a DCCP packet, of an SCTP chunk */
+	uint16_t coverage;  /* UDP-Lite's */
+	uint8_t cscov;	    /* DCCP's */
+	bool brief;	    /* DCCP with 24-bit sequence numbers */
+	uint32_t service;   /* DCCP's */
+	uint32_t vtag, initiate; /* SCTP's tags */
+	uint16_t call;	    /* GRE of PPTP */
+	uint32_t key;	    /* other GRE's; SPI of ESP */
 	uint8_t ip_option_len, tcp_option_len;
 	uint8_t ip_options[OPTIONS_MOST], tcp_options[OPTIONS_MOST];
 	struct octets payload;

@@ -12,12 +12,18 @@ enum {
 	TCP = 1 << KIND_TCP,
 	ICMP = 1 << KIND_ICMP,
 	IP = 1 << KIND_IP,
-	ANY = UDP | TCP | ICMP | IP,
+	UDPLITE = 1 << KIND_UDPLITE,
+	DCCP = 1 << KIND_DCCP,
+	SCTP = 1 << KIND_SCTP,
+	GRE = 1 << KIND_GRE,
+	ESP = 1 << KIND_ESP,
+	PORTS = UDP | TCP | UDPLITE | DCCP | SCTP,
+	ANY = PORTS | ICMP | IP | GRE | ESP,
 };
 
 struct attribute {
 	const char *word;
-	uint8_t kinds;
+	uint16_t kinds;
 	void (*read)(struct words *w, struct datagram *d, const struct attribute *a);
 	uint32_t number; /* the most, or the value that the word stands for */
 	size_t at;	 /* where it goes in a struct datagram */
@@ -104,6 +110,13 @@ static void read_type(struct words *w, struct datagram *d, const struct attribut
 	d->code = 0;
 }
 
+/* The chunk, and the tag that it chooses. */
+static void read_init(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	read_type(w, d, a);
+	d->initiate = words_number(w, UINT32_MAX);
+}
+
 static void read_type_code(struct words *w, struct datagram *d, const struct attribute *a)
 {
 	char text[NAME_MOST];
@@ -159,12 +172,18 @@ static void read_text(struct words *w, struct datagram *d, const struct attribut
 	size_t len = strlen(text);
 
 	(void)a;
+	d->payload.len = 0;
 	if (len < 2 || text[0] != '"' || len - 2 > OCTETS_MOST) {
 		words_fault(w, "text stands between quotation marks");
 		return;
 	}
-	d->payload.len = (uint16_t)(len - 2);
-	memcpy(d->payload.at, text + 1, len - 2);
+	for (const char *c = text + 1; c < text + len - 1; c++) {
+		bool escaped = *c == '\\' && strchr("rn0", c[1]);
+
+		c += escaped;
+		d->payload.at[d->payload.len++] = (uint8_t)(!escaped ? *c : *c == 'r' ? '\r'
+								     : *c == 'n' ? '\n' : '\0');
+	}
 }
 
 static void read_payload(struct words *w, struct datagram *d, const struct attribute *a)
@@ -240,14 +259,14 @@ static const struct attribute attributes[] = {
 	{ "hex", ANY, read_payload, 0, 0 },
 	{ "cut", ANY, read_number, UINT16_MAX, PLACE(cut) },
 	{ "proto", IP, read_number, UINT8_MAX, PLACE(protocol) },
-	{ "sum", UDP | TCP | ICMP, read_sum, 0, PLACE(sum) },
+	{ "sum", PORTS | ICMP, read_sum, 0, PLACE(sum) },
 	{ "fin", TCP, read_flag, 1, 0 },
 	{ "syn", TCP, read_flag, 2, 0 },
 	{ "rst", TCP, read_flag, 4, 0 },
 	{ "psh", TCP, read_flag, 8, 0 },
 	{ "ack", TCP, read_ack, 16, 0 },
 	{ "urg", TCP, read_flag, 32, 0 },
-	{ "seq", TCP | ICMP, read_number, UINT32_MAX, PLACE(seq) },
+	{ "seq", TCP | ICMP | DCCP | ESP, read_number, UINT32_MAX, PLACE(seq) },
 	{ "win", TCP, read_number, UINT16_MAX, PLACE(win) },
 	{ "nop", TCP, read_nop, 1, 0 },
 	{ "mss", TCP, read_option, 2, 0 },
@@ -260,11 +279,43 @@ static const struct attribute attributes[] = {
 	{ "type", ICMP, read_type_code, 0, 0 },
 	{ "id", ICMP, read_id, UINT16_MAX, 0 },
 	{ "mtu", ICMP, read_number, UINT32_MAX, PLACE(seq) },
+	{ "coverage", UDPLITE, read_number, UINT16_MAX, PLACE(coverage) },
+	{ "request", DCCP, read_type, 0, 0 },
+	{ "response", DCCP, read_type, 1, 0 },
+	{ "data", DCCP, read_type, 2, 0 },
+	{ "ack", DCCP, read_type, 3, 0 },
+	{ "dataack", DCCP, read_type, 4, 0 },
+	{ "closereq", DCCP, read_type, 5, 0 },
+	{ "close", DCCP, read_type, 6, 0 },
+	{ "reset", DCCP, read_type, 7, 0 },
+	{ "sync", DCCP, read_type, 8, 0 },
+	{ "syncack", DCCP, read_type, 9, 0 },
+	{ "listen", DCCP, read_type, 10, 0 },
+	{ "brief", DCCP, read_true, 0, PLACE(brief) },
+	{ "cscov", DCCP, read_number, UINT8_MAX, PLACE(cscov) },
+	{ "service", DCCP, read_number, UINT32_MAX, PLACE(service) },
+	{ "data", SCTP, read_type, 0, 0 },
+	{ "init", SCTP, read_init, 1, 0 },
+	{ "init-ack", SCTP, read_init, 2, 0 },
+	{ "sack", SCTP, read_type, 3, 0 },
+	{ "heartbeat", SCTP, read_type, 4, 0 },
+	{ "abort", SCTP, read_type, 6, 0 },
+	{ "shutdown", SCTP, read_type, 7, 0 },
+	{ "shutdown-ack", SCTP, read_type, 8, 0 },
+	{ "cookie-echo", SCTP, read_type, 10, 0 },
+	{ "cookie-ack", SCTP, read_type, 11, 0 },
+	{ "shutdown-complete", SCTP, read_type, 14, 0 },
+	{ "reflected", SCTP, read_flag, 1, 0 },
+	{ "vtag", SCTP, read_number, UINT32_MAX, PLACE(vtag) },
+	{ "call", GRE, read_number, UINT16_MAX, PLACE(call) },
+	{ "key", GRE, read_number, UINT32_MAX, PLACE(key) },
+	{ "spi", ESP, read_number, UINT32_MAX, PLACE(key) },
 };
 
 static const char *const kinds[] = {
 	[KIND_RAW] = "raw", [KIND_IP] = "ip",	  [KIND_UDP] = "udp",
-	[KIND_TCP] = "tcp", [KIND_ICMP] = "icmp", NULL,
+	[KIND_TCP] = "tcp", [KIND_ICMP] = "icmp", [KIND_UDPLITE] = "udplite",
+	[KIND_DCCP] = "dccp", [KIND_SCTP] = "sctp", [KIND_GRE] = "gre", [KIND_ESP] = "esp", NULL,
 };
 
 /* A row applied to the next word; false if the word is in none. */
@@ -288,7 +339,7 @@ static void read_endpoint(struct words *w, struct datagram *d, enum field addres
 
 	snprintf(text, sizeof(text), "%s", words_next(w));
 	colon = strchr(text, ':');
-	if ((colon != NULL) != (d->kind == KIND_UDP || d->kind == KIND_TCP)) {
+	if ((colon != NULL) != !!(PORTS & 1 << d->kind)) {
 		words_fault(w, "%s and %s a port: \"%s\"", kinds[d->kind],
 			    colon ? "has not" : "needs", text);
 		return;

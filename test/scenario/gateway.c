@@ -15,7 +15,10 @@ const char *gateway_open(struct gateway *g, const struct settings *s, uint16_t w
 	const char *fault;
 
 	*g = (struct gateway){ .mss = s->mss, .last_session = NAT_NO_SESSION,
+			       .notes = { .wait_ms = s->nat.timeout_ms[TIMEOUT_UNSOLICITED] },
 			       .fragment_ms = s->nat.timeout_ms[TIMEOUT_FRAGMENT] };
+	for (size_t i = 0; i < c.policy_count; i++)
+		g->helped |= c.policies[i].helpers;
 	c.workers = workers;
 	fault = nat_config_fault(&c);
 	for (uint16_t i = 0; !fault && i < workers; i++) {
@@ -43,9 +46,25 @@ void gateway_close(struct gateway *g)
 		free(g->nats[i]);
 }
 
+/* A helper's text stays as it is: then only endpoints, and TCP's numbers, come back. */
+static bool came_back(const struct gateway *g, const struct pkt *p, const uint8_t *was, size_t len)
+{
+	size_t numbers = p->protocol == PROTO_TCP ? 12 : 4;
+
+	return (p->len == len && memcmp(p->ip, was, len) == 0) ||
+	       (g->helped && memcmp(p->ip + 12, was + 12, 8) == 0 &&
+		memcmp(pkt_transport(p), was + p->transport, numbers) == 0);
+}
+
+static bool is_redirected(const struct nat_job *job, const uint8_t *was)
+{
+	return job->from == SIDE_INSIDE && job->p->version == 4 &&
+	       memcmp(pkt_destination(job->p), was + (pkt_destination(job->p) - job->p->ip), 4) != 0;
+}
+
 /* What every answer of nat_process() promises about verdict, reason and octets. was: as before. */
-static const char *broken_promise(const struct nat *n, const struct nat_job *done,
-				  const uint8_t *was)
+static const char *broken_promise(const struct gateway *g, const struct nat *n,
+				  const struct nat_job *done, const uint8_t *was, size_t len)
 {
 	struct nat_job again = *done, *job = &again;
 	struct pkt *p = job->p;
@@ -55,8 +74,11 @@ static const char *broken_promise(const struct nat *n, const struct nat_job *don
 
 	if (refused != (job->reason != REASON_NONE))
 		return "a refusal needs a reason, and nothing else has one";
+	if (job->redirected != is_redirected(job, was))
+		return "the destination is another, or is not, and the job says otherwise";
 	if (refused)
-		return memcmp(p->ip, was, p->len) == 0 ? NULL : "octets changed although refused";
+		return p->len == len && memcmp(p->ip, was, len) == 0
+			       ? NULL : "octets changed although refused";
 	if (job->verdict != NAT_FORWARD || (p->flags & PKT_ICMP_ERROR))
 		return NULL;
 	now = malloc(p->len);
@@ -64,7 +86,7 @@ static const char *broken_promise(const struct nat *n, const struct nat_job *don
 		abort();
 	memcpy(now, p->ip, p->len);
 	nat_undo(n, job);
-	if (memcmp(p->ip, was, p->len) != 0)
+	if (!came_back(g, p, was, len))
 		fault = "nat_undo() does not bring back what came in";
 	memcpy(p->ip, now, p->len);
 	free(now);
@@ -75,6 +97,7 @@ static const char *broken_promise(const struct nat *n, const struct nat_job *don
 static const char *process(struct gateway *g, nat_time now, struct nat_job *job)
 {
 	uint16_t owner = nat_owner(g->nats[0], job->p, job->from);
+	size_t len = job->p->len;
 	uint8_t *was;
 	const char *fault;
 
@@ -83,17 +106,19 @@ static const char *process(struct gateway *g, nat_time now, struct nat_job *job)
 			return "workers do not agree about the owner";
 	if (owner >= g->workers)
 		return "the owner is no worker";
-	was = malloc(job->p->len);
+	was = malloc(len);
 	if (!was)
 		abort();
-	memcpy(was, job->p->ip, job->p->len);
+	memcpy(was, job->p->ip, len);
 	/* Both doors are to be the same. */
 	if (g->workers == 1)
 		nat_process(g->nats[owner], now, job);
 	else
 		nat_process_batch(g->nats[owner], now, job, 1);
-	fault = broken_promise(g->nats[owner], job, was);
+	fault = broken_promise(g, g->nats[owner], job, was, len);
 	free(was);
+	if (job->from == SIDE_OUTSIDE && job->reason != REASON_NONE)
+		notes_refused(&g->notes, now, job->p);
 	if (job->verdict == NAT_FORWARD && job->session != NAT_NO_SESSION) {
 		g->last_worker = owner;
 		g->last_session = job->session;
@@ -104,7 +129,7 @@ static const char *process(struct gateway *g, nat_time now, struct nat_job *job)
 /* From the NAT on, with ports known; hairpinned datagrams twice. */
 static struct passage translate(struct gateway *g, nat_time now, struct pkt *p, enum nat_side from)
 {
-	struct nat_job job = { .p = p, .from = from };
+	struct nat_job job = { .p = p, .from = from, .room = p->len + GATEWAY_ROOM };
 	struct passage way = { .to = side_other(from), .octets = p->ip };
 
 	way.fault = process(g, now, &job);
@@ -119,6 +144,7 @@ static struct passage translate(struct gateway *g, nat_time now, struct pkt *p, 
 		mss_clamp(p, g->mss);
 	way.verdict = job.verdict;
 	way.reason = job.reason;
+	way.answer = job.answer;
 	way.len = p->len;
 	return way;
 }
@@ -192,7 +218,17 @@ bool gateway_next_released(struct gateway *g, struct passage *way)
 	return true;
 }
 
-void gateway_expire(struct gateway *g, nat_time now)
+static const char *hear(struct gateway *g, nat_time now)
+{
+	const char *fault = NULL;
+
+	for (uint16_t i = 0; !fault && i < g->workers; i++)
+		fault = notes_fetch(&g->notes, now, g->nats[i]);
+	notes_settle(&g->notes, now);
+	return fault;
+}
+
+const char *gateway_expire(struct gateway *g, nat_time now)
 {
 	while (g->held_count && now.ms - g->held[0].since.ms >= g->fragment_ms) {
 		free(g->held[0].p.ip);
@@ -200,6 +236,7 @@ void gateway_expire(struct gateway *g, nat_time now)
 	}
 	for (uint16_t i = 0; i < g->workers; i++)
 		nat_expire(g->nats[i], now, SIZE_MAX);
+	return hear(g, now);
 }
 
 static const char *check_listings(const struct nat *n, nat_time now)
@@ -220,16 +257,17 @@ static const char *check_listings(const struct nat *n, nat_time now)
 	return NULL;
 }
 
-const char *gateway_check(const struct gateway *g, nat_time now)
+const char *gateway_check(struct gateway *g, nat_time now)
 {
-	const char *fault = NULL;
+	const char *fault = hear(g, now);
+	struct nat_gauges sum = gateway_gauges(g);
 
 	for (uint16_t i = 0; !fault && i < g->workers; i++) {
 		fault = nat_check(g->nats[i]);
 		if (!fault)
 			fault = check_listings(g->nats[i], now);
 	}
-	return fault;
+	return fault ? fault : notes_check(&g->notes, &sum);
 }
 
 struct nat_gauges gateway_gauges(const struct gateway *g)
@@ -242,6 +280,7 @@ struct nat_gauges gateway_gauges(const struct gateway *g)
 		sum.sessions += one.sessions;
 		sum.mappings += one.mappings;
 		sum.hosts += one.hosts;
+		sum.held_ports += one.held_ports;
 		for (int proto = 0; proto < 3; proto++)
 			sum.ports[proto] += one.ports[proto];
 	}

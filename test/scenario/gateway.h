@@ -13,10 +13,12 @@
 
 #include "conf.h"
 #include "nat/nat.h"
+#include "notes.h"
 
 struct passage {
 	enum nat_verdict verdict;
 	enum reason reason;
+	enum nat_answer answer;
 	bool held;
 	enum nat_side to; /* where a forwarded datagram comes out */
 	uint8_t *octets;  /* what comes out; free() it */
@@ -37,6 +39,7 @@ struct held {
 
 struct gateway {
 	uint16_t workers, mss;
+	bool helped; /* a policy has helpers */
 	struct nat *nats[NAT_WORKERS_MOST];
 	/* The session whose rewrite was applied last. */
 	uint16_t last_worker;
@@ -45,25 +48,28 @@ struct gateway {
 	size_t held_count, released_count;
 	struct held held[HELD_FRAGMENTS_MOST];
 	struct passage released[HELD_FRAGMENTS_MOST]; /* in the order they are to be looked at */
+	struct notes notes;
 };
 
 /* NULL, or what is wrong with the configuration. */
 const char *gateway_open(struct gateway *g, const struct settings *s, uint16_t workers);
 void gateway_close(struct gateway *g);
 
+enum { GATEWAY_ROOM = 1024 }; /* octets behind a datagram that the gateway may use */
+
 /* Send a datagram through. Its octets, from malloc(), belong to the gateway, and those of the
- * passage to the caller. */
+ * passage to the caller. There is room for GATEWAY_ROOM more. */
 struct passage gateway_pass(struct gateway *g, nat_time now, enum nat_side from, uint8_t *octets,
 			    size_t len);
 
 /* What became of the next datagram that was released; false if there is none. */
 bool gateway_next_released(struct gateway *g, struct passage *way);
 
-/* End what is over. */
-void gateway_expire(struct gateway *g, nat_time now);
+/* End what is over, and hear what the workers have to say. NULL, or what is wrong with that. */
+const char *gateway_expire(struct gateway *g, nat_time now);
 
-/* NULL, or what nat_check() says, or that listings and gauges disagree. */
-const char *gateway_check(const struct gateway *g, nat_time now);
+/* NULL, or what nat_check() says, or that listings, gauges and events disagree. */
+const char *gateway_check(struct gateway *g, nat_time now);
 
 /* Summed up over the workers. */
 struct nat_gauges gateway_gauges(const struct gateway *g);

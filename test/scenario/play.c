@@ -37,13 +37,23 @@ static void print_message(FILE *out, const char *name, const uint8_t *octets, si
 	fputc('\n', out);
 }
 
+static void print_drop(FILE *out, const char *name, enum reason r, enum nat_answer a)
+{
+	static const char *const answers[] = {
+		[NAT_ANSWER_REASON] = "", [NAT_ANSWER_PROHIBITED] = " prohibited",
+		[NAT_ANSWER_SILENT] = " silent",
+	};
+
+	fprintf(out, "  %s drop %s%s\n", name, reason_name(r), answers[a]);
+}
+
 /* What came of a datagram, whatever it was. */
 static void print_passage(struct play *p, const struct passage *way)
 {
 	if (way->held)
 		fprintf(p->why, "  came     held\n");
 	else if (way->verdict == NAT_DROP)
-		fprintf(p->why, "  came     drop %s\n", reason_name(way->reason));
+		print_drop(p->why, "came    ", way->reason, way->answer);
 	else if (way->verdict == NAT_UNMATCHED)
 		fprintf(p->why, "  came     unmatched\n");
 	else
@@ -102,7 +112,8 @@ static bool judge(struct play *p, const struct step *s, const struct passage *wa
 		return fail(p, s->line, way->fault);
 	if (came == s->outcome && came == COMES_OUT && way->to == s->to)
 		return judge_arrival(p, s, way);
-	if (came == s->outcome && came == IS_DROPPED && way->reason == s->reason)
+	if (came == s->outcome && came == IS_DROPPED && way->reason == s->reason &&
+	    way->answer == s->answer)
 		return true;
 	if (came == s->outcome && (came == IS_UNMATCHED || came == IS_HELD))
 		return true;
@@ -110,7 +121,7 @@ static bool judge(struct play *p, const struct step *s, const struct passage *wa
 	if (s->outcome == COMES_OUT)
 		fprintf(p->why, "  expected %s\n", s->to == SIDE_OUTSIDE ? "out>" : "<in");
 	if (s->outcome == IS_DROPPED)
-		fprintf(p->why, "  expected drop %s\n", reason_name(s->reason));
+		print_drop(p->why, "expected", s->reason, s->answer);
 	print_passage(p, way);
 	return false;
 }
@@ -127,7 +138,7 @@ static bool play_pass(struct play *p, const struct step *s)
 		return fail(p, s->line, "before this one, a datagram that was held has come");
 	if (!len)
 		return fail(p, s->line, "a variable is not bound");
-	octets = malloc(len);
+	octets = malloc(len + GATEWAY_ROOM);
 	if (!octets)
 		abort();
 	memcpy(octets, p->octets, len);
@@ -149,6 +160,19 @@ static bool play_released(struct play *p, const struct step *s)
 	return good;
 }
 
+static bool play_number(struct play *p, const struct step *s, uint32_t came)
+{
+	uint32_t expected;
+
+	if (!value_of(&s->a, &p->vars, &expected))
+		return fail(p, s->line, "a variable is not bound");
+	if (came == expected)
+		return true;
+	fail(p, s->line, "another number");
+	fprintf(p->why, "  expected %u\n  came     %u\n", expected, came);
+	return false;
+}
+
 static bool play_gauge(struct play *p, const struct step *s)
 {
 	struct nat_gauges g = gateway_gauges(&p->gateway);
@@ -156,16 +180,18 @@ static bool play_gauge(struct play *p, const struct step *s)
 		[GAUGE_SESSIONS] = g.sessions, [GAUGE_MAPPINGS] = g.mappings,
 		[GAUGE_HOSTS] = g.hosts,       [GAUGE_TCP] = g.ports[0],
 		[GAUGE_UDP] = g.ports[1],      [GAUGE_ICMP] = g.ports[2],
+		[GAUGE_HELD_PORTS] = g.held_ports,
 	};
-	uint32_t expected;
 
-	if (!value_of(&s->a, &p->vars, &expected))
-		return fail(p, s->line, "a variable is not bound");
-	if (counts[s->gauge] == expected)
-		return true;
-	fail(p, s->line, "another number");
-	fprintf(p->why, "  expected %u\n  came     %u\n", expected, counts[s->gauge]);
-	return false;
+	return play_number(p, s, counts[s->gauge]);
+}
+
+static bool play_rejected(struct play *p, const struct step *s)
+{
+	uint32_t came = p->gateway.notes.rejected;
+
+	p->gateway.notes.rejected = 0;
+	return play_number(p, s, came);
 }
 
 static bool play_state(struct play *p, const struct step *s)
@@ -217,11 +243,16 @@ static bool play_expect(struct play *p, const struct step *s)
 static bool pass_time(struct play *p, const struct step *s)
 {
 	uint64_t ms = s->ms + (s->relative ? p->now.ms : 0);
+	const char *fault;
 
 	if (ms < p->now.ms)
 		return fail(p, s->line, "time runs backwards");
 	p->now.ms = ms;
-	gateway_expire(&p->gateway, p->now);
+	fault = gateway_expire(&p->gateway, p->now);
+	if (fault)
+		return fail(p, s->line, fault);
+	if (p->gateway.notes.rejected && s->kind != STEP_REJECTED)
+		return fail(p, s->line, "a SYN is rejected now");
 	return true;
 }
 
@@ -257,6 +288,10 @@ static bool play_step(struct play *p, size_t at)
 		return play_released(p, s);
 	case STEP_GAUGE:
 		return play_gauge(p, s);
+	case STEP_REJECTED:
+		return play_rejected(p, s);
+	case STEP_EVENTS:
+		return play_number(p, s, p->gateway.notes.events[s->event]);
 	case STEP_STATE:
 		return play_state(p, s);
 	case STEP_EXPECT:

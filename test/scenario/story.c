@@ -24,6 +24,9 @@ static const char *const states[] = { TCP_STATE_LIST(STATE_NAME) NULL };
 #define REASON_NAME(id, name, help) [REASON_##id] = name,
 static const char *const reasons[] = { REASON_LIST(REASON_NAME) NULL };
 
+#define EVENT_NAME(id, name, number) [EVENT_##id] = name,
+static const char *const events[] = { EVENT_LIST(EVENT_NAME) NULL };
+
 static const char *const relations[] = {
 	[EQUAL] = "=", [UNEQUAL] = "!=", [BELOW] = "<", [NOT_BELOW] = ">=",
 	[EVEN] = "even", [ODD] = "odd", NULL,
@@ -62,6 +65,13 @@ static void read_pass(struct words *w, struct step *s, enum nat_side from)
 	message_read(w, &s->sent);
 }
 
+static enum nat_answer read_answer(struct words *w)
+{
+	if (words_take(w, "prohibited"))
+		return NAT_ANSWER_PROHIBITED;
+	return words_take(w, "silent") ? NAT_ANSWER_SILENT : NAT_ANSWER_REASON;
+}
+
 /* What the line behind a datagram says becomes of it. */
 static void read_outcome(struct words *w, struct reading *r)
 {
@@ -86,6 +96,7 @@ static void read_outcome(struct words *w, struct reading *r)
 	} else if (words_take(w, "drop")) {
 		s->outcome = IS_DROPPED;
 		s->reason = (enum reason)words_choice(w, reasons);
+		s->answer = read_answer(w);
 	} else if (words_take(w, "held") && r->held_count < HELD_MOST) {
 		s->outcome = IS_HELD;
 		r->held[r->held_count++] = r->story->step_count - 1;
@@ -114,6 +125,19 @@ static void read_gauge(struct words *w, struct step *s, enum gauge gauge)
 
 	s->kind = STEP_GAUGE;
 	s->gauge = gauge == GAUGE_TCP ? GAUGE_TCP + words_choice(w, protocols) : gauge;
+	s->a = read_value(w);
+}
+
+static void read_events(struct words *w, struct step *s)
+{
+	s->kind = STEP_EVENTS;
+	s->event = (enum nat_event_kind)words_choice(w, events);
+	s->a = read_value(w);
+}
+
+static void read_rejected(struct words *w, struct step *s)
+{
+	s->kind = STEP_REJECTED;
 	s->a = read_value(w);
 }
 
@@ -182,6 +206,7 @@ static void read_step(struct words *w, struct reading *r)
 	static const struct { const char *word; enum gauge gauge; } gauges[] = {
 		{ "sessions", GAUGE_SESSIONS }, { "mappings", GAUGE_MAPPINGS },
 		{ "hosts", GAUGE_HOSTS },	{ "ports", GAUGE_TCP },
+		{ "held_ports", GAUGE_HELD_PORTS },
 	};
 	struct step *s = add_step(w, r, STEP_WAIT);
 
@@ -200,6 +225,10 @@ static void read_step(struct words *w, struct reading *r)
 		}
 	if (words_take(w, "released"))
 		read_released(w, r, s);
+	else if (words_take(w, "rejected"))
+		read_rejected(w, s);
+	else if (words_take(w, "events"))
+		read_events(w, s);
 	else if (words_take(w, "state"))
 		read_state(w, s);
 	else if (words_take(w, "expect"))

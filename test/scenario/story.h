@@ -9,7 +9,7 @@
 
 #include "conf.h"
 #include "datagram.h"
-#include "nat/session.h"
+#include "nat/nat.h"
 
 enum { WORKER_COUNTS_MOST = 8, TITLE_MOST = 160 };
 
@@ -17,6 +17,8 @@ enum step_kind {
 	STEP_PASS,   /* a datagram, and what comes of it */
 	STEP_RELEASED, /* a datagram that was held, and what comes of it now */
 	STEP_GAUGE,  /* how many of something there are */
+	STEP_REJECTED, /* how many SYNs are to be answered now */
+	STEP_EVENTS, /* how many of a kind there have been */
 	STEP_STATE,  /* TCP state of the session of the last datagram that passed */
 	STEP_EXPECT, /* two values compared */
 	STEP_FOR,    /* repeat up to the end at step.end */
@@ -25,7 +27,10 @@ enum step_kind {
 };
 
 enum outcome { COMES_OUT, IS_DROPPED, IS_UNMATCHED, IS_HELD };
-enum gauge { GAUGE_SESSIONS, GAUGE_MAPPINGS, GAUGE_HOSTS, GAUGE_TCP, GAUGE_UDP, GAUGE_ICMP };
+enum gauge {
+	GAUGE_SESSIONS, GAUGE_MAPPINGS, GAUGE_HOSTS, GAUGE_TCP, GAUGE_UDP, GAUGE_ICMP,
+	GAUGE_HELD_PORTS,
+};
 enum relation { EQUAL, UNEQUAL, BELOW, NOT_BELOW, EVEN, ODD };
 
 struct step {
@@ -37,10 +42,13 @@ struct step {
 	enum nat_side from, to;
 	enum outcome outcome;
 	enum reason reason;
+	enum nat_answer answer; /* of IS_DROPPED: what the sender is told */
 	struct message sent, awaited;
 	int outcome_line;
-	/* STEP_GAUGE, STEP_STATE, STEP_EXPECT: what, and the values; STEP_FOR: variable and range */
+	/* STEP_GAUGE, STEP_REJECTED, STEP_EVENTS, STEP_STATE, STEP_EXPECT: what, and the values;
+	 * STEP_FOR: variable and range */
 	enum gauge gauge;
+	enum nat_event_kind event;
 	enum tcp_state state;
 	enum relation relation;
 	struct value a, b;

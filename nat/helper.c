@@ -1,0 +1,222 @@
+#include "helper.h"
+
+enum { RECORDS_LEAST = 16, SESSIONS_PER_RECORD = 64 };
+enum { TCP_SEQ = 4, TCP_OFFSET = 12, TCP_HEADER_MOST = 60 };
+
+/* RFC 959, RFC 1350, RFC 2637: where the servers are. */
+static const struct server { uint8_t protocol, helper; uint16_t port; } servers[] = {
+	{ PROTO_TCP, NAT_HELPER_FTP, 21 },
+	{ PROTO_UDP, NAT_HELPER_TFTP, 69 },
+};
+
+uint32_t helpers_of_worker(const struct nat_config *c)
+{
+	uint32_t count = sessions_of_worker(c) / SESSIONS_PER_RECORD;
+
+	return count > RECORDS_LEAST ? count : RECORDS_LEAST;
+}
+
+/* The helper of a session that was opened from a side; 0: none. */
+static uint8_t helper_of(const struct nat *n, const struct session *s, enum nat_side from)
+{
+	be16 port = from == SIDE_INSIDE ? s->key[SIDE_OUTSIDE].remote_port
+					: s->key[SIDE_INSIDE].local_port;
+	uint8_t wanted = s->policy < n->config.policy_count
+				 ? n->config.policies[s->policy].helpers : 0;
+
+	for (size_t i = 0; wanted && i < sizeof(servers) / sizeof(servers[0]); i++)
+		if (servers[i].protocol == s->key[0].protocol &&
+		    servers[i].port == be16_host(port))
+			return servers[i].helper & wanted;
+	return 0;
+}
+
+static struct helper *record_of(const struct nat *n, const struct session *s)
+{
+	return &n->helpers[s->helper];
+}
+
+void helper_begin(struct nat *n, const struct nat_job *job, uint32_t session)
+{
+	struct session *s = session_at(n, session);
+
+	if (job->from == SIDE_OUTSIDE)
+		helper_arrived(n, &s->key[SIDE_OUTSIDE]);
+	switch (helper_of(n, s, job->from)) {
+	case NAT_HELPER_FTP:
+		s->helper = slab_take(&n->helper_slab);
+		if (s->helper == SLAB_NONE)
+			return;
+		s->flags |= SESSION_HELPED;
+		ftp_begin(&record_of(n, s)->ftp, s, job);
+		break;
+	case NAT_HELPER_TFTP:
+		s->flags |= SESSION_HELPED;
+		tftp_read(n, job, s);
+		break;
+	default:
+		break;
+	}
+}
+
+void helper_end(struct nat *n, struct session *s)
+{
+	if (s->helper != SLAB_NONE)
+		slab_give(&n->helper_slab, s->helper);
+	n->expectations -= helper_is_expectation(&s->key[SIDE_INSIDE]);
+}
+
+/* State and windows are kept in the inside's numbers. */
+enum reason helper_step(struct nat *n, const struct nat_job *job, struct session *s, bool *refresh)
+{
+	struct ftp *f = &record_of(n, s)->ftp;
+	uint8_t *tcp = pkt_transport(job->p);
+	uint8_t was[TCP_HEADER_MOST];
+	size_t len = (size_t)(tcp[TCP_OFFSET] >> 4) * 4;
+	enum reason r;
+
+	memcpy(was, tcp, len);
+	if (job->from == SIDE_OUTSIDE)
+		stream_acknowledge(&f->stream, job->p);
+	r = tcp_step(s, job->p, job->from, refresh);
+	if (r == REASON_NONE && job->from == SIDE_INSIDE)
+		r = ftp_speak(n, s, f, job);
+	else if (r == REASON_NONE)
+		ftp_hear(f, s, job->p);
+	if (r != REASON_NONE)
+		memcpy(tcp, was, len);
+	return r;
+}
+
+void helper_read(struct nat *n, const struct nat_job *job, struct session *s)
+{
+	tftp_read(n, job, s);
+}
+
+void helper_undo(const struct nat *n, const struct session *s, struct pkt *p, enum nat_side from)
+{
+	if (s->helper != SLAB_NONE && !(p->flags & PKT_FRAGMENT_LATER))
+		stream_undo(&record_of(n, s)->ftp.stream, p, from == SIDE_INSIDE);
+}
+
+uint32_t helper_sequence(const struct nat *n, uint32_t session, const struct pkt *quoted,
+			 enum nat_side from)
+{
+	const struct session *s = session_at(n, session);
+	uint32_t sequence = load32(pkt_transport(quoted) + TCP_SEQ);
+
+	return s->helper != SLAB_NONE && from == SIDE_OUTSIDE
+		       ? stream_inward(&record_of(n, s)->ftp.stream, sequence) : sequence;
+}
+
+csum_t helper_requote(const struct nat *n, uint32_t session, struct pkt *quoted, enum nat_side from)
+{
+	const uint8_t *tcp = pkt_transport(quoted);
+	size_t len = quoted->len - quoted->transport;
+	csum_t was;
+
+	if (session_at(n, session)->helper == SLAB_NONE || from == SIDE_INSIDE)
+		return (csum_t){ 0 };
+	was = csum_of(tcp, len);
+	helper_undo(n, session_at(n, session), quoted, SIDE_INSIDE);
+	return csum_sub(csum_of(tcp, len), was);
+}
+
+bool helper_gathers(const struct nat *n, const struct tuple *t, be32 *inside)
+{
+	const struct endpoint e = { t->local, t->local_port };
+	const struct nat_policy *p;
+	const struct nat_forward *f;
+	struct endpoint external;
+
+	*inside = t->local;
+	if (!n->gathers || t->protocol != PROTO_TCP)
+		return false;
+	f = t->side == SIDE_INSIDE ? forward_by_internal(&n->config, t->protocol, e, &external)
+				   : forward_by_external(&n->config, t->protocol, e);
+	if (f && f->grouped)
+		return false;
+	if (t->side == SIDE_OUTSIDE && f)
+		*inside = f->internal;
+	else if (t->side == SIDE_OUTSIDE && !policy_of_outside(&n->config, t->local, inside))
+		return false;
+	p = policy_of(&n->config, *inside);
+	return p && (p->helpers & NAT_HELPER_FTP);
+}
+
+/* Its key is like no datagram's. */
+static struct tuple expectation(const struct tuple *t)
+{
+	struct tuple key = *t;
+
+	key.remote_port = (be16){ 0 };
+	key.tag = (be16){ 1 };
+	return key;
+}
+
+static enum reason make(struct nat *n, const struct tuple *inside, uint32_t mapping,
+			enum nat_timeout class, uint32_t *session)
+{
+	enum reason r = session_make(n, n->now, inside, mapping, session);
+	struct session *s;
+
+	if (r != REASON_NONE)
+		return r;
+	s = session_at(n, *session);
+	s->flags = 0;
+	s->timeout = (uint8_t)class;
+	n->expectations++;
+	wheel_take(&n->wheel, *session);
+	wheel_put(&n->wheel, *session, session_deadline(n, s, n->now));
+	return r;
+}
+
+/* A mapping that is shared is found by the whole remote endpoint, which nobody knows yet. */
+static bool is_shared(const struct nat *n, uint32_t mapping)
+{
+	return n->mappings[mapping].key[SIDE_OUTSIDE].remote.raw;
+}
+
+bool helper_expect(struct nat *n, const struct tuple *inside, uint32_t mapping,
+		   enum nat_timeout class, struct endpoint *outside)
+{
+	struct tuple key = expectation(inside), t = key;
+	uint32_t session = session_find(n, &key);
+	enum reason r = host_admits(n, inside->local);
+
+	t.tag = (be16){ 0 };
+	if (session != SLAB_NONE) {
+		session_at(n, session)->seen_ms = (uint32_t)n->now.ms;
+		mapping = session_at(n, session)->mapping;
+	} else {
+		if (r == REASON_NONE && mapping == SLAB_NONE)
+			r = mapping_for_inside(n, &t, &mapping);
+		if (r == REASON_NONE && !is_shared(n, mapping))
+			make(n, &key, mapping, class, &session);
+		if (mapping != SLAB_NONE)
+			mapping_drop_unused(n, mapping);
+	}
+	if (session == SLAB_NONE)
+		return false;
+	*outside = (struct endpoint){ n->mappings[mapping].key[SIDE_OUTSIDE].local,
+				      n->mappings[mapping].key[SIDE_OUTSIDE].local_port };
+	return true;
+}
+
+bool helper_expects(const struct nat *n, const struct tuple *t)
+{
+	struct tuple key = expectation(t);
+
+	return n->expectations && session_find(n, &key) != SLAB_NONE;
+}
+
+void helper_arrived(struct nat *n, const struct tuple *t)
+{
+	struct tuple key = expectation(t);
+	uint32_t session = n->expectations ? session_find(n, &key) : SLAB_NONE;
+
+	if (session == SLAB_NONE)
+		return;
+	wheel_take(&n->wheel, session);
+	session_end(n, session);
+}
