@@ -21,7 +21,7 @@ LIBS := -lconfig -ljansson -lmnl -lnetfilter_queue -lnftables -lurcu-qsbr -lpthr
 DEPS := gcc clang libclang-rt-14-dev libc6-dev make pkg-config \
 	libconfig-dev libjansson-dev libmnl-dev libnetfilter-queue-dev libnftables-dev liburcu-dev libcmocka-dev \
 	iproute2 iputils-ping iperf3 traceroute curl dnsutils iptables nftables util-linux procps \
-	ethtool python3 python3-pytest python3-scapy man-db
+	ethtool python3 python3-pytest python3-scapy man-db coturn python3-pyftpdlib lftp tftpd-hpa
 
 NAT_C := $(wildcard nat/*.c)
 ROUTERCTL_C := $(wildcard router/routerctl*.c)
@@ -43,7 +43,7 @@ FUZZ_MAIN := $(BUILD)/obj/fuzz/main.o
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-.PHONY: all deps check check-all units fuzz demo bench install clean help
+.PHONY: all deps check check-all conformance units fuzz demo bench install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -57,6 +57,13 @@ check: deps ## run every test; the last line is the sum
 
 check-all: all units
 	@$(PYTHON) test/tools/check.py --build $(BUILD)
+
+WALKS ?=
+ONLY ?=
+
+conformance: deps ## requirement by requirement: tests and results (WALKS="4787 FWD-1" ONLY=scenario)
+	@$(MAKE) --no-print-directory all units
+	@$(PYTHON) test/tools/conformance.py --build $(BUILD) $(ONLY:%=--only %) $(WALKS)
 
 demo: deps ## a client, the gateway and a server in namespaces, with real traffic
 	@$(MAKE) --no-print-directory all
@@ -95,7 +102,7 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BUILD)/obj/%.o: %.c
 	$(call say,CC,$<)

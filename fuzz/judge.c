@@ -102,13 +102,16 @@ static void judge_undo(const struct nats *w, const struct passage *p)
 	assert(!memcmp(octets, was, p->was.len));
 }
 
-/* RFC 2827: what leaves, and what it quotes, bears no inside address but those that are exempt. */
-static void judge_leaving(const struct passage *p)
+/* RFC 2827: what leaves, and what it quotes, bears no inside address but those that are exempt. What
+ * is hairpinned does not leave. */
+static void judge_leaving(const struct nats *w, const struct passage *p)
 {
 	struct anatomy a, quoted;
 	const uint8_t *quote;
 
 	if (p->job.from != SIDE_INSIDE || p->job.known_only)
+		return;
+	if (p->job.verdict == NAT_HAIRPIN && w->hairpins_as_they_are)
 		return;
 	assert(anatomy_of(&a, p->octets, p->was.len));
 	assert(!is_secret(p->octets + V4_SOURCE));
@@ -132,7 +135,7 @@ void judge_passage(const struct nats *w, const struct passage *p)
 		return;
 	assert(!differs_elsewhere(p));
 	judge_sums(p);
-	judge_leaving(p);
+	judge_leaving(w, p);
 	if (p->job.verdict == NAT_FORWARD)
 		judge_undo(w, p);
 }
@@ -241,5 +244,6 @@ void judge_state(const struct nats *w)
 {
 	for (uint16_t i = 0; i < w->config.workers; i++)
 		judge_owner(w, i);
-	judge_ports(w);
+	if (!w->shares_ports)
+		judge_ports(w);
 }

@@ -38,9 +38,9 @@ static void read_policy(struct nat_policy *p, struct input *in)
 
 	for (int i = 0; i < NAT_CLASS_COUNT; i++)
 		p->behaviour[i] = b;
-	p->port_selection = input_below(in, 3);
-	p->pooling = input_below(in, 2);
-	p->hairpin = input_below(in, 2);
+	p->port_selection = input_below(in, 7);
+	p->pooling = input_below(in, 3);
+	p->hairpin = input_below(in, 3);
 	p->refresh = input_below(in, 3);
 	p->parity = input_below(in, 2);
 	p->ports = ONE_OF(in, ranges);
@@ -64,6 +64,43 @@ static void read_forwards(struct nats *w, struct input *in)
 			};
 }
 
+/* What was not drawn in the beginning: a class of its own, what is refused and how, limits. */
+static void read_rest(struct nat_policy *p, struct input *in)
+{
+	static const uint16_t sizes[] = { 16, 100, 512 };
+	uint8_t own = input_below(in, 10);
+
+	if (own)
+		p->behaviour[NAT_CLASS_TCP] = (struct nat_behaviour){ (own - 1) / 3, (own - 1) % 3 };
+	p->conflict = input_below(in, 3);
+	p->exhausted = input_below(in, 4);
+	p->unsolicited = input_below(in, 2);
+	p->drop_icmp_errors = input_below(in, 2);
+	p->block_size = ONE_OF(in, sizes);
+	p->blocks_per_host = (uint16_t)(1 + input_below(in, 4));
+	p->dynamic_shares = input_below(in, 4);
+	p->ports_per_host = input_below(in, 16);
+	p->new_per_second = input_below(in, 16);
+	p->new_burst = p->new_per_second;
+	p->sessions_per_mapping = input_below(in, 4);
+	p->short_ports[0] = input_below(in, 2) ? 53 : 0;
+}
+
+/* Ports that belong to hosts leave less to choose from; other choices then are as always. */
+static void make_possible(struct nat_policy *p, const struct nat_config *c)
+{
+	bool planned = p->port_selection >= NAT_PORT_BLOCK;
+
+	if (planned) {
+		p->pooling = NAT_POOLING_PAIRED;
+		p->low_ports = (struct port_range){ 0, 0 };
+	}
+	if (planned && p->exhausted == NAT_EXHAUSTED_OVERLOAD)
+		p->exhausted = NAT_EXHAUSTED_UNREACHABLE;
+	if (nat_config_fault(c))
+		p->port_selection = NAT_PORT_PRESERVE;
+}
+
 /* What may change while sessions live. */
 static void read_behaviour(struct nats *w, struct input *in)
 {
@@ -71,6 +108,11 @@ static void read_behaviour(struct nats *w, struct input *in)
 
 	read_policy(&w->policies[1], in);
 	read_forwards(w, in);
+	read_rest(&w->policies[1], in);
+	make_possible(&w->policies[1], &w->config);
+	w->config.policy_count = NATS_POLICIES - 1 + input_below(in, 2);
+	w->hairpins_as_they_are |= w->policies[1].hairpin == NAT_HAIRPIN_INTERNAL;
+	w->shares_ports |= w->policies[1].exhausted == NAT_EXHAUSTED_OVERLOAD;
 	w->config.timeout_ms[TIMEOUT_UDP] = (300u - 60 * pace) * SECOND;
 	w->config.timeout_ms[TIMEOUT_TCP_ESTABLISHED] = (7440u - 1000 * pace) * SECOND;
 	assert(!nat_config_fault(&w->config));
@@ -79,6 +121,7 @@ static void read_behaviour(struct nats *w, struct input *in)
 static void read_config(struct nats *w, struct input *in)
 {
 	static const uint8_t inside[4] = { 10, 0 }, exempt[4] = { 10, 0, 9 }, pool[4] = { 192, 0, 2 };
+	static const uint8_t alone[4] = { 172, 16, 0 }, outside[4] = { 192, 0, 3 };
 
 	w->config = nat_config_default();
 	w->config.workers = (uint16_t)(1 + input_below(in, NATS_WORKERS));
@@ -87,7 +130,6 @@ static void read_config(struct nats *w, struct input *in)
 	w->config.fragments = input_below(in, 16);
 	w->budget = input_below(in, 2) ? 1 : SIZE_MAX;
 	w->config.policies = w->policies;
-	w->config.policy_count = NATS_POLICIES;
 	w->config.pool = w->pool;
 	w->config.pool_count = 1u + input_below(in, NATS_POOL);
 	w->config.forwards = w->forwards;
@@ -97,6 +139,10 @@ static void read_config(struct nats *w, struct input *in)
 	w->policies[1] = (struct nat_policy){
 		.prefix = be32_load(inside), .prefix_len = 16, .type = NAT_NAPT44,
 		.pool_count = (uint16_t)w->config.pool_count,
+	};
+	w->policies[2] = (struct nat_policy){
+		.prefix = be32_load(alone), .prefix_len = 24, .type = NAT_ONE_TO_ONE,
+		.translated = be32_load(outside),
 	};
 	for (size_t i = 0; i < NATS_POOL; i++)
 		w->pool[i] = be32_from(load32(pool) + (uint32_t)i);

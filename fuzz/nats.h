@@ -15,7 +15,7 @@
 
 #include "traffic.h"
 
-enum { NATS_WORKERS = 3, NATS_POLICIES = 2, NATS_POOL = 4, NATS_FORWARDS = 6 };
+enum { NATS_WORKERS = 3, NATS_POLICIES = 3, NATS_POOL = 4, NATS_FORWARDS = 6 };
 enum { BURST_MOST = 96, HELD_MOST = 24 };
 
 /* A datagram's way through. */
@@ -39,6 +39,8 @@ struct nats {
 	nat_time now;
 	size_t budget;
 	bool batches;
+	/* Once, in any configuration so far: sessions outlive theirs. */
+	bool hairpins_as_they_are, shares_ports;
 	unsigned recipes;
 	struct past past;
 	struct passage *held[HELD_MOST];

@@ -301,8 +301,10 @@ def stories():
 
 
 def behaviour(pace=0, mapping=0, filtering=0, selection=0, pooling=0, hairpin=0, refresh=0, parity=0, ports=0, low=0,
-              forwards=63):
-    return u8(pace, mapping, filtering, selection, pooling, hairpin, refresh, parity, ports, low, forwards)
+              forwards=63, tcp=0, conflict=0, exhausted=0, unsolicited=0, errors=0, block=0, blocks=3, dynamic=0,
+              per_host_ports=0, rate=0, per_mapping=0, short=0, alone=0):
+    return u8(pace, mapping, filtering, selection, pooling, hairpin, refresh, parity, ports, low, forwards, tcp, conflict,
+              exhausted, unsolicited, errors, block, blocks, dynamic, per_host_ports, rate, per_mapping, short, alone)
 
 
 def nat(workers=1, sessions=64, per_host=64, fragments=8, patient=1, addresses=2, **rest):
@@ -317,7 +319,12 @@ def nat_seeds():
     for name, settings in (("narrow", dict(ports=1, parity=1)), ("low", dict(low=1, ports=0)), ("arbitrary", dict(pooling=1)),
                            ("few-sessions", dict(sessions=5)), ("few-per-host", dict(per_host=2)), ("impatient", dict(patient=0)),
                            ("sequential", dict(selection=2, ports=3)), ("no-fragments", dict(fragments=0)),
-                           ("no-hairpin", dict(hairpin=1)), ("inbound", dict(refresh=1)), ("one-address", dict(addresses=1)), ("random", dict(selection=1))):
+                           ("no-hairpin", dict(hairpin=2)),
+                           ("hairpin-as-it-is", dict(hairpin=1)), ("soft", dict(pooling=2, ports=1)),
+                           ("even", dict(selection=3, ports=1)), ("neighbours", dict(selection=4, tcp=9)),
+                           ("blocks", dict(selection=5, blocks=1)), ("plan", dict(selection=6, dynamic=2, per_mapping=2)),
+                           ("refused", dict(conflict=2, exhausted=1, errors=1)), ("overload", dict(ports=3, exhausted=3)),
+                           ("limited", dict(per_host_ports=3, rate=5, unsolicited=1, short=1, alone=1)), ("inbound", dict(refresh=1)), ("one-address", dict(addresses=1)), ("random", dict(selection=1))):
         for story in ("many-ports", "ping-of-zeros", "hairpin", "fragments-17-backwards", "pauses"):
             yield f"{story}-{name}", nat(**settings) + b"".join(told[story])
     again = u8(0x80) + behaviour(pace=3, filtering=1, forwards=1)

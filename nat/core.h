@@ -87,12 +87,13 @@ struct peer {
 	uint32_t sessions;
 };
 
-/* key: inside address. Tokens: sessions that it may open at once, in thousandths. */
+/* key: inside address. Spent: sessions that it opened, in thousandths, as far as time had not paid for
+ * them at spent_ms. */
 struct host {
 	struct tuple key;
 	uint32_t sessions;
 	uint32_t mappings; /* that hold an outside port or identifier */
-	uint64_t tokens, filled_ms;
+	uint64_t spent, spent_ms;
 };
 
 enum { FRAGMENT_RANGES = 12, IDENT_COUNTERS = 4096 };
@@ -254,7 +255,8 @@ void host_drop_unused(struct nat *n, uint32_t host);
 enum reason host_admits(const struct nat *n, be32 inside);
 
 /* What keeps the inside host of policy p from opening another session, or holding another port. */
-enum reason host_admits_opening(struct nat *n, const struct nat_policy *p, be32 inside);
+enum reason host_admits_opening(const struct nat *n, const struct nat_policy *p, be32 inside);
+void host_note_opening(struct nat *n, const struct session *s);
 enum reason host_admits_port(const struct nat *n, const struct nat_policy *p, be32 inside);
 
 /* unsolicited.c: note a SYN for which there is no session; forget it, as the inside opens the same

@@ -51,6 +51,7 @@ bool nat_share_of(const struct nat_config *c, be32 inside, struct nat_share *sha
 	const struct nat_policy *p = policy_of(c, inside);
 	uint16_t address;
 
+	share->policy = p;
 	if (!p || !nat_policy_is_planned(p) ||
 	    !nat_policy_share_of(p, inside, &address, &share->ports))
 		return false;
@@ -65,7 +66,7 @@ static const struct nat_policy *holder(const struct nat_config *c, be32 outside,
 	for (size_t i = 0; i < c->policy_count; i++) {
 		const struct nat_policy *p = &c->policies[i];
 
-		for (uint32_t k = 0; nat_policy_is_planned(p) && k < p->pool_count; k++)
+		for (uint32_t k = 0; p->type == NAT_NAPT44 && k < p->pool_count; k++)
 			if (be32_equal(c->pool[p->pool_first + k], outside)) {
 				*address = (uint16_t)(p->pool_first + k);
 				return p;
@@ -81,6 +82,7 @@ bool nat_share_at(const struct nat_config *c, struct endpoint outside, struct na
 	const struct nat_policy *p = holder(c, outside.address, &address);
 	be32 inside;
 
+	share->policy = p;
 	return p && nat_policy_share_at(p, address, be16_host(outside.port), &inside) &&
 	       policy_of(c, inside) == p && nat_share_of(c, inside, share);
 }

@@ -1,5 +1,6 @@
 #include "helper.h"
 
+enum { PPTP_PORT = 1723 };
 enum { RECORDS_LEAST = 16, SESSIONS_PER_RECORD = 64 };
 enum { TCP_SEQ = 4, TCP_OFFSET = 12, TCP_HEADER_MOST = 60 };
 
@@ -7,6 +8,7 @@ enum { TCP_SEQ = 4, TCP_OFFSET = 12, TCP_HEADER_MOST = 60 };
 static const struct server { uint8_t protocol, helper; uint16_t port; } servers[] = {
 	{ PROTO_TCP, NAT_HELPER_FTP, 21 },
 	{ PROTO_UDP, NAT_HELPER_TFTP, 69 },
+	{ PROTO_TCP, NAT_HELPER_PPTP, PPTP_PORT },
 };
 
 uint32_t helpers_of_worker(const struct nat_config *c)

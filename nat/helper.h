@@ -44,8 +44,33 @@ struct ftp {
 	bool passed;	 /* the beginning of the inside's line has left already */
 };
 
+enum { PPTP_CALLS = 4 };
+
+struct pptp_call {
+	be16 inside, outside; /* the ID that the inside has chosen, and as the server knows it; 0: none */
+};
+
+/* Where a message stands. */
+struct pptp_place {
+	enum nat_side from;
+	bool new; /* it comes for the first time */
+};
+
+/* A control connection of PPTP. */
+struct pptp {
+	uint32_t next[SIDE_COUNT]; /* numbers at which messages are due */
+	uint32_t opened;	   /* as in the session */
+	bool knows[SIDE_COUNT];
+	bool off, asked, started;
+	struct pptp_call calls[PPTP_CALLS];
+};
+
 struct helper {
-	struct ftp ftp;
+	uint8_t kind; /* NAT_HELPER_* */
+	union {
+		struct ftp ftp;
+		struct pptp pptp;
+	};
 };
 
 /* helper.c: a session begins with a datagram, and ends. */
@@ -79,18 +104,25 @@ void helper_arrived(struct nat *n, const struct tuple *t);
 
 static inline bool helper_is_expectation(const struct tuple *key)
 {
-	return key->tag.raw;
+	return key->tag.raw && (key->protocol == PROTO_TCP || key->protocol == PROTO_UDP);
 }
 
 uint32_t helpers_of_worker(const struct nat_config *c);
 
-/* Whose TCP the worker of this inside host's address does, as its connections announce one another. */
+/* Whose TCP the worker of this inside host's address does, as its connections announce one another;
+ * and whether a PPTP connection announces GRE, whose worker is that of the remote address. */
 bool helper_gathers(const struct nat *n, const struct tuple *t, be32 *inside);
+bool helper_tunnels(const struct nat *n, const struct tuple *t);
 
 /* ftp.c: begin; a segment from inside (also made what the outside is to get); one from outside. */
 void ftp_begin(struct ftp *f, const struct session *s, const struct nat_job *job);
 enum reason ftp_speak(struct nat *n, struct session *s, struct ftp *f, const struct nat_job *job);
 void ftp_hear(struct ftp *f, const struct session *s, const struct pkt *p);
+
+/* pptp.c */
+void pptp_begin(struct pptp *t, const struct session *s);
+enum reason pptp_read(struct nat *n, const struct session *s, struct pptp *t,
+		      const struct nat_job *job);
 
 /* tftp.c */
 void tftp_read(struct nat *n, const struct nat_job *job, const struct session *s);

@@ -1,6 +1,8 @@
 /* Inside hosts: who has sessions, and how many. */
 #include "core.h"
 
+enum { SESSION_COST = 1000 };
+
 static uint32_t host_find(const struct nat *n, const struct tuple *key)
 {
 	return table_find(&n->hosts_by, hash_tuple(&n->hash, key), key);
@@ -24,8 +26,7 @@ uint32_t host_take(struct nat *n, be32 inside)
 	host = slab_take(&n->host_slab);
 	if (host == SLAB_NONE)
 		return SLAB_NONE;
-	n->hosts[host] = (struct host){ .key = key, .tokens = UINT64_MAX / 2,
-					.filled_ms = n->now.ms };
+	n->hosts[host] = (struct host){ .key = key };
 	if (table_insert(&n->hosts_by, hash_tuple(&n->hash, &key), host))
 		return host;
 	slab_give(&n->host_slab, host);
@@ -62,33 +63,35 @@ static uint32_t share(const struct nat *n, const struct nat_policy *p, uint32_t 
 	return (whole + n->config.workers - 1) / n->config.workers;
 }
 
-/* Tokens are thousandths of a session, so that a rate per second fills so many each millisecond. */
-static bool take_token(const struct nat *n, const struct nat_policy *p, struct host *h)
+/* In thousandths of a session, so that a rate per second pays for so many each millisecond. */
+static uint64_t still_spent(const struct nat *n, const struct nat_policy *p, const struct host *h)
 {
-	uint32_t rate = share(n, p, p->new_per_second);
-	uint64_t burst = share(n, p, p->new_burst ? p->new_burst : p->new_per_second) * 1000ull;
-	uint64_t passed = n->now.ms - h->filled_ms;
-	uint64_t gained = passed < burst / rate + 1 ? passed * rate : burst;
+	uint64_t rate = share(n, p, p->new_per_second), passed = n->now.ms - h->spent_ms;
 
-	h->tokens = h->tokens + gained < burst ? h->tokens + gained : burst;
-	h->filled_ms = n->now.ms;
-	if (h->tokens < 1000)
-		return false;
-	h->tokens -= 1000;
-	return true;
+	return passed > h->spent / rate ? 0 : h->spent - passed * rate;
 }
 
-enum reason host_admits_opening(struct nat *n, const struct nat_policy *p, be32 inside)
+enum reason host_admits_opening(const struct nat *n, const struct nat_policy *p, be32 inside)
 {
-	struct tuple key = { .local = inside };
 	enum reason r = host_admits(n, inside);
-	uint32_t host;
+	const struct host *h = host_of(n, inside);
 
-	if (r != REASON_NONE || !p->new_per_second)
+	if (r != REASON_NONE || !p->new_per_second || !h)
 		return r;
-	host = host_find(n, &key);
-	return host == TABLE_NONE || take_token(n, p, &n->hosts[host]) ? REASON_NONE
-								       : REASON_RATE_LIMIT;
+	return still_spent(n, p, h) + SESSION_COST > share(n, p, p->new_burst) * (uint64_t)SESSION_COST
+		       ? REASON_RATE_LIMIT
+		       : REASON_NONE;
+}
+
+void host_note_opening(struct nat *n, const struct session *s)
+{
+	struct host *h = &n->hosts[n->mappings[s->mapping].host];
+	const struct nat_policy *p = &n->config.policies[s->policy];
+
+	if (!p->new_per_second)
+		return;
+	h->spent = still_spent(n, p, h) + SESSION_COST;
+	h->spent_ms = n->now.ms;
 }
 
 enum reason host_admits_port(const struct nat *n, const struct nat_policy *p, be32 inside)

@@ -143,7 +143,8 @@ static enum reason forward_mapping(struct nat *n, struct mapping *m, uint32_t *o
 	return mapping_make(n, m, out);
 }
 
-/* A mapping of one session alone: found by both endpoints together, on either side. */
+/* A mapping of one session alone: found by both endpoints together, on either side. Whoever else has
+ * its outside endpoint lets in only peers of his own. */
 static enum reason make_shared(struct nat *n, const struct nat_policy *p, const struct tuple *t,
 			       struct mapping *m, uint32_t *out)
 {
@@ -156,6 +157,7 @@ static enum reason make_shared(struct nat *n, const struct nat_policy *p, const 
 	m->key[SIDE_OUTSIDE].local = shared.address;
 	m->key[SIDE_OUTSIDE].local_port = shared.port;
 	m->address = NO_ADDRESS;
+	m->filtering = NAT_ADDRESS_PORT_DEPENDENT;
 	return mapping_make(n, m, out);
 }
 

@@ -166,6 +166,8 @@ static void begin(struct nat *n, const struct nat_job *job, uint32_t number)
 {
 	struct session *s = session_at(n, number);
 
+	if (job->from == SIDE_INSIDE)
+		host_note_opening(n, s);
 	transport_begin(s, job->p, job->from);
 	pair_begin(n, number);
 	if (s->state != TCP_NONE) {
@@ -286,14 +288,17 @@ static bool is_about_session(enum reason r)
 	return r == REASON_TCP_WINDOW || r == REASON_ICMP_MTU || r == REASON_SOURCE_ROUTE;
 }
 
-/* About a datagram that went the other way untranslated, or to a host that is. */
+/* To or from a host that is not translated, or about a datagram that left untranslated: whoever
+ * reports that is none of the destinations it was excepted for. */
 static bool error_passes(const struct nat *n, const struct nat_job *job)
 {
 	struct pkt inner;
 
 	return policy_passes(n, job->p, job->from) ||
-	       (n->passes_some && pkt_parse_quoted(&inner, job->p) == REASON_NONE &&
-		policy_passes(n, &inner, side_other(job->from)));
+	       (n->passes_some && job->from == SIDE_OUTSIDE &&
+		pkt_parse_quoted(&inner, job->p) == REASON_NONE &&
+		memcmp(pkt_source(&inner), pkt_destination(job->p), 4) == 0 &&
+		policy_passes(n, &inner, SIDE_INSIDE));
 }
 
 static void process_error(struct nat *n, struct nat_job *job)

@@ -41,6 +41,13 @@ static void read_limits(struct reader *r)
 	n->sessions = (uint32_t)section_number(&s, "sessions");
 	n->sessions_per_host = (uint32_t)section_number(&s, "sessions_per_host");
 	n->fragments = (uint32_t)section_number(&s, "fragments");
+	n->half_open = (uint32_t)section_number(&s, "half_open");
+	n->held_ports = (uint32_t)section_number(&s, "held_ports");
+	n->unsolicited = (uint32_t)section_number(&s, "unsolicited");
+	if (n->half_open > n->sessions)
+		reader_fault(r, section_line(&s, "half_open"),
+			     "limits.half_open %u is above limits.sessions; at most %u",
+			     n->half_open, n->sessions);
 	if (n->sessions_per_host > n->sessions && section_has(&s, "sessions_per_host"))
 		reader_fault(r, section_line(&s, "sessions_per_host"),
 			     "limits.sessions_per_host %u is above limits.sessions; at most %u",
@@ -49,40 +56,12 @@ static void read_limits(struct reader *r)
 		n->sessions_per_host = n->sessions;
 }
 
-#define TIMEOUT_ROW(id, key, usual, floor, source) [TIMEOUT_##id] = { key, floor, source },
-static const struct { const char *key; uint32_t floor; const char *source; } timeouts[] = {
-	TIMEOUT_LIST(TIMEOUT_ROW)
-};
-_Static_assert(sizeof(timeouts) / sizeof(timeouts[0]) == TIMEOUT_COUNT, "one row per timeout");
-
-static int64_t read_timeout(const struct section *s, const char *key, enum nat_timeout t,
-			    bool allow_short)
-{
-	int64_t seconds = section_number(s, key);
-
-	if (seconds >= timeouts[t].floor || seconds == WORD_NONE || allow_short)
-		return seconds;
-	reader_fault(s->r, section_line(s, key),
-		     "timeouts.%s = %lld is below the floor of %s; at least %u, or for tests "
-		     "allow_short = true",
-		     key, (long long)seconds, timeouts[t].source, timeouts[t].floor);
-	return seconds;
-}
-
 static void read_timeouts(struct reader *r)
 {
 	struct section s = section_of(r, "timeouts");
-	bool allow_short = section_bool(&s, "allow_short");
-	int64_t transitory = read_timeout(&s, "tcp_transitory", TIMEOUT_TCP_CLOSING, allow_short);
 
-	for (enum nat_timeout t = 0; t < TIMEOUT_COUNT; t++) {
-		int64_t seconds = read_timeout(&s, timeouts[t].key, t, allow_short);
-
-		if ((t == TIMEOUT_TCP_OPENING || t == TIMEOUT_TCP_CLOSING) &&
-		    transitory != WORD_NONE && !section_has(&s, timeouts[t].key))
-			seconds = transitory;
-		r->conf->nat.timeout_ms[t] = (uint32_t)(seconds * 1000);
-	}
+	r->allow_short = section_bool(&s, "allow_short");
+	conf_read_timeouts(&s, r->conf->nat.timeout_ms);
 }
 
 /* The file as text, or NULL after a fault. */
@@ -141,8 +120,10 @@ static void read_sections(struct reader *r)
 	conf_read_routes(r);
 	conf_read_nats(r);
 	conf_read_pools(r);
+	conf_read_prefixes(r);
 	conf_read_forwards(r);
 	conf_read_rules(r);
+	conf_read_log(r);
 }
 
 /* What every part allows and the NAT as a whole does not. */
@@ -232,5 +213,6 @@ void conf_free(struct conf *c)
 	free(c->pool);
 	free(c->forwards);
 	free(c->rules);
+	free(c->log.collectors);
 	free(c);
 }

@@ -75,6 +75,23 @@ bool conf_network(struct reader *r, struct item item, struct prefix *p)
 	return false;
 }
 
+bool conf_network4(struct reader *r, const char *what, struct item item, be32 *network, uint8_t *len)
+{
+	struct prefix p;
+
+	if (!conf_network(r, item, &p))
+		return false;
+	if (p.address.version != 4) {
+		reader_fault(r, item.line,
+			     "%s %s is IPv6, which is not translated in this version; an IPv4 "
+			     "prefix", what, item.text);
+		return false;
+	}
+	*network = be32_load(p.address.octets);
+	*len = p.len;
+	return true;
+}
+
 bool conf_host4(struct reader *r, struct item item, uint32_t *host)
 {
 	struct address a;
@@ -119,4 +136,10 @@ bool conf_ports(const char *text, struct port_range *range)
 		return false;
 	*range = parsed;
 	return true;
+}
+
+bool conf_has_ports(uint8_t protocol)
+{
+	return protocol == PROTO_TCP || protocol == PROTO_UDP || protocol == PROTO_SCTP ||
+	       protocol == PROTO_DCCP || protocol == PROTO_UDPLITE;
 }

@@ -86,39 +86,41 @@ static bool is_empty(const config_setting_t *s)
 
 static void check_group(struct reader *r, const char *section, const config_setting_t *group);
 
-static void check_list(struct reader *r, const struct conf_key *k, const config_setting_t *list)
+static void check_list(struct reader *r, const struct conf_key *k, const char *path,
+		       const config_setting_t *list)
 {
 	config_setting_t *element;
 
 	for (unsigned i = 0; (element = config_setting_get_elem(list, i)); i++)
 		if (config_setting_is_group(element))
-			check_group(r, k->name, element);
+			check_group(r, path, element);
 		else
 			reader_fault(r, (int)config_setting_source_line(element),
 				     "%s holds something that is no group; a list of groups: "
-				     "( { ... }, ... )", k->name);
+				     "( { ... }, ... )", path);
 	if (config_setting_length(list) < k->least || config_setting_length(list) > k->most)
 		reader_fault(r, (int)config_setting_source_line(list),
 			     "%s has %d entries; from %lld to %lld",
-			     k->name, config_setting_length(list), (long long)k->least,
+			     path, config_setting_length(list), (long long)k->least,
 			     (long long)k->most);
 }
 
 static void check_setting(struct reader *r, const struct conf_key *k, const config_setting_t *s)
 {
 	int line = (int)config_setting_source_line(s);
+	char path[CONF_PATH];
 
+	conf_key_path(k, path);
 	if (k->kind == KEY_LATER && !is_empty(s))
-		reader_fault(r, line, "%s%s%s is not in this version; leave it out", k->section,
-			     *k->section ? "." : "", k->name);
+		reader_fault(r, line, "%s is not in this version; leave it out", path);
 	if (k->kind == KEY_GROUP && config_setting_is_group(s))
-		check_group(r, k->name, s);
+		check_group(r, path, s);
 	else if (k->kind == KEY_GROUP)
-		reader_fault(r, line, "%s is no group; %s = { ... };", k->name, k->name);
+		reader_fault(r, line, "%s is no group; %s = { ... };", path, k->name);
 	if (k->kind == KEY_LIST && config_setting_is_list(s))
-		check_list(r, k, s);
+		check_list(r, k, path, s);
 	else if (k->kind == KEY_LIST)
-		reader_fault(r, line, "%s is no list of groups; %s = ( { ... }, ... );", k->name,
+		reader_fault(r, line, "%s is no list of groups; %s = ( { ... }, ... );", path,
 			     k->name);
 }
 

@@ -20,35 +20,6 @@ static const struct conf_word route_kinds[] = {
 	{ "unicast", ROUTE_UNICAST }, { "blackhole", ROUTE_BLACKHOLE },
 	{ "unreachable", ROUTE_UNREACHABLE }, { "prohibit", ROUTE_PROHIBIT }, { 0 },
 };
-static const struct conf_word nat_types[] = {
-	{ "napt44", NAT_NAPT44 }, { "none", NAT_NONE },
-	{ "one_to_one", WORD_LATER }, { "napt66", WORD_LATER }, { "nptv6", WORD_LATER },
-	{ "nat64", WORD_LATER }, { "siit", WORD_LATER }, { 0 },
-};
-static const struct conf_word dependences[] = {
-	{ "endpoint-independent", NAT_ENDPOINT_INDEPENDENT },
-	{ "address-dependent", NAT_ADDRESS_DEPENDENT },
-	{ "address-and-port-dependent", NAT_ADDRESS_PORT_DEPENDENT }, { 0 },
-};
-static const struct conf_word selections[] = {
-	{ "preserve", NAT_PORT_PRESERVE }, { "random", NAT_PORT_RANDOM },
-	{ "sequential", NAT_PORT_SEQUENTIAL },
-	{ "parity", WORD_LATER }, { "block", WORD_LATER }, { "deterministic", WORD_LATER }, { 0 },
-};
-static const struct conf_word poolings[] = {
-	{ "paired", NAT_POOLING_PAIRED }, { "arbitrary", NAT_POOLING_ARBITRARY }, { 0 },
-};
-static const struct conf_word hairpins[] = {
-	{ "external-source", NAT_HAIRPIN_EXTERNAL }, { "off", NAT_HAIRPIN_OFF },
-	{ "internal-source", WORD_LATER }, { 0 },
-};
-static const struct conf_word refreshes[] = {
-	{ "outbound", NAT_REFRESH_OUTBOUND }, { "inbound", NAT_REFRESH_INBOUND },
-	{ "both", NAT_REFRESH_BOTH }, { 0 },
-};
-static const struct conf_word protocols[] = {
-	{ "tcp", 1 << 0 }, { "udp", 1 << 1 }, { "tcp+udp", 1 << 0 | 1 << 1 }, { 0 },
-};
 static const struct conf_word mss_words[] = { { "clamp", RULE_MSS_CLAMP }, { 0 } };
 
 #define ABOUT_UDP "Seconds after which an idle UDP mapping ends."
@@ -68,6 +39,7 @@ static const struct conf_word mss_words[] = { { "clamp", RULE_MSS_CLAMP }, { 0 }
 #define ABOUT_ESP "Seconds after which an idle ESP tunnel ends."
 #define ABOUT_OTHER "Seconds after which an idle session of any other protocol ends."
 #define ABOUT_EXPECTED "Seconds that a helper waits for a connection that was announced."
+#define ABOUT_EXPECTED_REPLY "Seconds that a helper waits for the answer to a request that it saw."
 #define ABOUT_UNSOLICITED "Seconds before the sender of an unsolicited TCP SYN is told that " \
 	"the port is unreachable."
 #define ABOUT_PORT_HOLD "Seconds before an outside port is given to another mapping, where the " \
@@ -76,7 +48,7 @@ static const struct conf_word mss_words[] = { { "clamp", RULE_MSS_CLAMP }, { 0 }
 	{ "timeouts", key, KEY_NUMBER, 1, TIMEOUT_MOST_S, #usual, NULL, \
 	  ABOUT_##id " Not below " #floor " (" source ") without allow_short." },
 
-static const struct conf_key keys[] = {
+static const struct conf_key first_keys[] = {
 	{ "", "workers", KEY_NUMBER, 0, NAT_WORKERS_MOST, "0", NULL,
 	  "Threads that forward packets. 0: one per processor that is online." },
 	{ "", "control", KEY_TEXT, 0, 107, "/run/router.sock", NULL,
@@ -97,6 +69,14 @@ static const struct conf_key keys[] = {
 	  "Sessions at once that one inside address may have." },
 	{ "limits", "fragments", KEY_NUMBER, 1, 1 << 20, "1024", NULL,
 	  "Fragmented datagrams at once, all workers together." },
+	{ "limits", "half_open", KEY_NUMBER, 0, 1 << 28, "0", NULL,
+	  "TCP sessions at once whose handshake is not complete. 0: a quarter of sessions." },
+	{ "limits", "held_ports", KEY_NUMBER, 0, 1 << 24, "16384", NULL,
+	  "Released outside ports at once that rest for timeouts.port_hold (RFC 6888 REQ-8). When "
+	  "there are more, the one that rested longest is free again." },
+	{ "limits", "unsolicited", KEY_NUMBER, 0, 1 << 16, "256", NULL,
+	  "Unsolicited TCP SYNs at once that wait for timeouts.unsolicited_syn; what is more is "
+	  "dropped without an answer." },
 
 	{ "", "timeouts", KEY_GROUP, 0, 0, "", NULL, "When sessions end, in seconds." },
 	TIMEOUT_LIST(TIMEOUT_KEY)
@@ -104,6 +84,25 @@ static const struct conf_key keys[] = {
 	  "Sets tcp_opening and tcp_closing together." },
 	{ "timeouts", "allow_short", KEY_BOOL, 0, 0, "false", NULL,
 	  "Allow timeouts below what the RFCs demand. For tests: it breaks applications." },
+
+	{ "", "log", KEY_GROUP, 0, 0, "", NULL,
+	  "Who had which outside port, told to collectors. Without any nothing is logged." },
+	{ "log", "syslog", KEY_TEXTS, 0, 0, "", NULL,
+	  "Where to send RFC 5424 messages: the path of a UNIX datagram socket, or "
+	  "\"udp:ADDRESS:PORT\"." },
+	{ "log", "ipfix", KEY_TEXTS, 0, 0, "", NULL,
+	  "Where to send RFC 8158 records by UDP: \"ADDRESS:PORT\"." },
+	{ "log", "mappings", KEY_BOOL, 0, 0, "true", NULL, "Mappings that begin and end." },
+	{ "log", "sessions", KEY_BOOL, 0, 0, "false", NULL, "Sessions that begin and end." },
+	{ "log", "blocks", KEY_BOOL, 0, 0, "true", NULL,
+	  "Blocks of ports given to a host and taken back." },
+	{ "log", "limits", KEY_BOOL, 0, 0, "true", NULL,
+	  "Packets refused because there was no port left, or a limit reached: at most one record "
+	  "per cause in 10 seconds, with their number." },
+	{ "log", "destinations", KEY_BOOL, 0, 0, "false", NULL,
+	  "Say in records of sessions to whom they lead (RFC 6888 REQ-12)." },
+	{ "log", "per_second", KEY_NUMBER, 1, 1000000, "1000", NULL,
+	  "Records of mappings and sessions in a second, at most. More are counted only." },
 
 	{ "", "interfaces", KEY_LIST, 1, WORKER_INTERFACES_MOST, NULL, NULL,
 	  "What the router is attached to, one group each." },
@@ -151,51 +150,10 @@ static const struct conf_key keys[] = {
 	{ "routes", "type", KEY_WORD, 0, 0, "unicast", route_kinds,
 	  "Anything but unicast ends packets here, without interface and via: silently, with ICMP "
 	  "host unreachable, or with ICMP administratively prohibited." },
+};
 
-	{ "", "nat", KEY_LIST, 0, 1024, "", NULL,
-	  "How inside prefixes are translated; the first entry that matches an inside address "
-	  "counts. An inside address without an entry does not reach the outside." },
-	{ "nat", "name", KEY_TEXT, 1, 63, NULL, NULL, "How listings call the entry." },
-	{ "nat", "match", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL, "Inside IPv4 prefix." },
-	{ "nat", "type", KEY_WORD, 0, 0, NULL, nat_types,
-	  "napt44: addresses and ports; none: forward as it is." },
-	{ "nat", "pool", KEY_TEXTS, 0, 0, "", NULL,
-	  "Outside addresses: single ones, ranges \"first-last\", or alone \"interface:NAME\" for "
-	  "the IPv4 address of an outside interface." },
-	{ "nat", "ports", KEY_TEXT, 1, 11, "1024-65535", NULL,
-	  "Outside ports that may be used. With \"interface:NAME\" the default is \"4096-65535\": "
-	  "what is below stays for the host itself." },
-	{ "nat", "low_ports", KEY_TEXT, 0, 11, "512-1023", NULL,
-	  "Outside ports for inside ports below 1024 (RFC 4787 REQ-3). Empty: taken from ports. "
-	  "This is the default with \"interface:NAME\" and where ports begins below 1024." },
-	{ "nat", "mapping", KEY_WORD, 0, 0, "endpoint-independent", dependences,
-	  "Which remote endpoints share a mapping (RFC 4787 REQ-1)." },
-	{ "nat", "filtering", KEY_WORD, 0, 0, "address-dependent", dependences,
-	  "Which remote endpoints may send to a mapping (RFC 4787 REQ-8)." },
-	{ "nat", "port_selection", KEY_WORD, 0, 0, "preserve", selections,
-	  "Which outside port a mapping gets. preserve: that of the inside, if it is free." },
-	{ "nat", "parity", KEY_BOOL, 0, 0, "true", NULL,
-	  "Keep even ports even and odd ports odd when a port must change (RFC 4787 REQ-4)." },
-	{ "nat", "pooling", KEY_WORD, 0, 0, "paired", poolings,
-	  "paired: an inside address keeps one outside address (RFC 4787 REQ-2)." },
-	{ "nat", "hairpin", KEY_WORD, 0, 0, "external-source", hairpins,
-	  "Whether inside hosts reach each other by outside endpoints, and with which source "
-	  "(RFC 4787 REQ-9)." },
-	{ "nat", "refresh", KEY_WORD, 0, 0, "outbound", refreshes,
-	  "Packets of which direction keep a UDP or ICMP session alive (RFC 4787 REQ-6)." },
-	{ "nat", "preset", KEY_LATER, 0, 0, "", NULL, "A named behaviour." },
-	{ "nat", "prefix", KEY_LATER, 0, 0, "", NULL, "Prefix that types without a pool map to." },
-	{ "nat", "on_address_change", KEY_LATER, 0, 0, "", NULL,
-	  "What becomes of sessions when an address of the pool goes away." },
-
-	{ "", "forwards", KEY_LIST, 0, NAT_FORWARDS_MOST, "", NULL,
-	  "Outside endpoints that lead to an inside host, always and from everywhere." },
-	{ "forwards", "proto", KEY_WORD, 0, 0, NULL, protocols, "Protocol." },
-	{ "forwards", "external", KEY_TEXT, 1, ENDPOINT_TEXT, NULL, NULL,
-	  "Outside \"ADDRESS:PORT\" or \"ADDRESS:FIRST-LAST\"; the address is one of a pool." },
-	{ "forwards", "internal", KEY_TEXT, 1, ENDPOINT_TEXT, NULL, NULL,
-	  "Inside \"ADDRESS\" (the ports stay) or \"ADDRESS:PORT\" (of the first port)." },
-
+/* Behind those of the NAT. */
+static const struct conf_key last_keys[] = {
 	{ "", "rewrite", KEY_LIST, 0, 1024, "", NULL,
 	  "Header fields to change in packets that pass. Every rule that matches is applied." },
 	{ "rewrite", "match", KEY_TEXT, 1, 63, NULL, NULL,
@@ -208,9 +166,17 @@ static const struct conf_key keys[] = {
 	{ "rewrite", "ttl", KEY_NUMBER, 1, 255, "", NULL, "Set the time to live or hop limit." },
 };
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 const struct conf_key *conf_key(size_t i)
 {
-	return i < sizeof(keys) / sizeof(keys[0]) ? &keys[i] : NULL;
+	if (i < COUNT(first_keys))
+		return &first_keys[i];
+	i -= COUNT(first_keys);
+	if (i < conf_nat_key_count)
+		return &conf_nat_keys[i];
+	i -= conf_nat_key_count;
+	return i < COUNT(last_keys) ? &last_keys[i] : NULL;
 }
 
 const struct conf_key *conf_key_find(const char *section, const char *name)
@@ -221,6 +187,11 @@ const struct conf_key *conf_key_find(const char *section, const char *name)
 		if (!strcmp(k->section, section) && !strcmp(k->name, name))
 			return k;
 	return NULL;
+}
+
+void conf_key_path(const struct conf_key *k, char path[static CONF_PATH])
+{
+	snprintf(path, CONF_PATH, "%s%s%s", k->section, *k->section ? "." : "", k->name);
 }
 
 static void expect_words(const struct conf_word *w, struct text *out)
@@ -256,7 +227,17 @@ void conf_key_expect(const struct conf_key *k, struct text *out)
 			    (long long)k->most);
 		break;
 	case KEY_TEXTS:
-		text_format(out, "texts: [ \"...\", ... ]");
+		text_format(out, "texts: [ ");
+		if (k->words)
+			expect_words(k->words, out);
+		text_format(out, k->words ? " ]" : "\"...\", ... ]");
+		break;
+	case KEY_TEXT_OR_TEXTS:
+		text_format(out, "a text, or texts: [ \"...\", ... ]");
+		break;
+	case KEY_NUMBERS:
+		text_format(out, "numbers from %lld to %lld: [ ... ]", (long long)k->least,
+			    (long long)k->most);
 		break;
 	case KEY_GROUP:
 		text_format(out, "a group: { ... }");

@@ -69,7 +69,7 @@ static void print_key(FILE *out, const struct conf_key *k)
 	fprintf(out, "%s\n", k->help);
 }
 
-/* The keys of one section; "" is the file itself, whose groups and lists have sections. */
+/* The keys of one section; "" is the file itself. Groups and lists have sections of their own. */
 static void print_section(FILE *out, const char *section)
 {
 	const struct conf_key *k;
@@ -82,6 +82,7 @@ static void print_section(FILE *out, const char *section)
 void conf_manual(FILE *out)
 {
 	const struct conf_key *k;
+	char path[CONF_PATH];
 
 	fputs(head, out);
 	fputs(".SH GENERAL\n", out);
@@ -89,9 +90,11 @@ void conf_manual(FILE *out)
 	for (size_t i = 0; (k = conf_key(i)); i++) {
 		if (k->kind != KEY_GROUP && k->kind != KEY_LIST)
 			continue;
-		fprintf(out, ".SH %s = %s\n%s\n", k->name,
+		conf_key_path(k, path);
+		fprintf(out, ".SH %s = %s\n%s\n", path,
 			k->kind == KEY_LIST ? "( { ... }, ... )" : "{ ... }", k->help);
-		print_section(out, k->name);
+		print_section(out, path);
 	}
+	conf_presets_manual(out);
 	fputs(tail, out);
 }

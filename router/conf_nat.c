@@ -1,4 +1,4 @@
-/* The list nat, but for the pools. */
+/* The list nat: which entry matches what; behaviour and pools are read elsewhere. */
 #include "conf_read.h"
 
 #include <string.h>
@@ -6,97 +6,51 @@
 static void read_match(const struct section *s, struct nat_policy *policy)
 {
 	struct item match = section_text(s, "match");
-	struct prefix p;
 
 	policy->prefix_len = MATCH_UNREADABLE;
-	if (!*match.text || !conf_network(s->r, match, &p))
-		return;
-	if (p.address.version != 4) {
-		reader_fault(s->r, match.line,
-			     "match %s is IPv6, which is not translated in this "
-			     "version; an IPv4 prefix", match.text);
-		return;
-	}
-	policy->prefix = be32_load(p.address.octets);
-	policy->prefix_len = p.len;
+	if (*match.text)
+		conf_network4(s->r, "match", match, &policy->prefix, &policy->prefix_len);
 }
 
-/* Ports come in pairs that belong to one worker each: every worker needs some. */
-static bool feeds_workers(const struct conf *c, struct port_range range)
+static void read_destination(const struct section *s, struct nat_policy *policy)
 {
-	return (range.last >> 1) - (range.first >> 1) + 1 >= c->workers;
+	struct item prefix = section_text(s, "destination"), ports = section_text(s, "destination_ports");
+	int64_t protocol = section_number(s, "proto");
+
+	if (*prefix.text)
+		conf_network4(s->r, "destination", prefix, &policy->destination.prefix,
+			      &policy->destination.len);
+	if (protocol != WORD_NONE)
+		policy->destination.protocol = (uint8_t)protocol;
+	if (!*ports.text)
+		return;
+	if (!conf_ports(ports.text, &policy->destination.ports))
+		reader_fault(s->r, ports.line,
+			     "nat.destination_ports \"%s\" is no range of ports; write it like "
+			     "\"80-90\"", ports.text);
+	else if (!conf_has_ports(policy->destination.protocol))
+		reader_fault(s->r, ports.line,
+			     "nat.destination_ports needs a proto that has ports; proto = \"tcp\" or "
+			     "the like");
 }
 
-static bool read_range(struct reader *r, const char *key, struct item item,
-		       struct port_range *range)
+static bool has_destination(const struct nat_policy *p)
 {
-	uint16_t workers = r->conf->workers;
+	return p->destination.len || p->destination.protocol;
+}
 
-	if (!conf_ports(item.text, range)) {
-		reader_fault(r, item.line,
-			     "nat.%s \"%s\" is no range of ports; write it like \"1024-65535\"",
-			     key, item.text);
+/* What is bound for the destination of b is bound for that of a. */
+static bool covers_destination(const struct nat_policy *a, const struct nat_policy *b)
+{
+	struct span of_a = span_of(be32_host(a->destination.prefix), a->destination.len);
+	struct span of_b = span_of(be32_host(b->destination.prefix), b->destination.len);
+	struct port_range ports_a = a->destination.ports, ports_b = b->destination.ports;
+
+	if (a->destination.len > b->destination.len || !span_overlaps(of_a, of_b))
 		return false;
-	}
-	if (!feeds_workers(r->conf, *range))
-		reader_fault(r, item.line,
-			     "nat.%s \"%s\" is too small for %u workers; at least %u "
-			     "ports, from an even one", key, item.text, workers, workers * 2);
-	return true;
-}
-
-static bool is_interface_pool(const struct section *s)
-{
-	struct item item;
-
-	for (size_t i = 0; section_text_next(s, "pool", &i, &item);)
-		if (!strncmp(item.text, "interface:", strlen("interface:")))
-			return true;
-	return false;
-}
-
-/* An interface's address may be the host's too, whose own connections need ports as well. */
-static void read_ports(const struct section *s, struct nat_policy *policy)
-{
-	if (!section_has(s, "ports") && is_interface_pool(s))
-		policy->ports = (struct port_range){ 4096, 65535 };
-	else
-		read_range(s->r, "ports", section_text(s, "ports"), &policy->ports);
-}
-
-static void read_low_ports(const struct section *s, struct nat_policy *policy)
-{
-	struct item item = section_text(s, "low_ports");
-
-	if (!section_has(s, "low_ports") && (is_interface_pool(s) || policy->ports.first < 1024))
-		return;
-	if (!*item.text || !read_range(s->r, "low_ports", item, &policy->low_ports))
-		return;
-	if (policy->low_ports.last >= 1024)
-		reader_fault(s->r, item.line,
-			     "nat.low_ports \"%s\" ends above 1023; ports takes those", item.text);
-	else if (policy->low_ports.last >= policy->ports.first && policy->ports.last)
-		reader_fault(s->r, item.line,
-			     "nat.low_ports \"%s\" overlaps ports; let ports begin above %u",
-			     item.text, policy->low_ports.last);
-}
-
-static void read_policy(const struct section *s, struct nat_policy *policy)
-{
-	read_match(s, policy);
-	policy->type = (enum nat_type)section_word(s, "type");
-	read_ports(s, policy);
-	read_low_ports(s, policy);
-	for (int i = 0; i < NAT_CLASS_COUNT; i++)
-		policy->behaviour[i] = (struct nat_behaviour){
-			(enum nat_dependence)section_word(s, "mapping"),
-			(enum nat_dependence)section_word(s, "filtering"),
-		};
-	policy->port_selection = (enum nat_port_selection)section_word(s, "port_selection");
-	policy->parity = section_bool(s, "parity");
-	policy->pooling = (enum nat_pooling)section_word(s, "pooling");
-	policy->hairpin = (enum nat_hairpin)section_word(s, "hairpin");
-	policy->refresh = (enum nat_refresh)section_word(s, "refresh");
+	if (a->destination.protocol && a->destination.protocol != b->destination.protocol)
+		return false;
+	return !ports_a.last || (ports_a.first <= ports_b.first && ports_b.last <= ports_a.last);
 }
 
 static bool covers(const struct nat_policy *a, const struct nat_policy *b)
@@ -104,7 +58,7 @@ static bool covers(const struct nat_policy *a, const struct nat_policy *b)
 	struct span of_a = policy_span(a), of_b = policy_span(b);
 
 	return a->prefix_len <= 32 && b->prefix_len <= 32 && of_a.first <= of_b.first &&
-	       of_b.last <= of_a.last;
+	       of_b.last <= of_a.last && (!has_destination(a) || covers_destination(a, b));
 }
 
 /* Earlier entries that have the name, or that leave nothing for this one to match. */
@@ -158,12 +112,16 @@ void conf_read_nats(struct reader *r)
 		return;
 	for (size_t i = 0; section_next(r, "nat", &i, &s); c->nat_count++) {
 		struct conf_nat *n = &c->nats[c->nat_count];
+		struct nat_policy *policy = &c->policies[c->nat_count];
 
 		*n = (struct conf_nat){ reader_copy(r, section_text(&s, "name").text), SIZE_MAX,
 					s.line };
 		if (!n->name)
 			return;
-		read_policy(&s, &c->policies[c->nat_count]);
+		conf_read_policy(&s, policy);
+		read_match(&s, policy);
+		read_destination(&s, policy);
+		conf_check_scope(&s, policy);
 		check_earlier(&s, c, c->nat_count);
 	}
 	if (c->nat_count)

@@ -15,7 +15,7 @@ static uint32_t host_of(const struct prefix *p)
 
 /* A pool inside of what is translated would be both ends at once. 0.0.0.0/0 means everything that
  * comes from inside, wherever the pool is. */
-static void check_matches(struct reader *r, struct item item, struct span span)
+void conf_check_matches(struct reader *r, const char *what, struct item item, struct span span)
 {
 	const struct conf *c = r->conf;
 
@@ -26,29 +26,29 @@ static void check_matches(struct reader *r, struct item item, struct span span)
 		    !span_overlaps(span, policy_span(p)))
 			continue;
 		reader_fault(r, item.line,
-			     "pool %s lies in the match of nat \"%s\" in line %d; outside "
+			     "%s %s lies in the match of nat \"%s\" in line %d; outside "
 			     "addresses cannot be inside ones",
-			     item.text, c->nats[i].name, c->nats[i].line);
+			     what, item.text, c->nats[i].name, c->nats[i].line);
 	}
 }
 
 /* Addresses of hosts, of the other side, or of nobody. */
-static void check_network(struct reader *r, struct item item, struct span span,
+static void check_network(struct reader *r, const char *what, struct item item, struct span span,
 			  const struct conf_interface *n, const struct prefix *p)
 {
 	struct span network = span_of(host_of(p), p->len);
 
 	if (n->side == SIDE_INSIDE && span_overlaps(span, network))
 		reader_fault(r, item.line,
-			     "pool %s lies in the network of inside interface \"%s\"; "
-			     "outside addresses cannot be inside ones", item.text, n->name);
+			     "%s %s lies in the network of inside interface \"%s\"; "
+			     "outside addresses cannot be inside ones", what, item.text, n->name);
 	else if (p->len < 31 && (span_has(span, network.first) || span_has(span, network.last)))
 		reader_fault(r, item.line,
-			     "pool %s has the network or broadcast address of interface "
-			     "\"%s\"; leave it out", item.text, n->name);
+			     "%s %s has the network or broadcast address of interface "
+			     "\"%s\"; leave it out", what, item.text, n->name);
 }
 
-static void check_interfaces(struct reader *r, struct item item, struct span span)
+void conf_check_interfaces(struct reader *r, const char *what, struct item item, struct span span)
 {
 	const struct conf *c = r->conf;
 
@@ -57,13 +57,13 @@ static void check_interfaces(struct reader *r, struct item item, struct span spa
 
 		for (size_t j = 0; j < n->address_count; j++)
 			if (is_v4(&n->addresses[j]))
-				check_network(r, item, span, n, &n->addresses[j]);
+				check_network(r, what, item, span, n, &n->addresses[j]);
 		for (size_t j = 0; j < n->host_address_count; j++)
 			if (is_v4(&n->host_addresses[j]) &&
 			    span_has(span, host_of(&n->host_addresses[j])))
 				reader_fault(r, item.line,
-					     "pool %s has the host_address of interface "
-					     "\"%s\"; leave it out", item.text, n->name);
+					     "%s %s has the host_address of interface "
+					     "\"%s\"; leave it out", what, item.text, n->name);
 	}
 }
 
@@ -185,8 +185,6 @@ static void read_pool(const struct section *s, size_t at)
 	struct span span;
 
 	policy->pool_first = (uint16_t)c->nat.pool_count;
-	if (policy->type == NAT_NONE && count)
-		reader_fault(s->r, line, "nat.pool is for type napt44; leave it out");
 	if (policy->type != NAT_NAPT44)
 		return;
 	if (!count)
@@ -201,8 +199,8 @@ static void read_pool(const struct section *s, size_t at)
 		} else if (interface) {
 			read_interface_pool(s, item, at);
 		} else if (parse_span(s->r, item, &span)) {
-			check_matches(s->r, item, span);
-			check_interfaces(s->r, item, span);
+			conf_check_matches(s->r, "pool", item, span);
+			conf_check_interfaces(s->r, "pool", item, span);
 			add_span(s->r, item, span, policy);
 		}
 	}
@@ -217,6 +215,8 @@ void conf_read_pools(struct reader *r)
 	c->pool = reader_array(r, NAT_POOL_MOST, sizeof(*c->pool));
 	if (!c->pool || r->no_memory)
 		return;
-	for (size_t i = 0; section_next(r, "nat", &i, &s); at++)
+	for (size_t i = 0; section_next(r, "nat", &i, &s); at++) {
 		read_pool(&s, at);
+		conf_check_plan(&s, &c->policies[at]);
+	}
 }

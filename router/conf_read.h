@@ -21,7 +21,9 @@ enum key_kind {
 	KEY_BOOL,
 	KEY_WORD,  /* one of the words */
 	KEY_TEXT,
-	KEY_TEXTS, /* array of texts */
+	KEY_TEXTS, /* array of texts; with words: of these */
+	KEY_TEXT_OR_TEXTS,
+	KEY_NUMBERS, /* array of numbers from least to most */
 	KEY_GROUP,
 	KEY_LIST,  /* of groups */
 	KEY_LATER, /* of the design, not in this version: refused unless empty */
@@ -30,13 +32,15 @@ enum key_kind {
 /* Values of words: absent (of numbers too), and of the design but not in this version. */
 enum { WORD_NONE = -1, WORD_LATER = -2 };
 
+enum { CONF_TCP_AND_UDP = 256 }; /* as if it were a protocol */
+
 struct conf_word {
 	const char *text; /* NULL ends the list */
 	int value;
 };
 
 struct conf_key {
-	const char *section; /* path of the group it stands in; "" is the file itself */
+	const char *section; /* path of the group it stands in, as "nat.timeouts"; "" is the file */
 	const char *name;
 	enum key_kind kind;
 	int64_t least, most;
@@ -49,8 +53,24 @@ struct conf_key {
 const struct conf_key *conf_key(size_t i); /* NULL behind the last */
 const struct conf_key *conf_key_find(const char *section, const char *name);
 
+/* The table of nat and forwards, a part of it. */
+extern const struct conf_key conf_nat_keys[];
+extern const size_t conf_nat_key_count;
+
+/* Section and name: "nat.pool". */
+enum { CONF_PATH = 64 };
+void conf_key_path(const struct conf_key *k, char path[static CONF_PATH]);
+
 /* What a key wants, for people: "a number from 0 to 64". */
 void conf_key_expect(const struct conf_key *k, struct text *out);
+
+/* Named behaviours: their words, one by its word (NULL for WORD_NONE), what it says about a key (NULL:
+ * nothing), and all of them for the manual. */
+struct conf_preset;
+extern const struct conf_word conf_preset_words[];
+const struct conf_preset *conf_preset(int word);
+const char *conf_preset_value(const struct conf_preset *p, const struct conf_key *k);
+void conf_presets_manual(FILE *out);
 
 struct conf_fault {
 	int line;
@@ -62,6 +82,7 @@ struct reader {
 	config_setting_t *root;
 	struct conf_fault *faults;
 	size_t fault_count;
+	bool allow_short; /* timeouts below their least values */
 	bool no_memory; /* the list of faults, or the configuration, is not whole */
 };
 
@@ -87,6 +108,7 @@ struct section {
 	const char *path;
 	config_setting_t *group; /* NULL: not in the file, all defaults */
 	int line;
+	const struct conf_preset *preset; /* its values are the defaults, where it has any */
 };
 
 /* The group of a path, and the groups of a list one after the other, starting with *i = 0. */
@@ -94,7 +116,18 @@ struct section section_of(struct reader *r, const char *path);
 size_t section_count(const struct reader *r, const char *path);
 bool section_next(struct reader *r, const char *path, size_t *i, struct section *s);
 
+/* The group in a group, by its path. */
+struct section section_below(const struct section *s, const char *path);
+
+/* Whether the file has a key; whether the file or the preset has. */
 bool section_has(const struct section *s, const char *name);
+bool section_says(const struct section *s, const char *name);
+
+/* Whether there is such a key. */
+static inline bool section_knows(const struct section *s, const char *name)
+{
+	return conf_key_find(s->path, name) != NULL;
+}
 int section_line(const struct section *s, const char *name);
 
 /* Without a default, an absent number or word is WORD_NONE and an absent text is "". */
@@ -109,15 +142,22 @@ struct item {
 };
 struct item section_text(const struct section *s, const char *name);
 
-/* Texts of an array: how many, and one after the other, starting with *i = 0. */
+/* Texts or numbers of an array: how many, and one after the other, starting with *i = 0. */
 size_t section_texts(const struct section *s, const char *name);
 bool section_text_next(const struct section *s, const char *name, size_t *i, struct item *item);
+size_t section_numbers(const struct section *s, const char *name);
+bool section_number_next(const struct section *s, const char *name, size_t *i, int64_t *found);
 
-/* Addresses as they stand in the file. The first three report what is wrong with the text. */
+/* Texts of an array that are words: the bits of all of them. */
+int section_words(const struct section *s, const char *name);
+
+/* Addresses as they stand in the file. All but the last two report what is wrong with the text. */
 bool conf_host(struct reader *r, struct item item, struct prefix *p);
 bool conf_network(struct reader *r, struct item item, struct prefix *p);
 bool conf_host4(struct reader *r, struct item item, uint32_t *host);
+bool conf_network4(struct reader *r, const char *what, struct item item, be32 *network, uint8_t *len);
 bool conf_ports(const char *text, struct port_range *range); /* "8080" or "50000-65535" */
+bool conf_has_ports(uint8_t protocol);
 
 /* IPv4 addresses first to last, in host order. */
 struct span {
@@ -156,7 +196,19 @@ void conf_read_interfaces(struct reader *r);
 void conf_read_routes(struct reader *r);
 void conf_read_nats(struct reader *r);
 void conf_read_pools(struct reader *r);
+void conf_read_prefixes(struct reader *r);
 void conf_read_forwards(struct reader *r);
 void conf_read_rules(struct reader *r);
+void conf_read_log(struct reader *r);
+
+/* Parts of a nat entry. Reading a policy begins with the preset, which the section keeps. */
+void conf_read_policy(struct section *s, struct nat_policy *policy);
+void conf_read_timeouts(const struct section *s, uint32_t ms[static TIMEOUT_COUNT]);
+void conf_check_scope(const struct section *s, const struct nat_policy *p);
+void conf_check_plan(const struct section *s, const struct nat_policy *p);
+
+/* "WHAT ADDRESSES" must not be addresses of the inside. */
+void conf_check_matches(struct reader *r, const char *what, struct item item, struct span span);
+void conf_check_interfaces(struct reader *r, const char *what, struct item item, struct span span);
 
 #endif

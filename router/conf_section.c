@@ -24,6 +24,20 @@ static config_setting_t *list_of(const struct reader *r, const char *path)
 	return list && config_setting_is_list(list) ? list : NULL;
 }
 
+struct section section_below(const struct section *s, const char *path)
+{
+	struct section below = *s;
+
+	below.path = path;
+	below.group = s->group ? config_setting_get_member(s->group, path + strlen(s->path) + 1)
+			       : NULL;
+	if (below.group && !config_setting_is_group(below.group))
+		below.group = NULL;
+	if (below.group)
+		below.line = (int)config_setting_source_line(below.group);
+	return below;
+}
+
 size_t section_count(const struct reader *r, const char *path)
 {
 	config_setting_t *list = list_of(r, path);
@@ -39,7 +53,7 @@ bool section_next(struct reader *r, const char *path, size_t *i, struct section 
 		++*i;
 		if (!config_setting_is_group(group))
 			continue;
-		*s = (struct section){ r, path, group, (int)config_setting_source_line(group) };
+		*s = (struct section){ r, path, group, (int)config_setting_source_line(group), NULL };
 		return true;
 	}
 	return false;
@@ -53,6 +67,12 @@ static config_setting_t *member(const struct section *s, const char *name)
 bool section_has(const struct section *s, const char *name)
 {
 	return member(s, name) != NULL;
+}
+
+bool section_says(const struct section *s, const char *name)
+{
+	return section_has(s, name) ||
+	       conf_preset_value(s->preset, conf_key_find(s->path, name));
 }
 
 int section_line(const struct section *s, const char *name)
@@ -106,9 +126,19 @@ static config_setting_t *value_of(const struct section *s, const struct conf_key
 	return value;
 }
 
-static int64_t normal_number(const struct conf_key *k)
+/* What counts where the file says nothing; NULL: it must say something. */
+static const char *normal_of(const struct section *s, const struct conf_key *k)
 {
-	return k->normal && *k->normal ? strtoll(k->normal, NULL, 10) : WORD_NONE;
+	const char *preset = conf_preset_value(s->preset, k);
+
+	return preset ? preset : k->normal;
+}
+
+static int64_t normal_number(const struct section *s, const struct conf_key *k)
+{
+	const char *normal = normal_of(s, k);
+
+	return normal && *normal ? strtoll(normal, NULL, 10) : WORD_NONE;
 }
 
 static const struct conf_word *word_find(const struct conf_key *k, const char *text)
@@ -119,9 +149,10 @@ static const struct conf_word *word_find(const struct conf_key *k, const char *t
 	return NULL;
 }
 
-static int normal_word(const struct conf_key *k)
+static int normal_word(const struct section *s, const struct conf_key *k)
 {
-	const struct conf_word *w = k->normal ? word_find(k, k->normal) : NULL;
+	const char *normal = normal_of(s, k);
+	const struct conf_word *w = normal ? word_find(k, normal) : NULL;
 
 	return w ? w->value : WORD_NONE;
 }
@@ -137,30 +168,39 @@ static int word(const struct section *s, const struct conf_key *k, const config_
 	snprintf(what, sizeof(what), "= \"%.64s\" is %s", text,
 		 w ? "not in this version" : "unknown");
 	fault(s, k, (int)config_setting_source_line(value), what);
-	return normal_word(k);
+	return normal_word(s, k);
+}
+
+/* False after a fault. */
+static bool number(const struct section *s, const struct conf_key *k,
+		   const config_setting_t *value, int64_t *found)
+{
+	int type = config_setting_type(value);
+	char what[64];
+
+	if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) {
+		fault_type(s, k, value);
+		return false;
+	}
+	*found = config_setting_get_int64(value);
+	if (*found >= k->least && *found <= k->most)
+		return true;
+	snprintf(what, sizeof(what), "= %lld is out of range", (long long)*found);
+	fault(s, k, (int)config_setting_source_line(value), what);
+	return false;
 }
 
 int64_t section_number(const struct section *s, const char *name)
 {
 	const struct conf_key *k = conf_key_find(s->path, name);
 	config_setting_t *value = value_of(s, k);
-	char what[64];
+	int64_t found;
 
 	if (!value)
-		return normal_number(k);
-	int type = config_setting_type(value);
-	if (k->words && type == CONFIG_TYPE_STRING)
+		return normal_number(s, k);
+	if (k->words && config_setting_type(value) == CONFIG_TYPE_STRING)
 		return word(s, k, value);
-	if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) {
-		fault_type(s, k, value);
-		return normal_number(k);
-	}
-	long long number = config_setting_get_int64(value);
-	if (number >= k->least && number <= k->most)
-		return number;
-	snprintf(what, sizeof(what), "= %lld is out of range", number);
-	fault(s, k, (int)config_setting_source_line(value), what);
-	return normal_number(k);
+	return number(s, k, value, &found) ? found : normal_number(s, k);
 }
 
 bool section_bool(const struct section *s, const char *name)
@@ -172,7 +212,7 @@ bool section_bool(const struct section *s, const char *name)
 		return config_setting_get_bool(value);
 	if (value)
 		fault_type(s, k, value);
-	return !strcmp(k->normal, "true");
+	return !strcmp(normal_of(s, k), "true");
 }
 
 int section_word(const struct section *s, const char *name)
@@ -184,16 +224,18 @@ int section_word(const struct section *s, const char *name)
 		return word(s, k, value);
 	if (value)
 		fault_type(s, k, value);
-	return normal_word(k);
+	return normal_word(s, k);
 }
 
 struct item section_text(const struct section *s, const char *name)
 {
 	const struct conf_key *k = conf_key_find(s->path, name);
 	config_setting_t *value = value_of(s, k);
-	struct item normal = { k->normal ? k->normal : "", section_line(s, name) };
+	struct item normal = { normal_of(s, k), section_line(s, name) };
 	char what[64];
 
+	if (!normal.text)
+		normal.text = "";
 	if (!value)
 		return normal;
 	if (config_setting_type(value) != CONFIG_TYPE_STRING) {
@@ -209,8 +251,8 @@ struct item section_text(const struct section *s, const char *name)
 	return normal;
 }
 
-/* The array, if it is one; a list holds texts just as well. */
-static config_setting_t *texts_of(const struct section *s, const char *name)
+/* The array, if it is one; a list holds values just as well. */
+static config_setting_t *array_of(const struct section *s, const char *name)
 {
 	config_setting_t *value = member(s, name);
 
@@ -218,30 +260,84 @@ static config_setting_t *texts_of(const struct section *s, const char *name)
 											  : NULL;
 }
 
-size_t section_texts(const struct section *s, const char *name)
+/* A single text stands for itself, where that may be. */
+static bool is_alone(const struct conf_key *k, const config_setting_t *value)
+{
+	return k->kind == KEY_TEXT_OR_TEXTS && value &&
+	       config_setting_type(value) == CONFIG_TYPE_STRING;
+}
+
+/* How many values of a type an array has; a fault for it and for each that is of another. */
+static size_t array_check(const struct section *s, const char *name, int type)
 {
 	const struct conf_key *k = conf_key_find(s->path, name);
-	config_setting_t *value = value_of(s, k), *texts = texts_of(s, name), *element;
+	config_setting_t *value = value_of(s, k), *array = array_of(s, name), *element;
 
-	if (value && !texts)
+	if (is_alone(k, value))
+		return 1;
+	if (value && !array)
 		fault_type(s, k, value);
-	if (!texts)
+	if (!array)
 		return 0;
-	for (unsigned i = 0; (element = config_setting_get_elem(texts, i)); i++)
-		if (config_setting_type(element) != CONFIG_TYPE_STRING)
+	for (unsigned i = 0; (element = config_setting_get_elem(array, i)); i++)
+		if (config_setting_type(element) != type)
 			fault_type(s, k, element);
-	return (size_t)config_setting_length(texts);
+	return (size_t)config_setting_length(array);
+}
+
+size_t section_texts(const struct section *s, const char *name)
+{
+	return array_check(s, name, CONFIG_TYPE_STRING);
 }
 
 bool section_text_next(const struct section *s, const char *name, size_t *i, struct item *item)
 {
-	config_setting_t *texts = texts_of(s, name), *element;
+	const struct conf_key *k = conf_key_find(s->path, name);
+	config_setting_t *value = member(s, name), *array = array_of(s, name), *element;
 
-	while (texts && (element = config_setting_get_elem(texts, (unsigned)*i))) {
+	if (is_alone(k, value) && !*i) {
+		++*i;
+		*item = (struct item){ config_setting_get_string(value), section_line(s, name) };
+		return true;
+	}
+	while (array && (element = config_setting_get_elem(array, (unsigned)*i))) {
 		++*i;
 		item->text = config_setting_get_string(element);
 		item->line = (int)config_setting_source_line(element);
 		if (item->text)
+			return true;
+	}
+	return false;
+}
+
+int section_words(const struct section *s, const char *name)
+{
+	const struct conf_key *k = conf_key_find(s->path, name);
+	config_setting_t *array = array_of(s, name), *element;
+	int bits = 0, value;
+
+	section_texts(s, name);
+	for (unsigned i = 0; array && (element = config_setting_get_elem(array, i)); i++) {
+		value = config_setting_get_string(element) ? word(s, k, element) : WORD_NONE;
+		if (value != WORD_NONE)
+			bits |= value;
+	}
+	return bits;
+}
+
+size_t section_numbers(const struct section *s, const char *name)
+{
+	return array_check(s, name, CONFIG_TYPE_INT);
+}
+
+bool section_number_next(const struct section *s, const char *name, size_t *i, int64_t *found)
+{
+	const struct conf_key *k = conf_key_find(s->path, name);
+	config_setting_t *array = array_of(s, name), *element;
+
+	while (array && (element = config_setting_get_elem(array, (unsigned)*i))) {
+		++*i;
+		if (config_setting_type(element) == CONFIG_TYPE_INT && number(s, k, element, found))
 			return true;
 	}
 	return false;

@@ -80,6 +80,7 @@ static void activity_add(struct activity *sum, const struct activity *a)
 		sum->gauges.ports[i] += a->gauges.ports[i];
 	sum->gauges.sessions_created += a->gauges.sessions_created;
 	sum->gauges.sessions_ended += a->gauges.sessions_ended;
+	sum->gauges.events_lost += a->gauges.events_lost;
 	sum->sent += a->sent;
 	sum->dropped += a->dropped;
 }
@@ -102,7 +103,7 @@ static json_t *json_activity(const struct activity *a)
 {
 	const struct nat_gauges *g = &a->gauges;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:I, s:I, s:I}",
 			 "sessions", (json_int_t)g->sessions,
 			 "sessions_created", (json_int_t)g->sessions_created,
 			 "sessions_ended", (json_int_t)g->sessions_ended,
@@ -110,7 +111,8 @@ static json_t *json_activity(const struct activity *a)
 			 "ports", "tcp", (json_int_t)g->ports[0],
 			 "udp", (json_int_t)g->ports[1], "icmp", (json_int_t)g->ports[2],
 			 "packets_sent", (json_int_t)a->sent,
-			 "packets_dropped", (json_int_t)a->dropped);
+			 "packets_dropped", (json_int_t)a->dropped,
+			 "events_lost", (json_int_t)g->events_lost);
 }
 
 static json_t *json_gateway(const struct gateway *g, nat_time now)
@@ -269,6 +271,22 @@ static json_t *json_counter(const char *name, const char *help, size_t at,
 			 "total", json_number(total), "workers", each);
 }
 
+static json_t *json_log_counter(const char *name, const char *help, uint64_t total)
+{
+	return json_pack("{s:s, s:s, s:o}", "name", name, "help", help, "total",
+			 json_number(total));
+}
+
+static json_t *json_log(const struct gateway *g)
+{
+	struct log_counters c = log_counters(g->log);
+
+	return json_pack("[o, o, o]",
+			 json_log_counter("log_sent", "records that a collector took", c.sent),
+			 json_log_counter("log_limited", "events beyond log.per_second", c.limited),
+			 json_log_counter("log_lost", "records without room, or not taken", c.lost));
+}
+
 static bool next_counters(struct ctl_reply *r, struct gateway *g, nat_time now, struct text *out)
 {
 	uint16_t workers = gateway_snapshot(g)->conf->workers;
@@ -284,7 +302,8 @@ static bool next_counters(struct ctl_reply *r, struct gateway *g, nat_time now, 
 				      json_counter(reason_name(reason), reason_help(reason),
 						   AT(reasons[reason]), all, workers));
 	free(all);
-	reply_whole(out, json_pack("{s:o, s:o}", "packets", packets, "drops", drops));
+	reply_whole(out, json_pack("{s:o, s:o, s:o}", "packets", packets, "drops", drops,
+				   "log", json_log(g)));
 	return false;
 }
 

@@ -147,6 +147,7 @@ static int make_workers(struct gateway *g, struct io_error *error)
 	memcpy(setup.seed, g->seed, sizeof(setup.seed));
 	for (uint16_t i = 0; i < count; i++) {
 		setup.id = i;
+		setup.log = log_queue_of(g->log, i);
 		g->workers[i] = worker_new(&setup);
 		if (!g->workers[i])
 			return no_memory(error);
@@ -253,6 +254,8 @@ static int build(struct gateway *g, struct io_error *error)
 		r = open_alike(g, error);
 	if (!r)
 		r = arp_open(&g->arp, c, g->ios, error);
+	if (!r && log_new(&g->log, c->workers))
+		r = no_memory(error);
 	if (!r)
 		r = make_workers(g, error);
 	return r;
@@ -281,13 +284,26 @@ int gateway_open(struct gateway **out, struct conf *conf, struct io_error *error
 	return r;
 }
 
+static int start_log(struct gateway *g, struct io_error *error)
+{
+	struct log_outlet *outlet;
+	int r = log_outlet_new(&outlet, g->snapshot->conf, error);
+
+	if (r)
+		return r;
+	log_adopt(g->log, outlet);
+	return log_start(g->log) ? no_memory(error) : 0;
+}
+
 int gateway_start(struct gateway **out, struct conf *conf, struct io_error *error)
 {
 	int r = gateway_open(out, conf, error);
 
 	if (r)
 		return r;
-	r = start_threads(*out, error);
+	r = start_log(*out, error);
+	if (!r)
+		r = start_threads(*out, error);
 	if (r)
 		gateway_stop(*out);
 	else
@@ -300,6 +316,7 @@ void gateway_stop(struct gateway *g)
 	stop_threads(g);
 	for (size_t i = 0; g->workers && i < g->snapshot->conf->workers; i++)
 		worker_free(g->workers[i]);
+	log_free(g->log);
 	arp_close(g->arp);
 	if (g->ios)
 		close_interfaces(g);
@@ -315,6 +332,7 @@ void gateway_stop(struct gateway *g)
 int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error)
 {
 	struct snapshot *was = g->snapshot, *now;
+	struct log_outlet *outlet = NULL;
 	int r = gateway_learn(conf, error);
 
 	if (!r)
@@ -328,18 +346,19 @@ int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error)
 		conf_free(conf);
 		return no_memory(error);
 	}
-	if (g->guard) {
+	r = log_outlet_new(&outlet, conf, error);
+	if (!r && g->guard)
 		r = guard_update(g->guard, conf, error);
-		if (r) {
-			now->conf_owned = conf;
-			free_snapshot(now);
-			return r;
-		}
-	}
 	now->conf_owned = conf;
+	if (r) {
+		log_outlet_free(outlet);
+		free_snapshot(now);
+		return r;
+	}
 	rcu_assign_pointer(g->snapshot, now);
 	/* Every worker looks at the new one before it does anything else. */
 	synchronize_rcu();
+	log_adopt(g->log, outlet);
 	free_snapshot(was);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* router run | check: the gateway as a program. Everything that exits is here. */
+/* router run | check | ports | holder: the gateway as a program. Everything that exits is here. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -7,15 +7,26 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "gateway_core.h"
 #include "router/ctl.h"
+#include "router/plan.h"
 #include "router/version.h"
 
 enum { EXIT_USAGE = 2, TICK_MS = 1000 };
+
+/* What the words behind a command ask for. */
+struct request {
+	const char *file, *operand;
+	bool json;
+};
 
 static int usage(FILE *to, int status)
 {
 	fputs("usage: router run   -c FILE   run the gateway in the foreground\n"
 	      "       router check -c FILE   list every fault of a configuration\n"
+	      "       router ports  -c FILE [--json] ADDRESS        the outside ports that an inside\n"
+	      "                                                     address has by plan (RFC 7422)\n"
+	      "       router holder -c FILE [--json] ADDRESS:PORT   who has an outside port by plan\n"
 	      "       router --version | --help\n"
 	      "\n"
 	      "SIGHUP reads the configuration again; SIGTERM and SIGINT end the gateway and remove\n"
@@ -87,8 +98,9 @@ static int refuse(const struct io_error *error)
 	return EXIT_FAILURE;
 }
 
-static int run(const char *file)
+static int run(const struct request *q)
 {
+	const char *file = q->file;
 	struct conf *c = conf_read(file, stderr);
 	struct io_error error = { "" };
 	struct gateway *g;
@@ -114,27 +126,73 @@ static int run(const char *file)
 	return EXIT_SUCCESS;
 }
 
-static int check(const char *file)
+static int check(const struct request *q)
 {
-	struct conf *c = conf_read(file, stderr);
+	struct conf *c = conf_read(q->file, stderr);
 
 	if (!c)
 		return EXIT_FAILURE;
-	printf("%s: %zu interfaces, %zu routes, %zu nat entries: no fault\n", file,
+	printf("%s: %zu interfaces, %zu routes, %zu nat entries: no fault\n", q->file,
 	       c->interface_count, c->route_count, c->nat_count);
 	conf_free(c);
 	return EXIT_SUCCESS;
 }
 
+static int ask(const struct request *q, int (*answer)(const struct conf *, const char *, bool))
+{
+	struct conf *c = conf_read(q->file, stderr);
+	struct io_error error = { "" };
+	int status;
+
+	if (!c)
+		return EXIT_FAILURE;
+	/* A pool may be the address of a device. */
+	status = gateway_learn(c, &error) ? refuse(&error) : answer(c, q->operand, q->json);
+	conf_free(c);
+	return status;
+}
+
+static int ports(const struct request *q)
+{
+	return ask(q, plan_ports);
+}
+
+static int holder(const struct request *q)
+{
+	return ask(q, plan_holder);
+}
+
 static const struct command {
 	const char *name;
-	int (*work)(const char *file);
-} commands[] = { { "run", run }, { "check", check } };
+	bool operand;
+	int (*work)(const struct request *q);
+} commands[] = {
+	{ "run", false, run }, { "check", false, check },
+	{ "ports", true, ports }, { "holder", true, holder },
+};
+
+/* What is said behind the command. */
+static bool read_request(struct request *q, int argc, char **argv, bool operand)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	int option;
+
+	*q = (struct request){ 0 };
+	while ((option = getopt_long(argc, argv, "c:", operand ? options : options + 1, NULL)) != -1)
+		if (option == 'c')
+			q->file = optarg;
+		else if (option == 'j')
+			q->json = true;
+		else
+			return false;
+	if (operand && optind < argc)
+		q->operand = argv[optind++];
+	return q->file && optind == argc && (q->operand || !operand);
+}
 
 int main(int argc, char **argv)
 {
-	const char *file = NULL;
-	int option;
+	struct request q;
 
 	if (argc < 2)
 		return usage(stderr, EXIT_USAGE);
@@ -144,12 +202,9 @@ int main(int argc, char **argv)
 		puts("router " ROUTER_VERSION);
 		return EXIT_SUCCESS;
 	}
-	while ((option = getopt(argc - 1, argv + 1, "c:")) == 'c')
-		file = optarg;
-	if (option != -1 || !file || optind != argc - 1)
-		return usage(stderr, EXIT_USAGE);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].work(file);
+		if (strcmp(argv[1], commands[i].name) == 0 &&
+		    read_request(&q, argc - 1, argv + 1, commands[i].operand))
+			return commands[i].work(&q);
 	return usage(stderr, EXIT_USAGE);
 }

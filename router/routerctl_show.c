@@ -243,27 +243,29 @@ static int show_status(const json_t *reply, bool all, FILE *out)
 }
 
 /* Name, sum, one column per worker if there are several, and what the name means. */
-static void add_counter(struct table *t, const json_t *counter)
+static void add_counter(struct table *t, const json_t *counter, size_t workers)
 {
-	const json_t *workers = json_object_get(counter, "workers"), *value;
-	size_t i;
+	const json_t *each = json_object_get(counter, "workers");
 
 	table_add(t, or_dash(json_string_value(json_object_get(counter, "name"))));
 	add_number(t, json_object_get(counter, "total"));
-	if (json_array_size(workers) > 1)
-		json_array_foreach(workers, i, value)
-			add_number(t, value);
+	for (size_t i = 0; workers > 1 && i < workers; i++)
+		if (each)
+			add_number(t, json_array_get(each, i));
+		else
+			table_add(t, "-");
 	table_add(t, or_dash(json_string_value(json_object_get(counter, "help"))));
 }
 
-static void add_counters(struct table *t, const json_t *counters, bool all)
+/* A list of the reply; those that are not zero, or all. */
+static void add_counters(struct table *t, const json_t *counters, size_t workers, bool all)
 {
 	const json_t *counter;
 	size_t i;
 
 	json_array_foreach(counters, i, counter)
 		if (all || json_integer_value(json_object_get(counter, "total")) != 0)
-			add_counter(t, counter);
+			add_counter(t, counter, workers);
 }
 
 static void add_counter_titles(struct table *t, size_t workers)
@@ -293,8 +295,9 @@ static int show_counters(const json_t *reply, bool all, FILE *out)
 	struct table *t = letters.failed ? NULL : table_new(letters.octets);
 	if (t != NULL) {
 		add_counter_titles(t, workers);
-		add_counters(t, packets, all);
-		add_counters(t, json_object_get(reply, "drops"), all);
+		add_counters(t, packets, workers, all);
+		add_counters(t, json_object_get(reply, "drops"), workers, all);
+		add_counters(t, json_object_get(reply, "log"), workers, all);
 	}
 	int error = finish(t, out);
 	text_free(&letters);

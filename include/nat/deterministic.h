@@ -15,8 +15,10 @@
 
 #include "nat/config.h"
 
-/* What one inside host has. */
+/* What one inside host has. policy: that translates it, or has the outside address, also when it
+ * gives no share; NULL: none. */
 struct nat_share {
+	const struct nat_policy *policy;
 	be32 inside, outside;
 	struct port_range ports;
 };

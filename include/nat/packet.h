@@ -82,6 +82,7 @@ static inline bool pkt_is_fragment(const struct pkt *p)
 static inline void pkt_follow(struct pkt *p, const struct pkt *first)
 {
 	memcpy(p->ports, first->ports, sizeof(p->ports));
+	p->ident = first->ident;
 	p->sequence = first->sequence;
 	p->flags |= first->flags & (PKT_PORTS_KNOWN | PKT_NO_PORTS);
 }

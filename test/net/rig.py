@@ -77,7 +77,7 @@ class Router:
     def counters(self):
         """All counters by name, workers summed."""
         answer = self.ask("counters")
-        return {c["name"]: c["total"] for c in answer["packets"] + answer["drops"]}
+        return {c["name"]: c["total"] for c in answer["packets"] + answer["drops"] + answer["log"]}
 
     def sessions(self):
         return [(s["proto"], s["inside"], s["outside"], s["remote"])
@@ -115,10 +115,12 @@ class Network:
                 self._acquaint()
         return self
 
-    def start(self, lan=(), wan=(), nat=(), interfaces=(), **conf):
+    def start(self, lan=(), wan=(), nat=(), interfaces=(), entries=(), **conf):
         """Run the gateway. lan, wan, nat: keys to be added to the first of each in the
-        configuration; interfaces: further ones; conf: other keys of the top level."""
+        configuration; interfaces, entries (of nat): further ones; conf: other keys of the top
+        level."""
         self.values = self._values(dict(lan), dict(wan), dict(nat), list(interfaces)) | conf
+        self.values["nat"] += entries
         self.conf = self.directory / f"router-{self.number}.conf"
         self.conf.write_text(configuration(self.values))
         self.router = Router(self.build, self.conf, self.gateway)

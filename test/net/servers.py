@@ -1,7 +1,8 @@
-"""The servers of the demonstration.
+"""The servers of the demonstration, and FTP's.
 
 python3 servers.py dns ADDRESS          every name has the address that the question came from
 python3 servers.py web ADDRESS FOLDER   the files of a folder
+python3 servers.py ftp ADDRESS FOLDER   the same, to be read and written
 """
 
 import functools
@@ -33,5 +34,14 @@ def web(address, folder):
     socketserver.ThreadingTCPServer((address, 80), handler).serve_forever()
 
 
+def ftp(address, folder):
+    """Of Debian's package; it connects to nobody but its client, and not below port 1024."""
+    from pyftpdlib import authorizers, handlers, servers
+    everybody = authorizers.DummyAuthorizer()
+    everybody.add_anonymous(folder, perm="elradfmw")
+    handler = type("Handler", (handlers.FTPHandler,), {"authorizer": everybody})
+    servers.FTPServer((address, 21), handler).serve_forever()
+
+
 if __name__ == "__main__":
-    {"dns": dns, "web": web}[sys.argv[1]](*sys.argv[2:])
+    {"dns": dns, "web": web, "ftp": ftp}[sys.argv[1]](*sys.argv[2:])

@@ -99,7 +99,7 @@ FROM_INSIDE = broken(IP(src=CLIENT, dst=SERVER), IPv6(src=CLIENT6, dst=SERVER6))
     ("ttl_exceeded", raw(IP(src=CLIENT, dst=SERVER, ttl=1) / UDP())),
     ("ttl_exceeded", raw(IP(src=CLIENT, dst=SERVER, ttl=0) / UDP())),
     ("ttl_exceeded", raw(IPv6(src=CLIENT6, dst=SERVER6, hlim=1) / UDP())),
-    ("no_transport", raw(IP(src=CLIENT, dst=SERVER, proto=132) / Raw(bytes(12)))),
+    ("no_transport", raw(IP(src=CLIENT, dst=SERVER, proto=51) / Raw(bytes(12)))),
     ("icmp_not_a_query", raw(IP(src=CLIENT, dst=SERVER) / ICMP(type=42))),
     ("tcp_flags", raw(IP(src=CLIENT, dst=SERVER) / TCP(flags="SF"))),
     ("tcp_flags", raw(IP(src=CLIENT, dst=SERVER) / TCP(flags="SR"))),

@@ -93,11 +93,11 @@ def read_junit(path):
     return results
 
 
-def network(build):
+def network(build, tests=("test/net",)):
     """Between network namespaces; pytest counts."""
     junit = build / "network.xml"
     junit.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test/net",
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests,
                f"--junitxml={junit}"]
     done = tap.run(command, 60 * MINUTE, environment(BUILD=str(build), PYTHONDONTWRITEBYTECODE="1"), ROOT)
     if done.timed_out or not junit.exists():
@@ -111,9 +111,10 @@ def network(build):
 
 
 GROUPS = [
-    ("checks of the checks", lambda b: script("selftest.py", b)),
+    ("checks of the checks", lambda b: script("selftest.py", b) + script("selftest_walks.py", b)),
     ("purity", lambda b: script("purity.py", b)),
     ("style", lambda b: script("style.py", b)),
+    ("requirement walks", lambda b: script("walks.py", b)),
     ("units", units),
     ("scenarios", scenarios),
     ("differential", differential),

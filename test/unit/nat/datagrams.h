@@ -43,7 +43,7 @@ static const struct good {
 	{ "parameter problem", V4("001c", "01") "0c00 0000 00000000 ", 4, 1, 20, 22,
 	  PKT_DONT_FRAGMENT | PKT_ICMP_ERROR, 0 },
 	{ "GRE", V4("0018", "2f") "00000800", 4, 47, 20, 0, PKT_DONT_FRAGMENT, 0 },
-	{ "no payload at all", V4("0014", "2f"), 4, 47, 20, 0, PKT_DONT_FRAGMENT, 0 },
+	{ "no payload at all", V4("0014", "fd"), 4, 253, 20, 0, PKT_DONT_FRAGMENT, 0 },
 	{ "UDP behind options", "4800 0028 f5ba 4000 40 11 0000 " V4_END "94040000 01010101 00ffffff"
 	  UDP("0008"), 4, 17, 32, 38, PKT_DONT_FRAGMENT, 0 },
 	{ "UDP behind a source route", "4700 0024 f5ba 4000 40 11 0000 " V4_END "83070c cb007101 00"

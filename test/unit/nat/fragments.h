@@ -32,7 +32,10 @@ static inline be32 be32_of(uint32_t host)
 	return be32_load(octets);
 }
 
-static inline struct net *net_new(uint32_t fragments, uint16_t workers)
+/* NOTHING_TRANSLATED: there is no other policy than that of 10.9.0.0/16. */
+enum { NOTHING_TRANSLATED = 1, SOME_TRANSLATED = 2 };
+
+static inline struct net *net_new_of(size_t policies, uint32_t fragments, uint16_t workers)
 {
 	struct net *t = calloc(1, sizeof(*t));
 	const uint8_t seed[32] = { 7 };
@@ -49,7 +52,7 @@ static inline struct net *net_new(uint32_t fragments, uint16_t workers)
 	t->config.fragments = fragments;
 	t->config.workers = workers;
 	t->config.policies = t->policies;
-	t->config.policy_count = 2;
+	t->config.policy_count = policies;
 	t->config.pool = t->pool;
 	t->config.pool_count = 1;
 	assert_null(nat_config_fault(&t->config));
@@ -59,6 +62,11 @@ static inline struct net *net_new(uint32_t fragments, uint16_t workers)
 	memset(t->arena + t->size, 0xa5, GUARD);
 	t->nat = nat_init(t->arena, &t->config, seed);
 	return t;
+}
+
+static inline struct net *net_new(uint32_t fragments, uint16_t workers)
+{
+	return net_new_of(SOME_TRANSLATED, fragments, workers);
 }
 
 static inline void net_free(struct net *t)

@@ -23,7 +23,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* k: known, h: to be held, o: overlap, l: limit, f: no first fragment that could be used. */
+/* k: known, h: to be held, o: overlap, l: limit, f: no first fragment that could be used, i: of an
+ * ICMP error. */
 static char letter(const struct shown *s)
 {
 	if (s->is != FRAGMENT_DROP)
@@ -32,6 +33,7 @@ static char letter(const struct shown *s)
 	case REASON_FRAGMENT_OVERLAP: return 'o';
 	case REASON_FRAGMENT_LIMIT: return 'l';
 	case REASON_FRAGMENT: return 'f';
+	case REASON_ICMP_FRAGMENT: return 'i';
 	default: return '?';
 	}
 }
@@ -307,36 +309,97 @@ static void without_ports_nothing_passes(void **state)
 		{ HOST, REMOTE, { 0, 0 }, PROTO_ICMP, 3, 1, SIDE_INSIDE },
 		{ HOST, REMOTE, { 0, 0 }, PROTO_ICMP, 0, 2, SIDE_INSIDE },
 		{ HOST, REMOTE, { 0, 0 }, PROTO_ICMP, 5, 3, SIDE_INSIDE },
-		{ HOST, REMOTE, { 0, 0 }, 47, 0, 4, SIDE_INSIDE },
+		{ HOST, REMOTE, { 0, 0 }, PROTO_AH, 0, 4, SIDE_INSIDE },
 		{ REMOTE, OUTSIDE, { 0, 0 }, PROTO_ICMP, 11, 1, SIDE_OUTSIDE },
 		{ REMOTE, OUTSIDE, { 0, 0 }, PROTO_ICMP, 8, 2, SIDE_OUTSIDE },
-		{ REMOTE, OUTSIDE, { 0, 0 }, 132, 0, 4, SIDE_OUTSIDE },
+		{ REMOTE, OUTSIDE, { 0, 0 }, PROTO_AH, 0, 4, SIDE_OUTSIDE },
 	};
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		struct ends e = ends[i];
+		char why = e.protocol == PROTO_ICMP && (e.type == 3 || e.type == 11) ? 'i' : 'f';
 
-		assert_int_equal(tell(*state, &e, 0, 64, false), 'f');
-		assert_int_equal(tell(*state, &e, 64, 128, false), 'f');
-		assert_int_equal(tell(*state, &e, 128, 130, true), 'f');
+		assert_int_equal(tell(*state, &e, 0, 64, false), why);
+		assert_int_equal(tell(*state, &e, 64, 128, false), why);
+		assert_int_equal(tell(*state, &e, 128, 130, true), why);
 		e.id = (uint16_t)(e.id + 100);
 		assert_int_equal(tell(*state, &e, 64, 128, false), 'h');
-		assert_int_equal(tell(*state, &e, 0, 64, false), 'f');
-		assert_int_equal(tell(*state, &e, 128, 130, true), 'f');
+		assert_int_equal(tell(*state, &e, 0, 64, false), why);
+		assert_int_equal(tell(*state, &e, 128, 130, true), why);
 	}
 }
 
 /* Where nothing is translated nothing is noted: not even that there are too many. */
 static void untranslated_is_not_noted(void **state)
 {
+	struct net *t = net_new_of(NOTHING_TRANSLATED, 1, 1);
 	struct ends out = { 0x0a090001, REMOTE, { 5000, 53 }, PROTO_UDP, 0, 7, SIDE_INSIDE };
 	struct ends in = { REMOTE, 0x0a090001, { 53, 5000 }, 47, 0, 7, SIDE_OUTSIDE };
 
+	(void)state;
 	for (uint32_t i = 0; i < 1000; i++) {
 		out.id = in.id = (uint16_t)(i / 2);
-		assert_int_equal(tell(*state, &out, i % 7 * 8, 64, i % 7 && i % 3), 'k');
-		assert_int_equal(tell(*state, &in, i % 7 * 8, 64, i % 7 && i % 3), 'k');
+		assert_int_equal(tell(t, &out, i % 7 * 8, 64, i % 7 && i % 3), 'k');
+		assert_int_equal(tell(t, &in, i % 7 * 8, 64, i % 7 && i % 3), 'k');
 	}
+	net_free(t);
+}
+
+/* Requirement 2827-V21: where something is, or was before a reload, a host that is not translated
+ * may have sessions of any worker, so what its fragments are of must be known. */
+static void untranslated_may_have_sessions(void **state)
+{
+	static const struct ends ends[] = {
+		{ 0x0a090001, REMOTE, { 5000, 53 }, PROTO_UDP, 0, 7, SIDE_INSIDE },
+		{ REMOTE, 0x0a090001, { 53, 5000 }, PROTO_TCP, 0, 7, SIDE_OUTSIDE },
+		{ 0x0a090001, REMOTE, { 0, 0 }, 47, 0, 8, SIDE_INSIDE },
+		{ REMOTE, 0x0a090001, { 7, 7 }, PROTO_ICMP, 8, 9, SIDE_OUTSIDE },
+		{ 0x0a090001, REMOTE, { 7, 7 }, PROTO_ICMP, 0, 9, SIDE_INSIDE },
+	};
+	struct net *t = *state;
+
+	for (int reload = 0; reload < 2; reload++) {
+		for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+			struct ends e = ends[i];
+
+			e.id = (uint16_t)(e.id + 100 * reload);
+			assert_int_equal(tell(t, &e, 64, 128, false), 'h');
+			assert_int_equal(tell(t, &e, 0, 64, false), 'k');
+			assert_int_equal(tell(t, &e, 56, 72, true), 'o');
+			assert_int_equal(tell(t, &e, 128, 130, true), 'k');
+		}
+		t->config.policy_count = 1;
+		nat_configure(t->nat, &t->config);
+	}
+}
+
+/* What has no ports is taken for no session's: identifier 0 has one. */
+static void no_ports_are_not_zero(void **state)
+{
+	struct net *t = *state;
+	struct ends query = { 0x0a090001, REMOTE, { 0, 0 }, PROTO_ICMP, 8, 1, SIDE_INSIDE };
+	struct ends answer = { 0x0a090001, REMOTE, { 0, 0 }, PROTO_ICMP, 0, 2, SIDE_INSIDE };
+	struct nat_job job = { .from = SIDE_INSIDE };
+	uint8_t octets[HEADER + 64];
+	struct nat_fragment_note note;
+	struct pkt p;
+
+	t->policies[0] = t->policies[1];
+	t->policies[0].prefix = be32_of(0x0a090000);
+	nat_configure(t->nat, &t->config);
+	assert_int_equal(pkt_parse(&p, octets, piece_write(octets, &query, (struct piece){ 0, 8, true }),
+				   NULL), REASON_NONE);
+	job.p = &p;
+	nat_process(t->nat, t->now, &job);
+	assert_true(job.verdict == NAT_FORWARD && job.session != NAT_NO_SESSION);
+	t->policies[0].type = NAT_NONE;
+	nat_configure(t->nat, &t->config);
+	assert_int_equal(tell(t, &answer, 0, 64, false), 'k');
+	assert_int_equal(pkt_parse(&p, octets, piece_write(octets, &answer, (struct piece){ 64, 128, true }),
+				   NULL), REASON_NONE);
+	assert_int_equal(nat_learn(t->nat, t->now, &p, SIDE_INSIDE, &note), FRAGMENT_KNOWN);
+	nat_process(t->nat, t->now, &job);
+	assert_true(job.verdict == NAT_FORWARD && job.session == NAT_NO_SESSION);
 }
 
 /* All fragments of a datagram go to one worker; with their ports known, to that of the session. */
@@ -410,7 +473,9 @@ int main(void)
 		TEST(stretches_are_few),
 		TEST(the_first_is_one_too_many),
 		TEST(without_ports_nothing_passes),
-		TEST(untranslated_is_not_noted),
+		cmocka_unit_test(untranslated_is_not_noted),
+		TEST(untranslated_may_have_sessions),
+		TEST(no_ports_are_not_zero),
 		cmocka_unit_test(fragments_have_one_owner),
 		TEST(later_fragments_are_restored),
 	};

@@ -195,7 +195,7 @@ static void test_other_datagrams(void **state)
 {
 	static const char *const cases[] = {
 		"4500 001c f5ba 4000 40 11 0000 0a00000b cb00710a 1388 0050 0008 0000",
-		"4500 0014 f5ba 4000 40 2f 0000 0a00000b cb00710a",
+		"4500 0014 f5ba 4000 40 fd 0000 0a00000b cb00710a",
 		/* A later fragment of TCP that looks like a SYN with the option. */
 		"4500 002c f5ba 0064 40 06 0000 0a00000b cb00710a" "1388 0050 00000001 00000000 6002 ffff"
 		"0000 0000 020405b4",

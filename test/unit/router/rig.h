@@ -25,7 +25,7 @@ struct setting {
 	unsigned workers;
 	unsigned mtu[INTERFACES];
 	const char *lan0, *lan1, *wan0; /* addresses: "\"10.0.0.1/24\", …" */
-	const char *limits, *timeouts, *routes, *nat, *forwards, *rewrite;
+	const char *limits, *timeouts, *routes, *nat, *forwards, *rewrite, *log;
 	unsigned seed;
 };
 
@@ -91,6 +91,7 @@ static inline void rig_write(FILE *f, const struct setting *s)
 	fprintf(f, "nat = ( %s );\n", rig_or(s->nat, RIG_NAT("\"198.51.100.2\"", "")));
 	fprintf(f, "forwards = ( %s );\n", rig_or(s->forwards, ""));
 	fprintf(f, "rewrite = ( %s );\n", rig_or(s->rewrite, ""));
+	fprintf(f, "log = { %s };\n", rig_or(s->log, ""));
 }
 
 static inline struct conf *rig_conf(const struct setting *s)

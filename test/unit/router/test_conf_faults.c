@@ -127,11 +127,11 @@ static const struct { const char *text, *faults; } broken[] = {
 	  "control = \"# // /* \\\" 99999999999 @include\";", "" },
 	{ "interfaces = ( { " IN " } ); a99999999999 = 2147483647; b = 99999999999.5; c = 99999999999e1;",
 	  "1: unknown key a99999999999; known are workers, control, clock, seed, limits, timeouts, "
+	  "log, interfaces, routes, nat, forwards, rewrite\n"
+	  "1: unknown key b; known are workers, control, clock, seed, limits, timeouts, log, "
 	  "interfaces, routes, nat, forwards, rewrite\n"
-	  "1: unknown key b; known are workers, control, clock, seed, limits, timeouts, interfaces, "
-	  "routes, nat, forwards, rewrite\n"
-	  "1: unknown key c; known are workers, control, clock, seed, limits, timeouts, interfaces, "
-	  "routes, nat, forwards, rewrite\n" },
+	  "1: unknown key c; known are workers, control, clock, seed, limits, timeouts, log, "
+	  "interfaces, routes, nat, forwards, rewrite\n" },
 	/* A text is in its own line, wherever the next comma or bracket is. */
 	{ "interfaces = ( { " IN " address = [\n\"x\"\n\n,\n\"y\" // ]\n/* , */\n] } );",
 	  "2: \"x\" is no address; write it like 192.0.2.1/24 or 2001:db8::1/64\n"
@@ -142,7 +142,7 @@ static const struct { const char *text, *faults; } broken[] = {
 	/* What cannot be had is not suggested. */
 	{ "interfaces = ( { " IN " } );\nimport_route = [];",
 	  "2: unknown key import_route; known are workers, control, clock, seed, limits, timeouts, "
-	  "interfaces, routes, nat, forwards, rewrite\n" },
+	  "log, interfaces, routes, nat, forwards, rewrite\n" },
 	/* Names next to each other, in either direction. */
 	{ "interfaces = ( { " IN " } );\nworkesr = 1;\nwrkers = 1;\nworkersss = 1;\nkorwers = 1;\n",
 	  "2: unknown key workesr; did you mean workers?\n"
@@ -226,7 +226,7 @@ static void there_is_a_most_of_everything(void **state)
 	assert_string_equal(found, "");
 	free(found);
 	found = faults_of_many(NAT "forwards = (", forward, 2049, ");");
-	assert_string_equal(found, "2049: forwards are 4098, tcp+udp counting twice; at most 4096\n");
+	assert_string_equal(found, "2049: forwards are 4098, every protocol and target counting; at most 4096\n");
 	free(found);
 	found = faults_of_many("a = (", "(", 20000, "");
 	assert_string_equal(found, "1: syntax error; write NAME = VALUE; with a text in \"quotes\"\n");

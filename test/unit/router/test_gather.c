@@ -12,6 +12,8 @@ static const struct setting plain[] = RIG_WIDTHS();
 static const struct setting translated[] = RIG_WIDTHS(.nat =
 	"{ name = \"all\"; match = \"10.0.0.0/8\"; type = \"napt44\";"
 	"  pool = [ \"198.51.100.2\" ]; }");
+static const struct setting nothing[] = RIG_WIDTHS(.nat =
+	"{ name = \"all\"; match = \"10.0.0.0/8\"; type = \"none\"; }");
 /* 8080 belongs to another worker than 83, with two as with four. */
 static const struct setting forwarding[] = RIG_WIDTHS(.forwards =
 	"{ proto = \"udp\"; external = \"198.51.100.2:8080\"; internal = \"10.0.0.20:83\"; }");
@@ -323,25 +325,53 @@ static void all_that_waited_follows(void **state)
 	}
 }
 
-/* RFC 6888 REQ-6 and its like: where nothing is translated nobody waits, whatever it is. */
-static void untranslated_passes_untouched(void **state)
-{
-	static const uint8_t protocols[] = { PROTO_UDP, PROTO_TCP, PROTO_ICMP, 47, 132 };
-	static const char *const ways[] = { "10.9.0.1 > 203.0.113.9", "203.0.113.9 > 10.9.0.1" };
-	static const size_t in[] = { LAN0, WAN0 }, to[] = { WAN0, LAN0 };
+static const uint8_t protocols[] = { PROTO_UDP, PROTO_TCP, PROTO_ICMP, 47, 132 };
+static const char *const ways[] = { "10.9.0.1 > 203.0.113.9", "203.0.113.9 > 10.9.0.1" };
+static const size_t in[] = { LAN0, WAN0 }, to[] = { WAN0, LAN0 };
+enum { WAYS = 2, CASES = sizeof(protocols) * WAYS };
 
-	for (size_t i = 0; i < sizeof(protocols) * ORDERS * 2; i++) {
-		uint8_t protocol = protocols[i / 2 % sizeof(protocols)];
-		struct packet sent = packet_make(ways[i % 2], protocol, LEN);
+/* As much of a header as is looked at. */
+static struct packet untranslated(size_t i)
+{
+	uint8_t protocol = protocols[i / WAYS % sizeof(protocols)];
+	struct packet p = packet_make(ways[i % WAYS], protocol, LEN);
+
+	if (protocol == PROTO_TCP)
+		packet_transport(&p)[12] = 5 << 4;
+	return with_id(p, (unsigned)i);
+}
+
+/* RFC 6888 REQ-6 and its like: where nothing is translated nobody waits, whatever it is. */
+static void nobody_waits_where_nothing_is_translated(void **state)
+{
+	for (size_t i = 0; i < CASES * ORDERS; i++) {
+		struct packet sent = untranslated(i);
 
 		for (size_t k = 0; k < 3; k++) {
-			struct packet p = third(&sent, orders[i / 10][k]), out;
+			struct packet p = third(&sent, orders[i / CASES][k]), out;
 
-			packet_transport(&p)[12] = 5 << 4;
-			out = with_ttl(rig_pass(*state, in[i % 2], &p, to[i % 2]), 64);
+			out = with_ttl(rig_pass(*state, in[i % WAYS], &p, to[i % WAYS]), 64);
 			assert_int_equal(out.len, p.len);
 			assert_memory_equal(out.octets, p.octets, p.len);
 		}
+	}
+}
+
+/* Elsewhere a host that is not translated may have sessions; so its fragments wait for the first
+ * one, and pass as they are if it is of none. */
+static void untranslated_passes_untouched(void **state)
+{
+	struct pile piles[PILES];
+
+	for (size_t i = 0; i < CASES * ORDERS * 2; i++) {
+		struct packet sent = untranslated(i);
+
+		push_thirds(*state, in[i % WAYS], &sent, orders[i / CASES % ORDERS],
+			    i / CASES / ORDERS);
+		assert_int_equal(collect(*state, to[i % WAYS], piles), 1);
+		assert_int_equal(piles[0].pieces, 3);
+		assert_int_equal(piles[0].end, sent.len - 20);
+		assert_memory_equal(piles[0].whole.octets + 12, sent.octets + 12, sent.len - 12);
 	}
 }
 
@@ -404,6 +434,30 @@ static void sessions_outlive_their_policy(void **state)
 		push_thirds(r, LAN0, &gre, orders[i / 8], i & 1);
 		assert_int_equal(collect(r, WAN0, piles), 1);
 		assert_memory_equal(piles[0].whole.octets + 12, gre.octets + 12, gre.len - 12);
+	}
+}
+
+/* Requirement 2827-V21: which worker has the session is not known to the one that gathers. */
+static void a_single_session_outlives_its_policy(void **state)
+{
+	struct rig *r = *state;
+	struct setting s = { .workers = r->workers };
+	struct io_error error;
+
+	for (unsigned host = 1; host < 17; host++) {
+		struct packet sent = udp(WAY("10.9.0.%u:%u > 203.0.113.9:53", host, 5000 + host), 20);
+
+		rig_pass(r, LAN0, &sent, WAN0);
+	}
+	assert_int_equal(gateway_reload(r->gateway, rig_conf(&s), &error), 0);
+	for (unsigned i = 0; i < 16 * ORDERS; i++) {
+		unsigned host = 1 + i % 16;
+		struct packet sent = udp(WAY("10.9.0.%u:%u > 203.0.113.9:53", host, 5000 + host), LEN);
+		struct packet out;
+
+		push_thirds(r, LAN0, &sent, orders[i / 16], i & 1);
+		out = collect_one(r, WAN0);
+		assert_way(&out, WAY("198.51.100.2:%u > 203.0.113.9:53", 5000 + host));
 	}
 }
 
@@ -473,10 +527,12 @@ int main(void)
 		RIG_ROWS(hosts_do_not_mix, plain),
 		RIG_ROWS(identifications_are_used_again, plain),
 		RIG_ROWS(all_that_waited_follows, plain),
+		RIG_ROWS(nobody_waits_where_nothing_is_translated, nothing),
 		RIG_ROWS(untranslated_passes_untouched, plain),
 		RIG_ROWS(untranslated_hosts_reach_the_outside_address, forwarding),
 		RIG_ROWS(untranslated_hosts_are_answered_from_it, forwarding),
 		RIG_ROWS(sessions_outlive_their_policy, translated),
+		RIG_ROWS(a_single_session_outlives_its_policy, translated),
 		RIG_ROWS(what_stays_inside_is_not_lost, plain),
 		RIG_ROWS(time_exceeded_quotes_what_was_sent, plain),
 		RIG_ROWS(errors_about_fragments_come_back, plain),

@@ -1,0 +1,208 @@
+/* The keys of nat and forwards: every behaviour that can be dialled, with its default. */
+#include "conf_read.h"
+
+static const struct conf_word nat_types[] = {
+	{ "napt44", NAT_NAPT44 }, { "one_to_one", NAT_ONE_TO_ONE }, { "none", NAT_NONE },
+	{ "napt66", WORD_LATER }, { "nptv6", WORD_LATER }, { "nat64", WORD_LATER },
+	{ "siit", WORD_LATER }, { 0 },
+};
+static const struct conf_word dependences[] = {
+	{ "endpoint-independent", NAT_ENDPOINT_INDEPENDENT },
+	{ "address-dependent", NAT_ADDRESS_DEPENDENT },
+	{ "address-and-port-dependent", NAT_ADDRESS_PORT_DEPENDENT }, { 0 },
+};
+static const struct conf_word selections[] = {
+	{ "preserve", NAT_PORT_PRESERVE }, { "random", NAT_PORT_RANDOM },
+	{ "sequential", NAT_PORT_SEQUENTIAL }, { "parity", NAT_PORT_PARITY },
+	{ "contiguous", NAT_PORT_CONTIGUOUS }, { "block", NAT_PORT_BLOCK },
+	{ "deterministic", NAT_PORT_DETERMINISTIC }, { 0 },
+};
+static const struct conf_word conflicts[] = {
+	{ "random", NAT_CONFLICT_RANDOM }, { "sequential", NAT_CONFLICT_SEQUENTIAL },
+	{ "refuse", NAT_CONFLICT_REFUSE }, { 0 },
+};
+static const struct conf_word poolings[] = {
+	{ "paired", NAT_POOLING_PAIRED }, { "arbitrary", NAT_POOLING_ARBITRARY },
+	{ "soft", NAT_POOLING_SOFT }, { 0 },
+};
+static const struct conf_word hairpins[] = {
+	{ "external-source", NAT_HAIRPIN_EXTERNAL }, { "internal-source", NAT_HAIRPIN_INTERNAL },
+	{ "off", NAT_HAIRPIN_OFF }, { 0 },
+};
+static const struct conf_word refreshes[] = {
+	{ "outbound", NAT_REFRESH_OUTBOUND }, { "inbound", NAT_REFRESH_INBOUND },
+	{ "both", NAT_REFRESH_BOTH }, { 0 },
+};
+static const struct conf_word exhaustions[] = {
+	{ "unreachable", NAT_EXHAUSTED_UNREACHABLE }, { "prohibited", NAT_EXHAUSTED_PROHIBITED },
+	{ "silent", NAT_EXHAUSTED_SILENT }, { "overload", NAT_EXHAUSTED_OVERLOAD }, { 0 },
+};
+static const struct conf_word unsolicited[] = {
+	{ "reject", NAT_UNSOLICITED_REJECT }, { "silent", NAT_UNSOLICITED_SILENT }, { 0 },
+};
+static const struct conf_word icmp_errors[] = { { "pass", false }, { "drop", true }, { 0 } };
+static const struct conf_word helpers[] = {
+	{ "ftp", NAT_HELPER_FTP }, { "tftp", NAT_HELPER_TFTP }, { "pptp", NAT_HELPER_PPTP }, { 0 },
+};
+static const struct conf_word affinities[] = { { "connection", false }, { "client", true }, { 0 } };
+
+#define PROTOCOL_WORDS \
+	{ "tcp", PROTO_TCP }, { "udp", PROTO_UDP }, { "sctp", PROTO_SCTP }, \
+	{ "dccp", PROTO_DCCP }, { "udplite", PROTO_UDPLITE }, { "gre", PROTO_GRE }, \
+	{ "esp", PROTO_ESP }, { "ipip", PROTO_IPIP }, { "6in4", PROTO_IPV6 }
+static const struct conf_word exempt_protocols[] = {
+	PROTOCOL_WORDS, { "icmp", PROTO_ICMP }, { 0 },
+};
+static const struct conf_word forward_protocols[] = {
+	PROTOCOL_WORDS, { "tcp+udp", CONF_TCP_AND_UDP }, { 0 },
+};
+
+#define OF_CLASS(key, class) \
+	{ "nat", key "_" class, KEY_WORD, 0, 0, "", dependences, \
+	  "As " key ", only for the protocols of the class " class "." }
+#define OWN_TIMEOUT(key) \
+	{ "nat.timeouts", key, KEY_NUMBER, 1, TIMEOUT_MOST_S, "", NULL, \
+	  "For sessions of this entry, instead of the one in timeouts." }
+
+const struct conf_key conf_nat_keys[] = {
+	{ "", "nat", KEY_LIST, 0, NAT_POLICIES_MOST, "", NULL,
+	  "How inside prefixes are translated; the first entry that matches an inside address "
+	  "counts. An inside address without an entry does not reach the outside. Keys that an "
+	  "entry's type or port_selection has no use for are refused." },
+	{ "nat", "name", KEY_TEXT, 1, 63, NULL, NULL, "How listings call the entry." },
+	{ "nat", "match", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL, "Inside IPv4 prefix." },
+	{ "nat", "type", KEY_WORD, 0, 0, NULL, nat_types,
+	  "napt44: addresses and ports; one_to_one: addresses only, each its own; none: forward as "
+	  "it is." },
+	{ "nat", "preset", KEY_WORD, 0, 0, "", conf_preset_words,
+	  "Other defaults for the keys of this entry, as PRESETS lists them. What the entry says "
+	  "itself counts." },
+	{ "nat", "pool", KEY_TEXTS, 0, 0, "", NULL,
+	  "For napt44. Outside addresses: single ones, ranges \"first-last\", or alone "
+	  "\"interface:NAME\" for the IPv4 address of an outside interface." },
+	{ "nat", "ports", KEY_TEXT, 1, 11, "1024-65535", NULL,
+	  "Outside ports that may be used. With \"interface:NAME\" the default is \"4096-65535\": "
+	  "what is below stays for the host itself." },
+	{ "nat", "low_ports", KEY_TEXT, 0, 11, "512-1023", NULL,
+	  "Outside ports for inside ports below 1024 (RFC 4787 REQ-3). Empty: taken from ports. "
+	  "This is the default with \"interface:NAME\", where ports begins below 1024, and with "
+	  "ports of blocks or deterministic ones." },
+	{ "nat", "prefix", KEY_TEXT, 1, PREFIX_TEXT, "", NULL,
+	  "For one_to_one, required there: the outside prefix, as long as match. The same as match: "
+	  "addresses stay as they are, and the filter works." },
+	{ "nat", "destination", KEY_TEXT, 1, PREFIX_TEXT, "", NULL,
+	  "For none: only what is bound for this outside prefix passes untranslated (RFC 6888 "
+	  "REQ-6). Later entries say what becomes of the rest." },
+	{ "nat", "destination_ports", KEY_TEXT, 1, 11, "", NULL,
+	  "For none: and only for these outside ports, of the protocol proto." },
+	{ "nat", "proto", KEY_NUMBER, 1, 255, "", exempt_protocols,
+	  "For none: and only of this protocol." },
+	{ "nat", "mapping", KEY_WORD, 0, 0, "endpoint-independent", dependences,
+	  "Which remote endpoints share a mapping (RFC 4787 REQ-1, RFC 5382 REQ-1)." },
+	OF_CLASS("mapping", "udp"),
+	OF_CLASS("mapping", "tcp"),
+	{ "nat", "filtering", KEY_WORD, 0, 0, "address-dependent", dependences,
+	  "Which remote endpoints may send to a mapping (RFC 4787 REQ-8, RFC 5382 REQ-3). The class "
+	  "tcp is TCP, DCCP and SCTP, the class udp all the others." },
+	OF_CLASS("filtering", "udp"),
+	OF_CLASS("filtering", "tcp"),
+	{ "nat", "port_selection", KEY_WORD, 0, 0, "preserve", selections,
+	  "Which outside port a mapping gets. preserve: that of the inside, if it is free; random "
+	  "(RFC 6056); sequential: the next one; parity: random, but even or odd as the inside; "
+	  "contiguous: the same, and inside neighbours get neighbours; block: out of blocks that "
+	  "belong to one host at a time (RFC 6888 REQ-14); deterministic: out of a range that "
+	  "follows from the inside address (RFC 7422)." },
+	{ "nat", "on_conflict", KEY_WORD, 0, 0, "random", conflicts,
+	  "For port_selection preserve: what happens when the port is taken. random, sequential: "
+	  "another one; refuse: none, as if all ports were used up." },
+	{ "nat", "parity", KEY_BOOL, 0, 0, "true", NULL,
+	  "Keep even ports even and odd ports odd when a port must change (RFC 4787 REQ-4)." },
+	{ "nat", "block_size", KEY_NUMBER, NAT_BLOCK_LEAST, NAT_BLOCK_MOST, "512", NULL,
+	  "For port_selection block, and for the shared part of deterministic: ports of a block. "
+	  "Blocks begin at multiples of it." },
+	{ "nat", "blocks_per_host", KEY_NUMBER, 1, 4096, "4", NULL,
+	  "Most blocks that one host has at a time." },
+	{ "nat", "dynamic_shares", KEY_NUMBER, 0, 4096, "2", NULL,
+	  "For port_selection deterministic: how many shares, each as large as that of a host, are "
+	  "kept for blocks of hosts that need more ports (D of RFC 7422 section 2). Each host has "
+	  "as many ports of its own as ports has, divided by hosts per address plus "
+	  "dynamic_shares." },
+	{ "nat", "pooling", KEY_WORD, 0, 0, "paired", poolings,
+	  "paired: an inside address keeps one outside address (RFC 4787 REQ-2); arbitrary: each "
+	  "mapping has any; soft: paired, but another one when that has no port left (RFC 7857 "
+	  "section 4)." },
+	{ "nat", "hairpin", KEY_WORD, 0, 0, "external-source", hairpins,
+	  "Whether inside hosts reach each other by outside endpoints, and with which source "
+	  "(RFC 4787 REQ-9)." },
+	{ "nat", "refresh", KEY_WORD, 0, 0, "outbound", refreshes,
+	  "Packets of which direction keep a UDP or ICMP session alive (RFC 4787 REQ-6)." },
+	{ "nat", "on_exhaustion", KEY_WORD, 0, 0, "unreachable", exhaustions,
+	  "What a host is told that gets no port: ICMP host unreachable (RFC 6888 REQ-11), "
+	  "administratively prohibited (RFC 5508 REQ-8), or nothing. overload: ports are then "
+	  "shared between sessions to different remote endpoints (RFC 7857 section 3). With "
+	  "endpoint-independent mapping this is an overflow mode: it holds until ports run out, and "
+	  "mappings made from then on serve one remote endpoint each." },
+	{ "nat", "unsolicited_syn", KEY_WORD, 0, 0, "reject", unsolicited,
+	  "How a TCP SYN from outside that no mapping is there for is answered: with ICMP port "
+	  "unreachable after timeouts.unsolicited_syn (RFC 5382 REQ-4), or never." },
+	{ "nat", "icmp_errors", KEY_WORD, 0, 0, "pass", icmp_errors,
+	  "Whether ICMP errors about sessions are translated (RFC 5508 REQ-4) or dropped." },
+	{ "nat", "helpers", KEY_TEXTS, 0, 0, "", helpers,
+	  "Protocols whose payload is read and rewritten. None by default (RFC 4787 REQ-10)." },
+	{ "nat", "ports_per_host", KEY_NUMBER, 0, 65535, "0", NULL,
+	  "Most outside ports and identifiers that one inside address has (RFC 6888 REQ-4). 0: no "
+	  "limit." },
+	{ "nat", "new_per_second", KEY_NUMBER, 0, 1000000, "0", NULL,
+	  "Most mappings per second that one inside address makes (RFC 6888 REQ-4). 0: no limit." },
+	{ "nat", "new_burst", KEY_NUMBER, 1, 1000000, "", NULL,
+	  "How many of them at once. If not given, as many as new_per_second." },
+	{ "nat", "sessions_per_mapping", KEY_NUMBER, 0, 1 << 28, "0", NULL,
+	  "Most sessions of one mapping (RFC 6888 REQ-5). 0: no limit." },
+	{ "nat", "short_ports", KEY_NUMBERS, 1, 65535, "", NULL,
+	  "Remote UDP ports, at most 8, whose sessions end after timeouts.udp_short (RFC 4787 "
+	  "REQ-5a)." },
+	{ "nat", "on_address_change", KEY_LATER, 0, 0, "", NULL,
+	  "What becomes of sessions when an address of the pool goes away." },
+
+	{ "nat", "timeouts", KEY_GROUP, 0, 0, "", NULL,
+	  "When sessions of one entry end, in seconds; what is not here is as in timeouts. The same "
+	  "least values hold, unless timeouts.allow_short is true." },
+	OWN_TIMEOUT("udp"), OWN_TIMEOUT("udp_short"),
+	OWN_TIMEOUT("tcp_opening"), OWN_TIMEOUT("tcp_established"), OWN_TIMEOUT("tcp_closing"),
+	{ "nat.timeouts", "tcp_transitory", KEY_NUMBER, 1, TIMEOUT_MOST_S, "", NULL,
+	  "Sets tcp_opening and tcp_closing together." },
+	OWN_TIMEOUT("icmp"),
+	OWN_TIMEOUT("dccp_transitory"), OWN_TIMEOUT("dccp_established"),
+	OWN_TIMEOUT("sctp_transitory"), OWN_TIMEOUT("sctp_established"),
+	OWN_TIMEOUT("gre"), OWN_TIMEOUT("esp"), OWN_TIMEOUT("other"), OWN_TIMEOUT("expected"),
+	OWN_TIMEOUT("expected_reply"),
+
+	{ "nat", "twice", KEY_GROUP, 0, 0, "", NULL,
+	  "Twice NAT: both ends are translated, for networks that use the same addresses on both "
+	  "sides. Both prefixes must be there and be equally long." },
+	{ "nat.twice", "inside", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL,
+	  "Prefix by which inside hosts know the outside hosts." },
+	{ "nat.twice", "outside", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL,
+	  "Prefix that those really have." },
+
+	{ "", "forwards", KEY_LIST, 0, NAT_FORWARDS_MOST, "", NULL,
+	  "Outside endpoints that lead to an inside host, always and from everywhere." },
+	{ "forwards", "proto", KEY_NUMBER, 2, 255, NULL, forward_protocols, "Protocol." },
+	{ "forwards", "external", KEY_TEXT, 1, ENDPOINT_TEXT, NULL, NULL,
+	  "Outside \"ADDRESS:PORT\" or \"ADDRESS:FIRST-LAST\", for protocols without ports "
+	  "\"ADDRESS\"; the address is one of a pool. A range is one entry, however long." },
+	{ "forwards", "internal", KEY_TEXT_OR_TEXTS, 1, ENDPOINT_TEXT, NULL, NULL,
+	  "Inside \"ADDRESS\" (the ports stay) or \"ADDRESS:PORT\" (of the first port). Several: "
+	  "each new remote endpoint leads to one of them." },
+	{ "forwards", "weights", KEY_NUMBERS, 1, 1000, "", NULL,
+	  "For several of internal: how often each is chosen, one number per endpoint. If not "
+	  "given, all are equal." },
+	{ "forwards", "affinity", KEY_WORD, 0, 0, "connection", affinities,
+	  "For several of internal: whether each connection of a remote host may lead to another "
+	  "one, or all of the client to the same." },
+	{ "forwards", "source", KEY_TEXT, 1, ADDRESS_TEXT, "", NULL,
+	  "Twice NAT: the address that the inside host sees instead of the remote one, for hosts "
+	  "whose default route is not this router. If not given, the remote one." },
+};
+
+const size_t conf_nat_key_count = sizeof(conf_nat_keys) / sizeof(conf_nat_keys[0]);
