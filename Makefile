@@ -132,6 +132,7 @@ $(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(BUILD)/librouter.a $(BUILD)/l
 	$(link) $(LIBS) -lcmocka
 
 $(BUILD)/test/unit/router/test_routerctl: | $(BUILD)/routerctl
+$(BUILD)/test/unit/router/test_plan: | $(BUILD)/router
 
 $(BUILD)/test/play: $(SCENARIO_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/libnat.a
 	$(call say,LD,$@)

@@ -67,7 +67,7 @@ static void read_forwards(struct nats *w, struct input *in)
 /* What was not drawn in the beginning: a class of its own, what is refused and how, limits. */
 static void read_rest(struct nat_policy *p, struct input *in)
 {
-	static const uint16_t sizes[] = { 16, 100, 512 };
+	static const uint16_t sizes[] = { 16, 100, 512 }, shares[] = { 0, 1, 64, 512 };
 	uint8_t own = input_below(in, 10);
 
 	if (own)
@@ -78,7 +78,7 @@ static void read_rest(struct nat_policy *p, struct input *in)
 	p->drop_icmp_errors = input_below(in, 2);
 	p->block_size = ONE_OF(in, sizes);
 	p->blocks_per_host = (uint16_t)(1 + input_below(in, 4));
-	p->dynamic_shares = input_below(in, 4);
+	p->dynamic_shares = ONE_OF(in, shares);
 	p->ports_per_host = input_below(in, 16);
 	p->new_per_second = input_below(in, 16);
 	p->new_burst = p->new_per_second;

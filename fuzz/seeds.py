@@ -322,9 +322,10 @@ def nat_seeds():
                            ("no-hairpin", dict(hairpin=2)),
                            ("hairpin-as-it-is", dict(hairpin=1)), ("soft", dict(pooling=2, ports=1)),
                            ("even", dict(selection=3, ports=1)), ("neighbours", dict(selection=4, tcp=9)),
-                           ("blocks", dict(selection=5, blocks=1)), ("plan", dict(selection=6, dynamic=2, per_mapping=2)),
+                           ("blocks", dict(selection=5, blocks=1)), ("plan", dict(selection=6, addresses=4, dynamic=3)),
                            ("refused", dict(conflict=2, exhausted=1, errors=1)), ("overload", dict(ports=3, exhausted=3)),
-                           ("limited", dict(per_host_ports=3, rate=5, unsolicited=1, short=1, alone=1)), ("inbound", dict(refresh=1)), ("one-address", dict(addresses=1)), ("random", dict(selection=1))):
+                           ("limited", dict(per_host_ports=3, rate=5, unsolicited=1, short=1, alone=1)),
+                           ("inbound", dict(refresh=1)), ("one-address", dict(addresses=1)), ("random", dict(selection=1))):
         for story in ("many-ports", "ping-of-zeros", "hairpin", "fragments-17-backwards", "pauses"):
             yield f"{story}-{name}", nat(**settings) + b"".join(told[story])
     again = u8(0x80) + behaviour(pace=3, filtering=1, forwards=1)

@@ -156,20 +156,37 @@ static bool same_external(const struct nat_forward *a, const struct nat_forward 
 	       a->first == b->first && a->last == b->last;
 }
 
-/* The rows of one forward: left is how many there are from f on. */
-static const char *forward_fault(const struct nat_forward *f, size_t left)
+/* The rows of one forward with several targets: left is how many there are from f on. */
+static const char *group_fault(const struct nat_forward *f, size_t left)
+{
+	if (f->targets < 2 || f->targets > left)
+		return "forward with fewer targets than it says";
+	for (size_t i = 0; i < f->targets; i++) {
+		if (!f[i].grouped || (i && f[i].targets) || !same_external(f, &f[i]))
+			return "targets that do not belong to one forward";
+		if (!f[i].weight)
+			return "target of a forward without weight";
+	}
+	return NULL;
+}
+
+static const char *forward_fault(const struct nat_forward *f)
 {
 	if (!f->protocol || f->protocol == PROTO_ICMP)
 		return "forward of ICMP";
-	if (f->targets > left)
-		return "forward with fewer targets than it says";
-	for (size_t i = 1; i < f->targets; i++)
-		if (!same_external(f, &f[i]))
-			return "targets of one forward with different outside ports";
-	for (size_t i = 0; f->targets > 1 && i < f->targets; i++)
-		if (!f[i].weight)
-			return "target of a forward without weight";
 	return forward_ports_fault(f);
+}
+
+static const char *forwards_fault(const struct nat_config *c)
+{
+	const struct nat_forward *f = c->forwards;
+	const char *fault = NULL;
+
+	for (size_t i = 0; !fault && i < c->forward_count; i++)
+		fault = forward_fault(&f[i]);
+	for (size_t i = 0; !fault && i < c->forward_count; i += f[i].grouped ? f[i].targets : 1)
+		fault = f[i].grouped ? group_fault(&f[i], c->forward_count - i) : NULL;
+	return fault;
 }
 
 static const char *size_fault(const struct nat_config *c)
@@ -206,7 +223,5 @@ const char *nat_config_fault(const struct nat_config *c)
 			fault = "timeout of nothing or above ten days";
 	for (size_t i = 0; !fault && i < c->policy_count; i++)
 		fault = policy_fault(c, &c->policies[i]);
-	for (size_t i = 0; !fault && i < c->forward_count; i++)
-		fault = forward_fault(&c->forwards[i], c->forward_count - i);
-	return fault;
+	return fault ? fault : forwards_fault(c);
 }

@@ -346,6 +346,7 @@ bool sctp_quote_fits(const struct session *s, const struct pkt *quoted);
  * more general tuple, which *t becomes. begin: of a session that was made. */
 struct tuple pair_counterpart(const struct nat *n, const struct pkt *p, const struct tuple *t,
 			      const struct mapping *m);
+enum reason pair_for_address(struct nat *n, const struct tuple *t, be32 address, uint32_t *mapping);
 enum reason pair_for_inside(struct nat *n, const struct pkt *p, const struct tuple *t,
 			    uint32_t *mapping);
 enum reason pair_for_outside(struct nat *n, const struct tuple *t, enum reason opens,

@@ -38,6 +38,25 @@ static struct helper *record_of(const struct nat *n, const struct session *s)
 	return &n->helpers[s->helper];
 }
 
+/* The stream whose numbers are shifted, or NULL. */
+static struct stream *stream_of(const struct nat *n, const struct session *s)
+{
+	if (s->helper == SLAB_NONE || record_of(n, s)->kind != NAT_HELPER_FTP)
+		return NULL;
+	return &record_of(n, s)->ftp.stream;
+}
+
+/* False: there is none left, and the session goes without. */
+static bool take_record(struct nat *n, struct session *s, uint8_t kind)
+{
+	s->helper = slab_take(&n->helper_slab);
+	if (s->helper == SLAB_NONE)
+		return false;
+	record_of(n, s)->kind = kind;
+	s->flags |= SESSION_HELPED;
+	return true;
+}
+
 void helper_begin(struct nat *n, const struct nat_job *job, uint32_t session)
 {
 	struct session *s = session_at(n, session);
@@ -46,11 +65,14 @@ void helper_begin(struct nat *n, const struct nat_job *job, uint32_t session)
 		helper_arrived(n, &s->key[SIDE_OUTSIDE]);
 	switch (helper_of(n, s, job->from)) {
 	case NAT_HELPER_FTP:
-		s->helper = slab_take(&n->helper_slab);
-		if (s->helper == SLAB_NONE)
-			return;
-		s->flags |= SESSION_HELPED;
-		ftp_begin(&record_of(n, s)->ftp, s, job);
+		if (take_record(n, s, NAT_HELPER_FTP))
+			ftp_begin(&record_of(n, s)->ftp, s, job);
+		break;
+	case NAT_HELPER_PPTP:
+		if (take_record(n, s, NAT_HELPER_PPTP)) {
+			pptp_begin(&record_of(n, s)->pptp, s);
+			pptp_read(n, s, &record_of(n, s)->pptp, job);
+		}
 		break;
 	case NAT_HELPER_TFTP:
 		s->flags |= SESSION_HELPED;
@@ -68,23 +90,33 @@ void helper_end(struct nat *n, struct session *s)
 	n->expectations -= helper_is_expectation(&s->key[SIDE_INSIDE]);
 }
 
+static enum reason read_segment(struct nat *n, const struct nat_job *job, struct session *s)
+{
+	struct helper *h = record_of(n, s);
+
+	if (h->kind == NAT_HELPER_PPTP)
+		return pptp_read(n, s, &h->pptp, job);
+	if (job->from == SIDE_INSIDE)
+		return ftp_speak(n, s, &h->ftp, job);
+	ftp_hear(&h->ftp, s, job->p);
+	return REASON_NONE;
+}
+
 /* State and windows are kept in the inside's numbers. */
 enum reason helper_step(struct nat *n, const struct nat_job *job, struct session *s, bool *refresh)
 {
-	struct ftp *f = &record_of(n, s)->ftp;
+	struct stream *shifted = stream_of(n, s);
 	uint8_t *tcp = pkt_transport(job->p);
 	uint8_t was[TCP_HEADER_MOST];
 	size_t len = (size_t)(tcp[TCP_OFFSET] >> 4) * 4;
 	enum reason r;
 
 	memcpy(was, tcp, len);
-	if (job->from == SIDE_OUTSIDE)
-		stream_acknowledge(&f->stream, job->p);
+	if (shifted && job->from == SIDE_OUTSIDE)
+		stream_acknowledge(shifted, job->p);
 	r = tcp_step(s, job->p, job->from, refresh);
-	if (r == REASON_NONE && job->from == SIDE_INSIDE)
-		r = ftp_speak(n, s, f, job);
-	else if (r == REASON_NONE)
-		ftp_hear(f, s, job->p);
+	if (r == REASON_NONE)
+		r = read_segment(n, job, s);
 	if (r != REASON_NONE)
 		memcpy(tcp, was, len);
 	return r;
@@ -97,18 +129,19 @@ void helper_read(struct nat *n, const struct nat_job *job, struct session *s)
 
 void helper_undo(const struct nat *n, const struct session *s, struct pkt *p, enum nat_side from)
 {
-	if (s->helper != SLAB_NONE && !(p->flags & PKT_FRAGMENT_LATER))
-		stream_undo(&record_of(n, s)->ftp.stream, p, from == SIDE_INSIDE);
+	const struct stream *shifted = stream_of(n, s);
+
+	if (shifted && !(p->flags & PKT_FRAGMENT_LATER))
+		stream_undo(shifted, p, from == SIDE_INSIDE);
 }
 
 uint32_t helper_sequence(const struct nat *n, uint32_t session, const struct pkt *quoted,
 			 enum nat_side from)
 {
-	const struct session *s = session_at(n, session);
+	const struct stream *shifted = stream_of(n, session_at(n, session));
 	uint32_t sequence = load32(pkt_transport(quoted) + TCP_SEQ);
 
-	return s->helper != SLAB_NONE && from == SIDE_OUTSIDE
-		       ? stream_inward(&record_of(n, s)->ftp.stream, sequence) : sequence;
+	return shifted && from == SIDE_OUTSIDE ? stream_inward(shifted, sequence) : sequence;
 }
 
 csum_t helper_requote(const struct nat *n, uint32_t session, struct pkt *quoted, enum nat_side from)
@@ -117,7 +150,7 @@ csum_t helper_requote(const struct nat *n, uint32_t session, struct pkt *quoted,
 	size_t len = quoted->len - quoted->transport;
 	csum_t was;
 
-	if (session_at(n, session)->helper == SLAB_NONE || from == SIDE_INSIDE)
+	if (!stream_of(n, session_at(n, session)) || from == SIDE_INSIDE)
 		return (csum_t){ 0 };
 	was = csum_of(tcp, len);
 	helper_undo(n, session_at(n, session), quoted, SIDE_INSIDE);
@@ -144,6 +177,19 @@ bool helper_gathers(const struct nat *n, const struct tuple *t, be32 *inside)
 		return false;
 	p = policy_of(&n->config, *inside);
 	return p && (p->helpers & NAT_HELPER_FTP);
+}
+
+bool helper_tunnels(const struct nat *n, const struct tuple *t)
+{
+	struct endpoint e = { t->local, t->local_port }, external;
+	const struct nat_policy *p;
+
+	if (t->protocol != PROTO_TCP || be16_host(t->remote_port) != PPTP_PORT)
+		return false;
+	p = t->side == SIDE_INSIDE ? policy_of(&n->config, t->local)
+				   : policy_of_outside(&n->config, t->local, &e.address);
+	return p && (p->helpers & NAT_HELPER_PPTP) &&
+	       !forward_by_internal(&n->config, t->protocol, e, &external);
 }
 
 /* Its key is like no datagram's. */
@@ -179,12 +225,19 @@ static bool is_shared(const struct nat *n, uint32_t mapping)
 	return n->mappings[mapping].key[SIDE_OUTSIDE].remote.raw;
 }
 
+enum reason helper_admits(const struct nat *n, be32 inside)
+{
+	const struct nat_policy *p = policy_of(&n->config, inside);
+
+	return p && p->helpers ? host_admits(n, inside) : REASON_NO_POLICY;
+}
+
 bool helper_expect(struct nat *n, const struct tuple *inside, uint32_t mapping,
 		   enum nat_timeout class, struct endpoint *outside)
 {
 	struct tuple key = expectation(inside), t = key;
 	uint32_t session = session_find(n, &key);
-	enum reason r = host_admits(n, inside->local);
+	enum reason r = helper_admits(n, inside->local);
 
 	t.tag = (be16){ 0 };
 	if (session != SLAB_NONE) {

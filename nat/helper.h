@@ -98,6 +98,9 @@ csum_t helper_requote(const struct nat *n, uint32_t session, struct pkt *quoted,
 bool helper_expect(struct nat *n, const struct tuple *inside, uint32_t mapping,
 		   enum nat_timeout class, struct endpoint *outside);
 
+/* Whether the inside host may have a session more, and its policy still wants help. */
+enum reason helper_admits(const struct nat *n, be32 inside);
+
 /* t: as from outside. Whether such a session is expected; it has come. */
 bool helper_expects(const struct nat *n, const struct tuple *t);
 void helper_arrived(struct nat *n, const struct tuple *t);

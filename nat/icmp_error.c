@@ -25,13 +25,14 @@ static const struct row {
 	[REASON_RATE_LIMIT] = { 3, 1, 1, 3 },
 };
 
-/* RFC 1812 section 5.2.7.1, RFC 4443 section 3.4: it is the protocol that nobody speaks here. */
+/* RFC 1812 section 5.2.7.1, RFC 4443 section 3.4: it is the protocol that nobody speaks here. Of
+ * DCCP it is the port (RFC 5597 REQ-4). */
 static const struct row no_protocol = { 3, 2, 4, 1 };
 
 static const struct row *row_of(const struct icmp_error *e, const struct pkt *cause)
 {
 	if (e->reason == REASON_LOCAL_SERVICE && cause->protocol != PROTO_TCP &&
-	    cause->protocol != PROTO_UDP)
+	    cause->protocol != PROTO_UDP && cause->protocol != PROTO_DCCP)
 		return &no_protocol;
 	return &rows[e->reason];
 }

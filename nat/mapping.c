@@ -263,6 +263,7 @@ static enum reason plan_static(const struct nat *n, const struct tuple *t, struc
 	struct endpoint external = { t->local, t->local_port };
 	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, external);
 	struct endpoint internal = external;
+	enum reason r = REASON_NONE;
 
 	if (f) {
 		internal = forward_internal(forward_target(n, f, t), external.port);
@@ -275,14 +276,14 @@ static enum reason plan_static(const struct nat *n, const struct tuple *t, struc
 
 		if (!p)
 			return REASON_NO_MAPPING;
-		if (p->behaviour[nat_class_of(t->protocol)].filtering != NAT_ENDPOINT_INDEPENDENT)
-			return REASON_FILTERED;
+		m->filtering = (uint8_t)p->behaviour[nat_class_of(t->protocol)].filtering;
+		r = check_filter(n, m, t->remote);
 	}
 	m->forward = f != NULL;
 	m->refresh = refresh_of(n, internal.address);
 	m->key[SIDE_INSIDE] = (struct tuple){ .local = internal.address, .local_port = internal.port,
 					      .protocol = t->protocol, .side = SIDE_INSIDE };
-	return REASON_NONE;
+	return r;
 }
 
 enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
@@ -325,7 +326,7 @@ static bool must_rest(const struct mapping *m)
 static void give_port(struct nat *n, const struct mapping *m)
 {
 	const struct tuple *outside = &m->key[SIDE_OUTSIDE];
-	struct port_ref ref = { m->address, ports_protocol(outside->protocol),
+	struct port_ref ref = { m->address, (uint8_t)ports_protocol(outside->protocol),
 				be16_host(outside->local_port) };
 
 	if (m->planned)

@@ -268,12 +268,12 @@ static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 		conclude(job, NAT_FORWARD, REASON_NONE);
 	else if (job->from == SIDE_INSIDE && !policy_of(&n->config, be32_load(pkt_source(job->p))))
 		conclude(job, NAT_DROP, REASON_NO_POLICY);
+	else if (keeps_source(n, job, k))
+		conclude(job, NAT_HAIRPIN, REASON_NONE);
 	else if (job->p->flags & PKT_FRAGMENT_LATER)
 		conclude(job, NAT_DROP, REASON_FRAGMENT);
 	else if (answers_nothing(job, k))
 		conclude(job, NAT_DROP, REASON_NOT_A_QUERY);
-	else if (keeps_source(n, job, k))
-		conclude(job, NAT_HAIRPIN, REASON_NONE);
 	else if (k->reason == REASON_NONE)
 		open_session(n, now, job, &k->tuple);
 	else if (job->from == SIDE_INSIDE || k->reason == REASON_FRAGMENT)
@@ -288,17 +288,22 @@ static bool is_about_session(enum reason r)
 	return r == REASON_TCP_WINDOW || r == REASON_ICMP_MTU || r == REASON_SOURCE_ROUTE;
 }
 
-/* To or from a host that is not translated, or about a datagram that left untranslated: whoever
- * reports that is none of the destinations it was excepted for. */
-static bool error_passes(const struct nat *n, const struct nat_job *job)
+/* About a datagram that went untranslated, to whoever sent it. Outside anybody on the way reports
+ * that; inside only the host it was for, whose address is known outside. */
+static bool quote_passes(const struct nat *n, const struct nat_job *job)
 {
 	struct pkt inner;
 
-	return policy_passes(n, job->p, job->from) ||
-	       (n->passes_some && job->from == SIDE_OUTSIDE &&
-		pkt_parse_quoted(&inner, job->p) == REASON_NONE &&
-		memcmp(pkt_source(&inner), pkt_destination(job->p), 4) == 0 &&
-		policy_passes(n, &inner, SIDE_INSIDE));
+	return n->passes_some && pkt_parse_quoted(&inner, job->p) == REASON_NONE &&
+	       memcmp(pkt_source(&inner), pkt_destination(job->p), 4) == 0 &&
+	       (job->from == SIDE_OUTSIDE ||
+		memcmp(pkt_destination(&inner), pkt_source(job->p), 4) == 0) &&
+	       policy_passes(n, &inner, side_other(job->from));
+}
+
+static bool error_passes(const struct nat *n, const struct nat_job *job)
+{
+	return policy_passes(n, job->p, job->from) || quote_passes(n, job);
 }
 
 static void process_error(struct nat *n, struct nat_job *job)

@@ -67,10 +67,15 @@ static uint16_t owner_of(const struct nat *n, const struct tuple *t)
 	const struct nat_config *c = &n->config;
 	struct endpoint e = { t->local, t->local_port }, external = e;
 	const struct nat_forward *f = NULL;
+	struct tuple tunnel = *t;
 	be32 host;
 
 	if (transport_is_paired(t->protocol))
 		return owner_of_pair(n, t);
+	if (helper_tunnels(n, t)) {
+		tunnel.protocol = PROTO_GRE;
+		return owner_of_pair(n, &tunnel);
+	}
 	if (helper_gathers(n, t, &host))
 		return owner_of_host(n, host);
 	if (c->forward_count && t->side == SIDE_OUTSIDE) {

@@ -237,6 +237,24 @@ enum reason pair_for_inside(struct nat *n, const struct pkt *p, const struct tup
 	return found == SLAB_NONE ? mapping_make(n, &m, mapping) : REASON_NONE;
 }
 
+/* The same with an outside address that was settled elsewhere. Not for SCTP. */
+enum reason pair_for_address(struct nat *n, const struct tuple *t, be32 address, uint32_t *mapping)
+{
+	const struct nat_policy *policy = policy_of(&n->config, t->local);
+	struct mapping m = { .key = { key_of(t) }, .address = NO_ADDRESS,
+			     .refresh = (uint8_t)policy->refresh };
+	enum reason r;
+
+	*mapping = own_mapping(n, t);
+	if (*mapping != SLAB_NONE)
+		return be32_equal(n->mappings[*mapping].key[SIDE_OUTSIDE].local, address)
+			       ? REASON_NONE : REASON_SESSION_CONFLICT;
+	r = try_address(n, NULL, t, address, &m, mapping);
+	if (r != REASON_NONE || *mapping != SLAB_NONE)
+		return r;
+	return mapping_make(n, &m, mapping);
+}
+
 /* Whom inside the configuration means by an outside address. */
 static enum reason static_host(const struct nat *n, const struct tuple *t, be32 *inside,
 			       bool *forward)

@@ -76,7 +76,7 @@ static bool make_tunnel(struct nat *n, const struct session *s, const struct ppt
 {
 	struct tuple inside = s->key[SIDE_INSIDE], outside = call_key(s, c->outside);
 	uint32_t mapping = SLAB_NONE, number;
-	enum reason r = host_admits(n, inside.local);
+	enum reason r = helper_admits(n, inside.local);
 
 	inside.protocol = PROTO_GRE;
 	inside.local_port = inside.remote_port = (be16){ 0 };

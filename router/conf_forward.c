@@ -218,7 +218,7 @@ static void read_balance(const struct section *s, struct targets *t)
 				     keys[i]);
 	for (size_t i = 0; i < t->count; i++) {
 		t->rows[i].weight = 1;
-		t->rows[i].sticky = sticky && t->count > 1;
+		t->rows[i].sticky = sticky;
 		t->rows[i].grouped = t->count > 1;
 	}
 	t->rows[0].targets = (uint16_t)t->count;

@@ -95,6 +95,7 @@ static void read_interface(const struct section *s, struct conf_interface *n)
 	n->side = (enum nat_side)section_word(s, "side");
 	n->mtu = (uint32_t)section_number(s, "mtu");
 	n->queues = (uint16_t)section_number(s, "queues");
+	n->icmp_errors = section_bool(s, "icmp_errors");
 	n->offload = section_bool(s, "offload");
 	const char *netns = section_text(s, "netns").text;
 	if (*netns)

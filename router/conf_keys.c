@@ -61,6 +61,11 @@ static const struct conf_key first_keys[] = {
 	{ "", "on_address_change", KEY_LATER, 0, 0, "", NULL,
 	  "What becomes of sessions when an address of a pool goes away." },
 
+	{ "", "unique_idents", KEY_BOOL, 0, 0, "true", NULL,
+	  "Give translated IPv4 datagrams that are or may be fragmented identifications of our own, "
+	  "so that those of two inside hosts never mix (RFC 7857 section 10). ICMP errors quote "
+	  "these." },
+
 	{ "", "limits", KEY_GROUP, 0, 0, "", NULL,
 	  "Sizes. Memory for all of them is taken at start." },
 	{ "limits", "sessions", KEY_NUMBER, 64, 1 << 28, "262144", NULL,
@@ -70,7 +75,8 @@ static const struct conf_key first_keys[] = {
 	{ "limits", "fragments", KEY_NUMBER, 1, 1 << 20, "1024", NULL,
 	  "Fragmented datagrams at once, all workers together." },
 	{ "limits", "half_open", KEY_NUMBER, 0, 1 << 28, "0", NULL,
-	  "TCP sessions at once whose handshake is not complete. 0: a quarter of sessions." },
+	  "TCP sessions at once that were begun outside and not answered; at the limit those that "
+	  "waited for 30 seconds give way. 0: a quarter of sessions." },
 	{ "limits", "held_ports", KEY_NUMBER, 0, 1 << 24, "16384", NULL,
 	  "Released outside ports at once that rest for timeouts.port_hold (RFC 6888 REQ-8). When "
 	  "there are more, the one that rested longest is free again." },
@@ -126,6 +132,9 @@ static const struct conf_key first_keys[] = {
 	{ "interfaces", "queues", KEY_NUMBER, 0, NAT_WORKERS_MOST, "0", NULL,
 	  "Queues of the device. 0: one per worker; in this version no other number than that of "
 	  "the workers." },
+	{ "interfaces", "icmp_errors", KEY_BOOL, 0, 0, "true", NULL,
+	  "Send ICMP errors by this interface (RFC 5508 REQ-9). Without them path MTU discovery and "
+	  "traceroute do not work beyond it." },
 	{ "interfaces", "offload", KEY_BOOL, 0, 0, "true", NULL,
 	  "Let the device leave checksums and segmentation to us and do ours, where it can." },
 	{ "interfaces", "netns", KEY_TEXT, 0, 4095, "", NULL,

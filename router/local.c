@@ -67,8 +67,10 @@ static void restore(struct worker *w, struct frame *f)
 
 /* From outside only what speaks of a datagram's way is said; that there is nothing to be had here
  * is not (RFC 5382 REQ-4: no answer to an unsolicited SYN). */
-static bool is_told(const struct frame *f, enum reason r)
+static bool is_told(const struct worker *w, const struct frame *f, enum reason r)
 {
+	if (!worker_conf(w)->interfaces[f->ingress].icmp_errors)
+		return false;
 	return f->from == SIDE_INSIDE || r == REASON_TTL || r == REASON_TOO_BIG;
 }
 
@@ -111,7 +113,7 @@ void local_refuse_with(struct worker *w, struct frame *f, enum reason r, enum na
 {
 	struct frame *error = NULL;
 
-	if (answer != NAT_ANSWER_SILENT && is_told(f, r)) {
+	if (answer != NAT_ANSWER_SILENT && is_told(w, f, r)) {
 		restore(w, f);
 		error = make_error(w, f, r, answer);
 	}
@@ -123,6 +125,15 @@ void local_refuse_with(struct worker *w, struct frame *f, enum reason r, enum na
 void local_refuse(struct worker *w, struct frame *f, enum reason r)
 {
 	local_refuse_with(w, f, r, NAT_ANSWER_REASON);
+}
+
+static bool leaves_loudly(const struct worker *w, const struct frame *f)
+{
+	uint16_t number;
+	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &number);
+
+	return (hop->kind != HOP_VIA && hop->kind != HOP_LINK) ||
+	       worker_conf(w)->interfaces[hop->interface].icmp_errors;
 }
 
 /* In the name of the address that the SYN was for: that is the host that has nothing there. */
@@ -138,7 +149,8 @@ void local_reject(struct worker *w)
 		if (!f)
 			return;
 		f->len = (uint32_t)icmp_error_make(frame_ip(f), &e, &cause);
-		if (f->len && pkt_parse(&f->p, frame_ip(f), f->len, NULL) == REASON_NONE)
+		if (f->len && pkt_parse(&f->p, frame_ip(f), f->len, NULL) == REASON_NONE &&
+		    leaves_loudly(w, f))
 			send_error(w, f);
 		else
 			frame_release(w, f);

@@ -103,12 +103,12 @@ static int refuse(const struct conf *c, const char *question, const struct nat_s
 
 	if (!p)
 		fprintf(stderr, "router: no nat entry has %s\n", question);
-	else if (!nat_policy_is_planned(p))
-		fprintf(stderr, "router: nat \"%s\" has %s, and gives ports as they are asked for; "
-			"the log says which\n", name_of(c, s), question);
+	else if (nat_policy_is_planned(p))
+		fprintf(stderr, "router: nat \"%s\" has no plan for %s, only blocks of %u ports; the "
+			"log tells of them\n", name_of(c, s), question, p->block_size);
 	else
-		fprintf(stderr, "router: nat \"%s\" has %s, in no range of a host; blocks of %u "
-			"ports are what the log says\n", name_of(c, s), question, p->block_size);
+		fprintf(stderr, "router: nat \"%s\" has no plan for %s; ports are given as they are "
+			"asked for, and the log tells of them\n", name_of(c, s), question);
 	return EXIT_FAILURE;
 }
 

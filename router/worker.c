@@ -179,6 +179,7 @@ size_t worker_step(struct worker *w, nat_time now)
 	hand_to_log(w);
 	gather_expire(w);
 	local_reject(w);
+	work_again(w);
 	for (uint16_t other = 0; other < w->workers; other++) {
 		if (other == w->id)
 			continue;

@@ -59,13 +59,17 @@ size_t nat_size(const struct nat_config *c);
 struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[static 32]);
 
 /* Work by other policies, forwards and timeouts from now on. What sized the arena (worker,
- * workers, sessions, fragments, held_ports, unsolicited, events, pool) must be as before. Sessions stay as they are. */
+ * workers, sessions, fragments, held_ports, unsolicited, events, pool) must be as before. Sessions
+ * stay as they are, and nobody else gets their ports, nor blocks before these have rested; but what
+ * another worker owns from now on ends: when nat_expire() reaches it, or a datagram would be its. */
 void nat_configure(struct nat *n, const struct nat_config *c);
 
 /* The worker that owns a datagram from a side: (port >> 1) mod workers, where port is the inside
  * port for datagrams from inside and the outside port for those from outside (of the quoted
  * datagram in ICMP errors); the inside endpoint of a forward belongs to the owner of its lowest
- * outside port. Datagrams without ports belong to a keyed hash of remote address and protocol. */
+ * outside port. Of policies with blocks or deterministic ports, all that a host opens belongs to a
+ * keyed hash of its address, and an outside port to who gives it: that hash of the host whose share
+ * it is in, or (port / block size) mod workers. Datagrams without ports belong to a keyed hash of remote address and protocol. */
 uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from);
 
 /* What to do with a fragment, before anything else is done with it. */

@@ -28,6 +28,7 @@ struct conf_interface {
 	bool shares_address; /* packet: the kernel's own, filled in at start */
 	uint32_t mtu; /* 0: the device's */
 	uint16_t queues; /* 0: one per worker */
+	bool icmp_errors; /* the router sends some by it */
 	bool offload;
 	char *netns; /* tun: named namespace or path the kernel's end lives in; NULL: ours */
 	struct prefix *host_addresses; /* tun: for the kernel's end */

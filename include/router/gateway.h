@@ -40,8 +40,9 @@ int gateway_start(struct gateway **g, struct conf *conf, struct io_error *error)
 void gateway_stop(struct gateway *g);
 
 /* Work by another configuration from now on. What sized the gateway (workers, limits, interfaces,
- * pool) must be as before: -EINVAL says which is not. With several workers a session of a forward
- * that was added, changed or removed may belong to another worker now, which does not know it. */
+ * pool) must be as before: -EINVAL says which is not. With several workers a session
+ * may belong to another one by the new configuration (of a forward that was added, changed or
+ * removed; of an entry that has come to give ports in blocks, or ceased to): it ends. */
 int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error);
 
 /* What is to be done beside the workers: gateway_work() when the descriptor is readable (-1: there

@@ -1,15 +1,18 @@
-"""FTP and TFTP through the gateway, with programs that people use (959-A1, ALG-TFTP, ALG-0)."""
+"""FTP and TFTP through the gateway, with programs that people use (959-A1, ALG-TFTP, ALG-0), and
+calls of PPTP (ALG-PPTP)."""
 
 import hashlib
 import os
 import pathlib
 import socket
+import struct
 import time
 
 import pytest
 
 from netns import PATIENCE, until
-from rig import CLIENT, SERVER, Setup
+from peers import connect
+from rig import CLIENT, CLIENT_B, SERVER, Setup
 
 SETUPS = [Setup("tun", 1), Setup("tun", 2, False), Setup("tun", 4), Setup("own", 2, False),
           Setup("shared", 4)]
@@ -104,7 +107,8 @@ def test_off(network, setup, folder, tmp_path):
     net = strict(network, setup)
     serve_ftp(net.server, SERVER, folder)
     fetch(net.client, f"ftp://{SERVER}/file", tmp_path / "got", *ACTIVE["PORT"], status=30)
-    assert any(CLIENT.replace(".", ",").encode() in bytes(p.payload) for p in net.outside.packets)
+    until(lambda: any(CLIENT.replace(".", ",").encode() in bytes(p.payload)
+                      for p in net.outside.packets), "the unchanged line")
 
 
 def drop_every_fourth(namespace):
@@ -169,3 +173,77 @@ def test_tftp_without_help(network, setup, folder, tmp_path, filtering, status):
     net = network(setup, nat=dict(filtering=filtering))
     serve_tftp(net.server, SERVER, folder)
     fetch(net.client, f"tftp://{SERVER}/file", tmp_path / "got", "--max-time", "3", status=status)
+
+
+def pptp(kind, *words, length):
+    """A control message (RFC 2637 section 2): these 16-bit words behind the header, then zeros."""
+    head = struct.pack("!HHIHH", length, 1, 0x1A2B3C4D, kind, 0)
+    return (head + struct.pack(f"!{len(words)}H", *words)).ljust(length, b"\0")
+
+
+def hear(s, length):
+    heard = b""
+    while len(heard) < length:
+        heard += s.recv(length - len(heard))
+    return heard
+
+
+def tunnelled(call, text):
+    """GRE of version 1 (RFC 2637 section 4.1), with a sequence number."""
+    return struct.pack("!HHHHI", 0x3001, 0x880B, len(text), call, 1) + text
+
+
+class Caller:
+    """A client of PPTP, and the server's end of it."""
+
+    def __init__(self, net, address, listener, own, peer):
+        self.address, self.own, self.peer = address, own, peer
+        self.raw = net.client.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_GRE)
+        self.raw.bind((address, 0))
+        self.a = net.client.tcp(address)
+        self.b, _ = connect(self.a, (SERVER, 1723), listener)
+
+    def pass_on(self, source, target, message):
+        source.sendall(message)
+        return hear(target, len(message))
+
+    def dial(self):
+        """Returns the call ID as the server knows it."""
+        self.pass_on(self.a, self.b, pptp(1, 0x100, length=156))
+        self.pass_on(self.b, self.a, pptp(2, 0x100, 0x100, length=156))
+        asked = pptp(7, self.own, 1, length=168)
+        heard = self.pass_on(self.a, self.b, asked)
+        self.outside = struct.unpack_from("!H", heard, 12)[0]
+        assert heard[:12] + heard[14:] == asked[:12] + asked[14:]
+        answer = pptp(8, self.peer, self.outside, 0x100, length=32)
+        heard = self.pass_on(self.b, self.a, answer)
+        assert struct.unpack_from("!HH", heard, 12) == (self.peer, self.own)
+        return self.outside
+
+    def hang_up(self):
+        heard = self.pass_on(self.a, self.b, pptp(12, self.own, length=16))
+        assert struct.unpack_from("!H", heard, 12)[0] == self.outside
+
+
+def gre_of(s):
+    """The next GRE datagram: what is behind the IP header."""
+    datagram = s.recv(65536)
+    return datagram[(datagram[0] & 15) * 4:]
+
+
+def test_pptp(network, setup):
+    """ALG-PPTP: two clients call one server, with one call ID."""
+    net = strict(network, setup, "pptp")
+    listener = net.server.listen(SERVER, 1723)
+    raw = net.server.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_GRE)
+    raw.bind((SERVER, 0))
+    callers = [Caller(net, CLIENT, listener, 7, 100), Caller(net, CLIENT_B, listener, 7, 101)]
+    assert len({c.dial() for c in callers}) == 2
+    for c in callers:
+        text = f"from {c.address}".encode()
+        c.raw.sendto(tunnelled(c.peer, text), (SERVER, 0))
+        assert gre_of(raw) == tunnelled(c.peer, text)
+        raw.sendto(tunnelled(c.outside, text), (net.pool, 0))
+        assert gre_of(c.raw) == tunnelled(c.own, text)
+    for c in callers:
+        c.hang_up()

@@ -281,7 +281,7 @@ struct nat_gauges gateway_gauges(const struct gateway *g)
 		sum.mappings += one.mappings;
 		sum.hosts += one.hosts;
 		sum.held_ports += one.held_ports;
-		for (int proto = 0; proto < 3; proto++)
+		for (int proto = 0; proto < 5; proto++)
 			sum.ports[proto] += one.ports[proto];
 	}
 	return sum;

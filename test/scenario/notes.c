@@ -11,7 +11,7 @@ void notes_refused(struct notes *s, nat_time now, const struct pkt *p)
 {
 	struct syn *syn = &s->syns[s->syn_count];
 
-	if (p->protocol != PROTO_TCP || s->syn_count == SYNS_MOST)
+	if (nat_class_of(p->protocol) != NAT_CLASS_TCP || s->syn_count == SYNS_MOST)
 		return;
 	s->syn_count++;
 	syn->at_ms = now.ms;

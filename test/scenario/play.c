@@ -180,6 +180,7 @@ static bool play_gauge(struct play *p, const struct step *s)
 		[GAUGE_SESSIONS] = g.sessions, [GAUGE_MAPPINGS] = g.mappings,
 		[GAUGE_HOSTS] = g.hosts,       [GAUGE_TCP] = g.ports[0],
 		[GAUGE_UDP] = g.ports[1],      [GAUGE_ICMP] = g.ports[2],
+		[GAUGE_UDPLITE] = g.ports[3],  [GAUGE_DCCP] = g.ports[4],
 		[GAUGE_HELD_PORTS] = g.held_ports,
 	};
 

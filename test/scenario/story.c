@@ -121,7 +121,7 @@ static void read_released(struct words *w, struct reading *r, struct step *s)
 
 static void read_gauge(struct words *w, struct step *s, enum gauge gauge)
 {
-	static const char *const protocols[] = { "tcp", "udp", "icmp", NULL };
+	static const char *const protocols[] = { "tcp", "udp", "icmp", "udplite", "dccp", NULL };
 
 	s->kind = STEP_GAUGE;
 	s->gauge = gauge == GAUGE_TCP ? GAUGE_TCP + words_choice(w, protocols) : gauge;

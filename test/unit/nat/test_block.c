@@ -182,6 +182,24 @@ static void forwards_are_left_out(void **state)
 }
 
 
+/* Each session is where the answers to it go. */
+static void all_are_in_reach(struct planned *t)
+{
+	for (uint16_t i = 0; i < t->workers; i++) {
+		struct nat_session s;
+		uint32_t cursor = 0;
+
+		while (nat_session_next(t->nat[i], t->now, &cursor, &s)) {
+			struct saying back = say(t, SIDE_OUTSIDE, s.protocol, REMOTE, 53,
+						 be32_host(s.outside.address),
+						 be16_host(s.outside.port));
+
+			assert_int_equal(back.verdict, NAT_FORWARD);
+			assert_int_equal(back.worker, i);
+		}
+	}
+}
+
 /* With one worker all goes on; with several, what another one owns now ends. No port is anybody
  * else's meanwhile. */
 static void from_and_to_blocks(void **state)
@@ -220,6 +238,7 @@ static void from_and_to_blocks(void **state)
 					open_port(t, PROTO_UDP, HOST, (uint16_t)(100 + i));
 			}
 			later(t, 0);
+			all_are_in_reach(t);
 			port = open_port(t, PROTO_UDP, HOST, 100);
 			assert_true(port >= 4096);
 			later(t, UDP_MS + HOLD_MS + 1000);

@@ -92,6 +92,8 @@ static const struct row { enum reason reason; uint8_t v4[2], v6[2]; } rows[] = {
 	{ REASON_OUT_OF_PORTS, { 3, 1 }, { 1, 3 } },
 	{ REASON_SESSION_LIMIT, { 3, 1 }, { 1, 3 } },
 	{ REASON_HOST_LIMIT, { 3, 1 }, { 1, 3 } },
+	{ REASON_PORT_LIMIT, { 3, 1 }, { 1, 3 } },
+	{ REASON_RATE_LIMIT, { 3, 1 }, { 1, 3 } },
 };
 
 /* Where there is no service because nobody speaks the protocol: it is named, by its place in IPv6. */

@@ -17,6 +17,8 @@ static size_t needed(const struct good *g)
 {
 	bool known = g->protocol == 6 || g->protocol == 17 || g->protocol == 1 || g->protocol == 58;
 
+	if (g->protocol == PROTO_GRE)
+		return (size_t)g->transport + 4;
 	if (!known || (g->flags & PKT_FRAGMENT_LATER))
 		return g->transport;
 	return (size_t)g->transport + 8;

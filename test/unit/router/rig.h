@@ -27,6 +27,7 @@ struct setting {
 	const char *lan0, *lan1, *wan0; /* addresses: "\"10.0.0.1/24\", …" */
 	const char *limits, *timeouts, *routes, *nat, *forwards, *rewrite, *log;
 	unsigned seed;
+	bool idents; /* given anew (RFC 7857 section 10) */
 };
 
 #define RIG_LIMITS "sessions = 4096; sessions_per_host = 4096; fragments = 64;"
@@ -80,6 +81,7 @@ static inline void rig_write(FILE *f, const struct setting *s)
 				    rig_or(s->wan0, RIG_WAN0) };
 
 	fprintf(f, "workers = %u; control = \"\"; seed = %u;\n", s->workers, s->seed ? s->seed : 7);
+	fprintf(f, "unique_idents = %s;\n", s->idents ? "true" : "false");
 	fprintf(f, "limits = { %s };\n", rig_or(s->limits, RIG_LIMITS));
 	fprintf(f, "timeouts = { %s };\ninterfaces = (\n", rig_or(s->timeouts, ""));
 	for (size_t i = 0; i < INTERFACES; i++)

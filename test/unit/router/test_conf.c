@@ -32,6 +32,7 @@ static void defaults_are_those_of_the_library(void **state)
 	assert_int_equal(c->interfaces[0].mtu, 0);
 	assert_int_equal(c->interfaces[0].queues, 0);
 	assert_true(c->interfaces[0].offload);
+	assert_true(c->interfaces[0].icmp_errors);
 	assert_null(c->interfaces[0].netns);
 	assert_int_equal(c->interfaces[0].line, 1);
 	conf_free(c);
@@ -197,6 +198,7 @@ static void assert_all_links(const struct conf *c)
 	assert_int_equal(n[1].mtu, 1400);
 	assert_int_equal(n[1].queues, 2);
 	assert_false(n[1].offload);
+	assert_false(n[1].icmp_errors);
 	assert_string_equal(n[1].netns, "/run/netns/x");
 	assert_int_equal(n[1].host_address_count, 2);
 	assert_prefix(&n[1].host_addresses[1], "fd08::2/64");
