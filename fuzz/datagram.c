@@ -59,7 +59,7 @@ static size_t checksum_offset(const struct anatomy *a)
 {
 	switch (a->protocol) {
 	case PROTO_TCP: return 16;
-	case PROTO_UDP: return 6;
+	case PROTO_UDP: case PROTO_UDPLITE: case PROTO_DCCP: return 6;
 	case PROTO_ICMP: return a->version == 4 ? 2 : 0;
 	case PROTO_ICMPV6: return a->version == 6 ? 2 : 0;
 	default: return 0;
@@ -113,18 +113,27 @@ uint16_t pseudo_sum(const uint8_t *octets, const struct anatomy *a, size_t len)
 uint16_t transport_sum(const uint8_t *octets, const struct anatomy *a, const uint8_t *transport,
 		       size_t len)
 {
-	uint32_t sum = a->protocol == PROTO_ICMP ? 0 : pseudo_sum(octets, a, len);
+	bool partly = a->protocol == PROTO_UDPLITE || a->protocol == PROTO_DCCP;
+	size_t whole = partly ? a->len - a->header : len;
+	uint32_t sum = a->protocol == PROTO_ICMP ? 0 : pseudo_sum(octets, a, whole);
 
 	return (uint16_t)add(sum, transport, len);
 }
 
-/* Octets that the checksum covers; 0: UDP's length cannot be right. */
+/* Octets that the checksum covers; 0: UDP's length cannot be right. RFC 3828, RFC 4340: less than
+ * all if the sender says so. */
 static size_t covered(const uint8_t *octets, const struct anatomy *a)
 {
 	size_t room = a->len - a->header, len = room;
 
 	if (a->protocol == PROTO_UDP)
 		len = load16(octets + a->header + 4);
+	if (a->protocol == PROTO_UDPLITE && load16(octets + a->header + 4))
+		len = load16(octets + a->header + 4);
+	if (a->protocol == PROTO_DCCP && (octets[a->header + 5] & 15))
+		len = (octets[a->header + 4] + (octets[a->header + 5] & 15u) - 1) * 4;
+	if (a->protocol == PROTO_DCCP && len > room)
+		len = room;
 	return len < 8 || len > room ? 0 : len;
 }
 
@@ -137,6 +146,8 @@ bool transport_is_right(const uint8_t *octets, const struct anatomy *a)
 	len = covered(octets, a);
 	if (a->protocol == PROTO_UDP && !load16(octets + a->checksum))
 		return a->version == 4;
+	if (a->protocol == PROTO_UDPLITE && !load16(octets + a->checksum))
+		return false;
 	return len && transport_sum(octets, a, octets + a->header, len) == 0xffff;
 }
 
@@ -188,7 +199,9 @@ void datagram_repair(uint8_t *octets, size_t len)
 	if (a.protocol == PROTO_UDP)
 		store16(octets + a.header + 4, (uint16_t)(len - a.header));
 	store16(octets + a.checksum, 0);
+	if (!covered(octets, &a))
+		return;
 	seal(octets + a.checksum,
-	     transport_sum(octets, &a, octets + a.header, len - a.header),
-	     a.protocol == PROTO_UDP);
+	     transport_sum(octets, &a, octets + a.header, covered(octets, &a)),
+	     a.protocol == PROTO_UDP || a.protocol == PROTO_UDPLITE);
 }

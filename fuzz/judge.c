@@ -23,8 +23,10 @@ static void take_over(uint8_t *a, const uint8_t *b, size_t len, bool quoted)
 		return;
 	}
 	ports = x.header + (x.protocol == PROTO_ICMP ? 4 : 0);
-	if (x.protocol == PROTO_TCP || x.protocol == PROTO_UDP || x.protocol == PROTO_ICMP)
+	if (x.checksum)
 		memcpy(a + ports, b + ports, x.protocol == PROTO_ICMP ? 2 : 4);
+	if (x.protocol == PROTO_GRE) /* the call ID of PPTP */
+		memcpy(a + x.header + 6, b + x.header + 6, 2);
 }
 
 static bool differs_elsewhere(const struct passage *p)
@@ -215,7 +217,14 @@ void judge_pieces(struct passage *const *list, size_t count)
 	}
 }
 
-/* RFC 4787 REQ-3: no outside endpoint is shared, not even between workers. */
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == PROTO_TCP || protocol == PROTO_UDP || protocol == PROTO_ICMP ||
+	       protocol == PROTO_DCCP || protocol == PROTO_SCTP || protocol == PROTO_UDPLITE;
+}
+
+/* RFC 4787 REQ-3: no outside endpoint is shared, not even between workers. Where there are no ports,
+ * inside hosts share an address as long as their remote ones differ. */
 static void judge_ports(const struct nats *w)
 {
 	struct nat_mapping all[NATS_WORKERS * 64];
@@ -227,6 +236,7 @@ static void judge_ports(const struct nats *w)
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < i; j++)
 			assert(all[i].protocol != all[j].protocol ||
+			       !has_ports(all[i].protocol) ||
 			       !be16_equal(all[i].outside.port, all[j].outside.port) ||
 			       !be32_equal(all[i].outside.address, all[j].outside.address));
 }

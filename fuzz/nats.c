@@ -109,8 +109,8 @@ static void read_behaviour(struct nats *w, struct input *in)
 	read_policy(&w->policies[1], in);
 	read_forwards(w, in);
 	read_rest(&w->policies[1], in);
+	w->config.policy_count = NATS_POLICIES - 1u + input_below(in, 2);
 	make_possible(&w->policies[1], &w->config);
-	w->config.policy_count = NATS_POLICIES - 1 + input_below(in, 2);
 	w->hairpins_as_they_are |= w->policies[1].hairpin == NAT_HAIRPIN_INTERNAL;
 	w->shares_ports |= w->policies[1].exhausted == NAT_EXHAUSTED_OVERLOAD;
 	w->config.timeout_ms[TIMEOUT_UDP] = (300u - 60 * pace) * SECOND;

@@ -449,9 +449,42 @@ def ctl_seeds():
     yield "deep", u8(255) + b"[" * 3000 + b"\n"
 
 
+def helper_seeds():
+    """Numbers of texts as in fuzz_helper.c."""
+    inside, outside, syn, ack = 0, 1, 2, 16
+    ready, port, low, eprt, pasv_reply, epsv_reply, pasv, epsv, auth, secured, noop, more, last = range(13)
+    request, start, started, dial, dialled, own = range(13, 19)
+
+    def say(side, text, flags=ack, seq=0, acknowledged=0, room=0, step=0, octets=b""):
+        return u8(side, text, len(octets)) + octets + u8(flags, seq, acknowledged, room, step)
+
+    def opened(port_number, filtering, serves=0):
+        first, second = (outside, inside) if serves else (inside, outside)
+        return (u8(port_number) + (u8(serves) if port_number < 2 else b"") + u8(filtering, filtering)
+                + say(first, 255, syn) + say(second, 255, syn | ack) + say(first, 255))
+
+    piece = [say(inside, own, octets=p) for p in (b"PO", b"RT 10,0,0,1", b"1,19,137\r", b"\nNOOP\r\n")]
+    greeted = opened(0, 2) + say(outside, ready)
+    for name, line in ("port", port), ("low", low), ("eprt", eprt):
+        yield name, greeted + say(inside, line) + say(outside, noop) + say(inside, noop)
+    yield "pieces", greeted + b"".join(piece)
+    yield "again", greeted + say(inside, port) + say(inside, port, seq=252 - 24) + say(inside, noop)
+    yield "ahead", greeted + say(inside, port, seq=253) + say(inside, port)
+    yield "no-room", greeted + say(inside, port, room=255) + say(inside, port)
+    yield "end", greeted + piece[0] + say(inside, 255, ack | 1)
+    yield "tls", greeted + say(inside, auth) + say(outside, secured) + say(inside, port)
+    yield "late", greeted + say(inside, port) + say(inside, noop, step=255)
+    served = opened(0, 1, 1) + say(inside, ready)
+    yield "passive", served + say(outside, pasv) + say(inside, pasv_reply) + say(outside, epsv) + say(inside, epsv_reply)
+    yield "long-reply", served + say(outside, pasv) + say(inside, more) + say(inside, pasv_reply) + say(inside, last)
+    yield "tftp", u8(2, 2, 2) + say(inside, request) + say(outside, 255) + say(inside, request, step=200)
+    called = opened(3, 2) + say(inside, start) + say(outside, started)
+    yield "pptp", called + say(inside, dial) + say(outside, dialled) + say(inside, dial, seq=252 - 14)
+
+
 TARGETS = {
     "packet": packet_seeds, "nat": nat_seeds, "worker": worker_seeds, "segment": segment_seeds, "fib": fib_seeds,
-    "conf": conf_seeds, "ctl": ctl_seeds,
+    "conf": conf_seeds, "ctl": ctl_seeds, "helper": helper_seeds,
 }
 
 

@@ -11,7 +11,9 @@ static const uint8_t hosts[][4] = {
 	{ 192, 0, 2, 0 }, { 192, 0, 2, 1 }, { 192, 0, 2, 2 }, { 192, 0, 2, 3 },
 };
 static const uint16_t ports[] = { 5000, 5001, 40000, 80, 443, 53, 1023, 65535 };
-static const uint8_t protocols[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMP, 47 };
+static const uint8_t protocols[] = {
+	PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_GRE, PROTO_UDPLITE, PROTO_DCCP, PROTO_SCTP, PROTO_ESP,
+};
 static const uint8_t errors[] = { 3, 11, 12, 4 };
 static const uint8_t segments[] = {
 	TCP_SYN, TCP_SYN | TCP_ACK, TCP_ACK, TCP_FIN | TCP_ACK, TCP_RST, TCP_RST | TCP_ACK,
@@ -54,7 +56,7 @@ static uint32_t read_offset(struct input *in)
 
 static size_t transport_len(uint8_t protocol)
 {
-	return protocol == PROTO_TCP ? 20 : 8;
+	return protocol == PROTO_TCP ? 20 : protocol == PROTO_SCTP ? 32 : protocol == PROTO_DCCP ? 16 : 8;
 }
 
 /* Room for an IP header and, behind it, len octets that differ from one another. */
@@ -79,6 +81,31 @@ static void put_tcp(struct input *in, uint8_t *tcp)
 	store16(tcp + 18, 0);
 }
 
+/* One octet of input says what kind of packet it is. */
+static void put_other(struct input *in, uint8_t protocol, uint8_t *t)
+{
+	uint8_t kind = input_u8(in);
+
+	if (protocol == PROTO_UDPLITE)
+		store16(t + 4, kind & 1 ? 8 : 0);
+	if (protocol == PROTO_DCCP) {
+		t[4] = 4;
+		t[5] = kind >> 4;
+		t[8] = (uint8_t)((kind & 15) << 1 | 1);
+	}
+	if (protocol == PROTO_SCTP) {
+		store32(t + 4, kind & 15 ? kind >> 4 : 0);
+		t[12] = kind & 15 ? kind & 15 : 1;
+		store32(t + 16, kind >> 4);
+	}
+	if (protocol == PROTO_ESP)
+		store32(t, kind);
+	if (protocol == PROTO_GRE) {
+		store32(t, kind & 1 ? 0x2001880b : 0x00000800);
+		store16(t + 6, kind >> 4);
+	}
+}
+
 static void make_fresh(struct input *in, uint8_t flags, struct datagram *d)
 {
 	size_t options = flags & RECIPE_OPTIONS ? 4 : 0;
@@ -101,6 +128,8 @@ static void make_fresh(struct input *in, uint8_t flags, struct datagram *d)
 	store16(t + 2, read_port(in));
 	if (protocol == PROTO_TCP)
 		put_tcp(in, t);
+	else if (protocol != PROTO_UDP)
+		put_other(in, protocol, t);
 }
 
 static const struct datagram *arrived(const struct past *p, struct input *in)

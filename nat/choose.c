@@ -178,20 +178,39 @@ uint16_t choose_address(const struct nat *n, const struct nat_policy *p, const s
 	return (uint16_t)(p->pool_first + at % p->pool_count);
 }
 
+/* Whether a session goes from this outside endpoint to the remote one of t: ports that are shared are
+ * not taken, but free only towards others. */
+static bool is_used_towards(const struct nat *n, const struct nat_policy *p, const struct tuple *t,
+			    struct endpoint e)
+{
+	struct tuple outside = *t;
+
+	if (p->exhausted != NAT_EXHAUSTED_OVERLOAD)
+		return false;
+	outside.side = SIDE_OUTSIDE;
+	outside.local = e.address;
+	outside.local_port = e.port;
+	outside.remote = policy_far(p, t->remote, SIDE_OUTSIDE);
+	return session_find(n, &outside) != SLAB_NONE;
+}
+
 bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tuple *t,
 		     uint16_t *address, uint16_t *port)
 {
 	uint16_t tries = p->pooling == NAT_POOLING_SOFT ? p->pool_count : 1;
 
 	for (uint16_t i = 0; i < tries; i++) {
+		struct endpoint e;
 		int found;
 
 		*address = choose_address(n, p, t, i);
 		found = port_of(n, p, t, *address);
-		if (found != PORT_NONE) {
-			*port = (uint16_t)found;
+		if (found == PORT_NONE)
+			continue;
+		*port = (uint16_t)found;
+		e = (struct endpoint){ n->config.pool[*address], be16_from(*port) };
+		if (!is_used_towards(n, p, t, e))
 			return true;
-		}
 	}
 	return false;
 }
@@ -204,18 +223,14 @@ bool choose_shared(struct nat *n, const struct nat_policy *p, const struct tuple
 	struct ports_wish w = { .address = address_of(n, p, t) };
 	uint32_t width = range.last - range.first + 1u;
 	uint32_t start = nat_draw(n, width);
-	struct tuple outside = *t;
 	uint16_t beyond;
 
-	outside.side = SIDE_OUTSIDE;
 	for (uint32_t i = 0; i < width && i < SHARE_TRIES; i++) {
 		uint16_t port = (uint16_t)(range.first + (start + i) % width);
 
 		*shared = endpoint_at(n, &w, port);
-		outside.local = shared->address;
-		outside.local_port = shared->port;
 		if (ports_is_own(&n->ports, port) && !is_reserved(n, t, &w, port, &beyond) &&
-		    session_find(n, &outside) == SLAB_NONE)
+		    !is_used_towards(n, p, t, *shared))
 			return true;
 	}
 	return false;

@@ -164,6 +164,7 @@ struct helper;
 struct nat {
 	struct nat_config config;
 	nat_time now; /* of the call that is under way */
+	nat_time started; /* when the first was */
 	struct events events;
 	struct half_open half_open;
 	uint16_t *idents; /* IDENT_COUNTERS of them */
@@ -285,6 +286,8 @@ enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *m
 enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
 				uint32_t *mapping);
 enum reason mapping_make(struct nat *n, const struct mapping *m, uint32_t *out);
+/* Somebody outside speaks to an endpoint that nobody has. */
+void mapping_unclaimed(struct nat *n, const struct tuple *t);
 void mapping_drop_unused(struct nat *n, uint32_t mapping);
 
 /* ident.c: the next one for datagrams like p; give p, which leaves for the outside, its own, and take
@@ -295,6 +298,13 @@ void ident_restore(const struct nat *n, struct pkt *p);
 
 /* event.c: keep it, if anybody wants its kind. at is filled in. */
 void event_note(struct nat *n, struct nat_event e);
+
+/* open.c: a session for the first datagram of t, or why there is none; job->answer says what its
+ * sender is told. */
+enum reason session_open(struct nat *n, nat_time now, struct nat_job *job, const struct tuple *t,
+			 uint32_t *session);
+bool policy_hairpins(const struct nat *n, const struct nat_policy *p, enum nat_hairpin how,
+		     be32 remote);
 
 /* session.c */
 uint32_t session_find(const struct nat *n, const struct tuple *t);
@@ -372,6 +382,13 @@ static inline bool session_is_half_open(const struct session *s)
 static inline struct block *block_at(const struct nat *n, uint32_t number)
 {
 	return &n->blocks.all[number];
+}
+
+static inline void clock_to(struct nat *n, nat_time now)
+{
+	if (!n->now.ms)
+		n->started = now;
+	n->now = now;
 }
 
 static inline struct session *session_at(const struct nat *n, uint32_t number)

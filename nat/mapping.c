@@ -3,10 +3,12 @@
  *
  * A mapping is found by its inside endpoint, together with as much of the remote one as the mapping
  * behaviour says (RFC 4787 section 4.1), and by its outside endpoint; one that shares its outside
- * endpoint, by that and the remote one. It lives as long as it has sessions. Forwards are mappings too, made when first used, so that replies and new sessions of
- * the inside endpoint leave from the forwarded port.
+ * endpoint, by that and the remote one. It lives as long as it has sessions. Forwards are mappings
+ * too, made when first used, so that replies and new sessions of the inside endpoint leave from the
+ * forwarded port.
  */
 #include "helper.h"
+#include "transport.h"
 
 struct tuple mapping_inside_key(const struct tuple *t, enum nat_dependence mapping)
 {
@@ -321,6 +323,26 @@ static bool must_rest(const struct mapping *m)
 {
 	return m->filtering == NAT_ENDPOINT_INDEPENDENT && m->used && !m->forward &&
 	       nat_class_of(m->key[SIDE_INSIDE].protocol) != NAT_CLASS_TCP;
+}
+
+void mapping_unclaimed(struct nat *n, const struct tuple *t)
+{
+	uint64_t hold = n->config.timeout_ms[TIMEOUT_PORT_HOLD], since = n->now.ms - n->started.ms;
+	enum nat_class class = nat_class_of(t->protocol);
+	struct port_ref ref = { .protocol = ports_protocol(t->protocol),
+				.port = be16_host(t->local_port) };
+	const struct nat_policy *p;
+
+	if (!n->config.forgetful || since >= hold || class == NAT_CLASS_TCP ||
+	    transport_is_paired(t->protocol) || !pool_has(n, t->local, &ref.address))
+		return;
+	p = policy_of_pool(&n->config, ref.address);
+	if (!p || p->behaviour[class].filtering != NAT_ENDPOINT_INDEPENDENT ||
+	    !ports_is_own(&n->ports, ref.port) ||
+	    ports_is_taken(&n->ports, ref.address, ref.protocol, ref.port))
+		return;
+	ports_take(&n->ports, ref.address, ref.protocol, ref.port);
+	ports_rest(&n->ports, ref, n->now.ms + hold);
 }
 
 static void give_port(struct nat *n, const struct mapping *m)

@@ -124,121 +124,18 @@ static void translate(struct nat *n, struct nat_job *job, uint32_t number)
 	conclude(job, hairpin ? NAT_HAIRPIN : NAT_FORWARD, REASON_NONE);
 }
 
-static bool is_hairpinned(const struct nat *n, const struct nat_policy *p, enum nat_hairpin how,
-			  be32 remote)
-{
-	return p->hairpin == how && is_outside_address(n, remote);
-}
-
-static enum reason open_from_inside(struct nat *n, const struct nat_job *job,
-				    const struct tuple *t, uint32_t *mapping)
-{
-	const struct nat_policy *p = policy_of(&n->config, t->local);
-	enum reason r = transport_opens(job->p, SIDE_INSIDE);
-
-	if (r == REASON_NONE && is_hairpinned(n, p, NAT_HAIRPIN_OFF, t->remote))
-		r = REASON_HAIRPIN_OFF;
-	if (r == REASON_NONE)
-		r = host_admits_opening(n, p, t->local);
-	if (r == REASON_NONE && transport_is_paired(t->protocol))
-		return pair_for_inside(n, job->p, t, mapping);
-	return r == REASON_NONE ? mapping_for_inside(n, t, mapping) : r;
-}
-
-static enum reason open_from_outside(struct nat *n, const struct nat_job *job,
-				     const struct tuple *t, uint32_t *mapping)
-{
-	enum reason opens = transport_opens(job->p, SIDE_OUTSIDE);
-	enum reason r = transport_is_paired(t->protocol)
-				? pair_for_outside(n, t, opens, mapping)
-				: mapping_for_outside(n, t, opens, mapping);
-
-	if (transport_is_unsolicited(job->p) && (r == REASON_NO_MAPPING || r == REASON_FILTERED))
-		unsolicited_hold(n, job->p, t);
-	if (nat_class_of(t->protocol) == NAT_CLASS_TCP && r == REASON_NONE &&
-	    !half_open_admits(n, *mapping))
-		r = REASON_HALF_OPEN_LIMIT;
-	return r;
-}
-
-/* What begins with the session's first datagram. */
-static void begin(struct nat *n, const struct nat_job *job, uint32_t number)
-{
-	struct session *s = session_at(n, number);
-
-	if (job->from == SIDE_INSIDE)
-		host_note_opening(n, s);
-	transport_begin(s, job->p, job->from);
-	pair_begin(n, number);
-	if (s->state != TCP_NONE) {
-		if (session_is_half_open(s))
-			half_open_note(n, number, true);
-		else
-			unsolicited_forget(n, &s->key[SIDE_OUTSIDE]);
-	}
-	helper_begin(n, job, number);
-	count(s, job);
-}
-
-/* What the policy of the inside host says to it, and the log, when it gets no session. */
-static void refuse(struct nat *n, struct nat_job *job, const struct tuple *t, enum reason r)
-{
-	const struct nat_policy *p = policy_of(&n->config, t->local);
-	bool exhausted = r == REASON_OUT_OF_PORTS || r == REASON_SESSION_LIMIT;
-
-	conclude(job, NAT_DROP, r);
-	if (job->from != SIDE_INSIDE)
-		return;
-	/* RFC 5508 REQ-8: the remote address is somebody else's partner. */
-	if (r == REASON_SESSION_CONFLICT && transport_is_paired(t->protocol))
-		job->answer = NAT_ANSWER_PROHIBITED;
-	if (p && exhausted && p->exhausted == NAT_EXHAUSTED_PROHIBITED)
-		job->answer = NAT_ANSWER_PROHIBITED;
-	if (p && exhausted && p->exhausted == NAT_EXHAUSTED_SILENT)
-		job->answer = NAT_ANSWER_SILENT;
-	if (exhausted || r == REASON_HOST_LIMIT || r == REASON_PORT_LIMIT || r == REASON_RATE_LIMIT)
-		event_note(n, (struct nat_event){
-			.kind = r == REASON_OUT_OF_PORTS ? EVENT_PORTS_EXHAUSTED
-						       : EVENT_QUOTA_EXCEEDED,
-			.protocol = t->protocol,
-			.reason = (uint8_t)r,
-			.inside = { t->local, t->local_port },
-		});
-}
-
-static enum reason make_session(struct nat *n, nat_time now, const struct nat_job *job,
-				const struct tuple *t, uint32_t mapping, uint32_t *session)
-{
-	struct tuple other;
-
-	if (!transport_is_paired(t->protocol))
-		return session_make(n, now, t, mapping, session);
-	other = pair_counterpart(n, job->p, t, &n->mappings[mapping]);
-	return session_make_as(n, now, t, &other, mapping, session);
-}
-
-/* No session yet: make one if this side may open it. What was made on the way to a refusal is
- * dropped again. */
+/* No session yet: make one if this side may open it. */
 static void open_session(struct nat *n, nat_time now, struct nat_job *job, const struct tuple *t)
 {
-	uint32_t mapping = SLAB_NONE, number = SLAB_NONE;
-	enum reason r = job->from == SIDE_INSIDE ? open_from_inside(n, job, t, &mapping)
-						 : open_from_outside(n, job, t, &mapping);
+	uint32_t number = SLAB_NONE;
+	enum reason r = session_open(n, now, job, t, &number);
 
-	if (r == REASON_NONE)
-		r = make_session(n, now, job, t, mapping, &number);
-	if (mapping != SLAB_NONE)
-		mapping_drop_unused(n, mapping);
-	if (r == REASON_NO_MAPPING) {
-		conclude(job, NAT_UNMATCHED, r);
-		return;
+	if (r == REASON_NONE) {
+		count(session_at(n, number), job);
+		translate(n, job, number);
+	} else {
+		conclude(job, r == REASON_NO_MAPPING ? NAT_UNMATCHED : NAT_DROP, r);
 	}
-	if (r != REASON_NONE) {
-		refuse(n, job, t, r);
-		return;
-	}
-	begin(n, job, number);
-	translate(n, job, number);
 }
 
 /* RFC 4787 section 6: hairpinned with the inside source, there is nothing to translate on this
@@ -250,7 +147,7 @@ static bool keeps_source(const struct nat *n, const struct nat_job *job, const s
 	if (job->from != SIDE_INSIDE || k->reason != REASON_NONE)
 		return false;
 	p = policy_of(&n->config, k->tuple.local);
-	return p && is_hairpinned(n, p, NAT_HAIRPIN_INTERNAL, k->tuple.remote);
+	return p && policy_hairpins(n, p, NAT_HAIRPIN_INTERNAL, k->tuple.remote);
 }
 
 /* An ICMP reply from inside that nobody asked for. */
@@ -380,7 +277,7 @@ void nat_process(struct nat *n, nat_time now, struct nat_job *job)
 {
 	struct sought k;
 
-	n->now = now;
+	clock_to(n, now);
 	seek(n, job, &k);
 	process(n, now, job, &k);
 }
@@ -389,7 +286,7 @@ void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t
 {
 	struct sought sought[BATCH];
 
-	n->now = now;
+	clock_to(n, now);
 	for (size_t at = 0; at < count; at += BATCH) {
 		size_t part = count - at < BATCH ? count - at : BATCH;
 
@@ -470,7 +367,7 @@ size_t nat_expire(struct nat *n, nat_time now, size_t budget)
 {
 	size_t visited;
 
-	n->now = now;
+	clock_to(n, now);
 	ports_wake(&n->ports, now.ms);
 	blocks_wake(n, now.ms);
 	plans_note(n);

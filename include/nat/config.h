@@ -143,6 +143,8 @@ struct nat_config {
 	uint32_t fragments; /* fragmented datagrams at once, all workers together */
 	uint32_t half_open; /* TCP sessions begun outside and not answered; 0: a quarter of sessions */
 	uint32_t held_ports; /* ports at once in TIMEOUT_PORT_HOLD; the oldest gives way */
+	bool forgetful; /* mappings were lost when the NAT began: for TIMEOUT_PORT_HOLD, ports that
+			 * old peers still send to rest (RFC 6888 REQ-8) */
 	uint32_t unsolicited; /* SYNs at once in TIMEOUT_UNSOLICITED; what is more is dropped */
 	bool unique_idents; /* RFC 7857 section 10: what may be fragmented leaves with identifications
 			     * of the NAT's; a quoted datagram keeps those */
