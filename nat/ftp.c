@@ -189,44 +189,44 @@ static void read_inside(struct nat *n, struct session *s, struct ftp *f,
 	f->passed |= l->len && !f->stream.held;
 }
 
-static void give_up(struct ftp *f)
+/* What is held back when the help ends goes on. */
+static void let_go(struct stream *s, const struct line *l)
 {
-	struct stream *s = &f->stream;
-
 	if (s->held)
-		stream_let_go(s, s->next - s->held, f->line[SIDE_INSIDE].octets, s->held);
-	f->off = true;
+		stream_let_go(s, s->next - s->held, l->octets, s->held);
 }
 
-/* Fragments have only their header changed, and are not read. */
-static bool carry_fragment(struct ftp *f, struct pkt *p, const struct stream_segment *g)
+bool ftp_admits(const struct ftp *f, const struct session *s, const struct nat_job *job)
 {
-	const struct stream *s = &f->stream;
+	const struct stream_segment g = stream_segment_of(job->p);
+	const struct stream *t = &f->stream;
+	bool changed = t->held || t->edits;
 
-	f->off = true;
-	if (s->held || (s->edits && is_before(g->begin, s->edit[s->edits - 1].end)))
+	if (job->from == SIDE_OUTSIDE || f->opened != s->opened || !f->knows[SIDE_INSIDE] ||
+	    (g.flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN)
+		return true;
+	if (pkt_is_fragment(job->p))
+		return !changed || (!t->held && !is_before(g.begin, t->edit[t->edits - 1].end));
+	if (!f->off && is_before(t->next, g.begin))
 		return false;
-	return stream_carry(s, p, p->len);
+	return !changed || job->room >= job->p->len + GROWTH_MOST;
 }
 
-enum reason ftp_speak(struct nat *n, struct session *s, struct ftp *f, const struct nat_job *job)
+void ftp_speak(struct nat *n, struct session *s, struct ftp *f, const struct nat_job *job)
 {
 	const struct stream_segment g = stream_segment_of(job->p);
 	struct pkt *p = job->p;
-	uint32_t room = job->room > p->len ? job->room : p->len;
 
 	if (f->opened != s->opened)
 		restart(f, s);
 	learn_number(f, SIDE_INSIDE, &g);
-	if (pkt_is_fragment(p))
-		return carry_fragment(f, p, &g) ? REASON_NONE : REASON_HELPER;
-	if (!f->off && is_before(f->stream.next, g.begin))
-		return REASON_HELPER;
-	if (g.begin != g.end && room < p->len + GROWTH_MOST)
-		give_up(f);
-	if (!f->off && !(g.flags & SEGMENT_RST))
+	/* Of a fragment only the header is changed. */
+	f->off |= pkt_is_fragment(p) || (g.begin != g.end && job->room < p->len + GROWTH_MOST);
+	if (f->off)
+		let_go(&f->stream, &f->line[SIDE_INSIDE]);
+	else if (!(g.flags & SEGMENT_RST) && !is_before(f->stream.next, g.begin))
 		read_inside(n, s, f, &g);
-	return stream_carry(&f->stream, p, room) ? REASON_NONE : REASON_HELPER;
+	stream_carry(&f->stream, p);
 }
 
 static void line_of_outside(struct ftp *f, const struct line *l)

@@ -90,16 +90,24 @@ void helper_end(struct nat *n, struct session *s)
 	n->expectations -= helper_is_expectation(&s->key[SIDE_INSIDE]);
 }
 
-static enum reason read_segment(struct nat *n, const struct nat_job *job, struct session *s)
+static bool admits(const struct nat *n, const struct nat_job *job, const struct session *s)
+{
+	const struct helper *h = record_of(n, s);
+
+	return h->kind == NAT_HELPER_PPTP ? pptp_admits(&h->pptp, s, job)
+					  : ftp_admits(&h->ftp, s, job);
+}
+
+static void read_segment(struct nat *n, const struct nat_job *job, struct session *s)
 {
 	struct helper *h = record_of(n, s);
 
 	if (h->kind == NAT_HELPER_PPTP)
-		return pptp_read(n, s, &h->pptp, job);
-	if (job->from == SIDE_INSIDE)
-		return ftp_speak(n, s, &h->ftp, job);
-	ftp_hear(&h->ftp, s, job->p);
-	return REASON_NONE;
+		pptp_read(n, s, &h->pptp, job);
+	else if (job->from == SIDE_INSIDE)
+		ftp_speak(n, s, &h->ftp, job);
+	else
+		ftp_hear(&h->ftp, s, job->p);
 }
 
 /* State and windows are kept in the inside's numbers. */
@@ -111,13 +119,15 @@ enum reason helper_step(struct nat *n, const struct nat_job *job, struct session
 	size_t len = (size_t)(tcp[TCP_OFFSET] >> 4) * 4;
 	enum reason r;
 
+	if (!admits(n, job, s))
+		return REASON_HELPER;
 	memcpy(was, tcp, len);
 	if (shifted && job->from == SIDE_OUTSIDE)
 		stream_acknowledge(shifted, job->p);
 	r = tcp_step(s, job->p, job->from, refresh);
 	if (r == REASON_NONE)
-		r = read_segment(n, job, s);
-	if (r != REASON_NONE)
+		read_segment(n, job, s);
+	else
 		memcpy(tcp, was, len);
 	return r;
 }

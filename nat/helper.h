@@ -117,15 +117,17 @@ uint32_t helpers_of_worker(const struct nat_config *c);
 bool helper_gathers(const struct nat *n, const struct tuple *t, be32 *inside);
 bool helper_tunnels(const struct nat *n, const struct tuple *t);
 
-/* ftp.c: begin; a segment from inside (also made what the outside is to get); one from outside. */
+/* ftp.c: begin; whether a segment can be dealt with, before anything else is done with it; one from
+ * inside, which is also made what the outside is to get; one from outside. */
 void ftp_begin(struct ftp *f, const struct session *s, const struct nat_job *job);
-enum reason ftp_speak(struct nat *n, struct session *s, struct ftp *f, const struct nat_job *job);
+bool ftp_admits(const struct ftp *f, const struct session *s, const struct nat_job *job);
+void ftp_speak(struct nat *n, struct session *s, struct ftp *f, const struct nat_job *job);
 void ftp_hear(struct ftp *f, const struct session *s, const struct pkt *p);
 
 /* pptp.c */
 void pptp_begin(struct pptp *t, const struct session *s);
-enum reason pptp_read(struct nat *n, const struct session *s, struct pptp *t,
-		      const struct nat_job *job);
+bool pptp_admits(const struct pptp *t, const struct session *s, const struct nat_job *job);
+void pptp_read(struct nat *n, const struct session *s, struct pptp *t, const struct nat_job *job);
 
 /* tftp.c */
 void tftp_read(struct nat *n, const struct nat_job *job, const struct session *s);

@@ -329,7 +329,7 @@ void mapping_unclaimed(struct nat *n, const struct tuple *t)
 {
 	uint64_t hold = n->config.timeout_ms[TIMEOUT_PORT_HOLD], since = n->now.ms - n->started.ms;
 	enum nat_class class = nat_class_of(t->protocol);
-	struct port_ref ref = { .protocol = ports_protocol(t->protocol),
+	struct port_ref ref = { .protocol = (uint8_t)ports_protocol(t->protocol),
 				.port = be16_host(t->local_port) };
 	const struct nat_policy *p;
 

@@ -213,44 +213,56 @@ void pptp_begin(struct pptp *t, const struct session *s)
 	*t = (struct pptp){ .opened = s->opened };
 }
 
-static enum reason learn_place(struct pptp *t, const struct session *s, enum nat_side from,
-			       const struct stream_segment *g)
+bool pptp_admits(const struct pptp *t, const struct session *s, const struct nat_job *job)
+{
+	const struct stream_segment g = stream_segment_of(job->p);
+
+	return t->off || t->opened != s->opened || !t->knows[job->from] ||
+	       (g.flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN ||
+	       !is_before(t->next[job->from], g.begin);
+}
+
+static void learn_place(struct pptp *t, const struct session *s, enum nat_side from,
+			const struct stream_segment *g)
 {
 	if (t->opened != s->opened)
 		pptp_begin(t, s);
-	if (!t->knows[from]) {
-		t->knows[from] = true;
+	if (!t->knows[from])
 		t->next[from] = g->begin;
-	}
-	return !t->off && is_before(t->next[from], g->begin) ? REASON_HELPER : REASON_NONE;
+	t->knows[from] = true;
 }
 
-enum reason pptp_read(struct nat *n, const struct session *s, struct pptp *t,
-		      const struct nat_job *job)
+static void read_messages(struct nat *n, const struct session *s, struct pptp *t,
+			  const struct stream_segment *g, enum nat_side from)
 {
-	const struct stream_segment g = stream_segment_of(job->p);
-	struct pptp_place at = { .from = job->from };
-	uint8_t *tcp = pkt_transport(job->p);
-	enum reason r = learn_place(t, s, job->from, &g);
-	csum_t was;
+	struct pptp_place at = { .from = from };
 	uint32_t len;
 
-	t->off |= pkt_is_fragment(job->p);
-	if (r != REASON_NONE || t->off)
-		return r;
-	was = csum_of(tcp, job->p->len - job->p->transport);
-	for (uint32_t i = g.begin; i != g.end && !t->off; i += len) {
-		at.new = i == t->next[job->from];
-		len = message_len(g.payload + (i - g.begin), g.end - i);
+	for (uint32_t i = g->begin; i != g->end && !t->off; i += len) {
+		at.new = i == t->next[from];
+		len = message_len(g->payload + (i - g->begin), g->end - i);
 		t->off = !len;
 		if (len)
-			read_message(n, s, t, g.payload + (i - g.begin), &at);
+			read_message(n, s, t, g->payload + (i - g->begin), &at);
 		if (at.new)
-			t->next[job->from] += len;
+			t->next[from] += len;
 	}
+}
+
+void pptp_read(struct nat *n, const struct session *s, struct pptp *t, const struct nat_job *job)
+{
+	const struct stream_segment g = stream_segment_of(job->p);
+	uint8_t *tcp = pkt_transport(job->p);
+	uint32_t len = job->p->len - job->p->transport;
+	csum_t was;
+
+	learn_place(t, s, job->from, &g);
+	t->off |= pkt_is_fragment(job->p);
+	if (t->off || is_before(t->next[job->from], g.begin))
+		return;
+	was = csum_of(tcp, len);
+	read_messages(n, s, t, &g, job->from);
 	if (!(job->p->flags & PKT_PARTIAL))
-		csum_patch(job->p->ip + job->p->checksum,
-			   csum_sub(csum_of(tcp, job->p->len - job->p->transport), was));
+		csum_patch(job->p->ip + job->p->checksum, csum_sub(csum_of(tcp, len), was));
 	refresh(n, s, t);
-	return REASON_NONE;
 }

@@ -216,7 +216,7 @@ static void replace_payload(const struct stream *s, struct pkt *p, const struct 
 		p->gso_size = 0;
 }
 
-bool stream_carry(const struct stream *s, struct pkt *p, uint32_t room)
+void stream_carry(const struct stream *s, struct pkt *p)
 {
 	const struct stream_segment g = stream_segment_of(p);
 	uint32_t limit = s->next - s->held;
@@ -241,7 +241,6 @@ bool stream_carry(const struct stream *s, struct pkt *p, uint32_t room)
 	if (changed)
 		replace_payload(s, p, &g, &kept);
 	set_number(p, TCP_SEQ, sequence);
-	return true;
 }
 
 /* Edges of SACK blocks follow the numbers, so that no block says more than the receiver has. */

@@ -11,7 +11,7 @@
  *          soon as the receiver has everything in front of them; to make it say so, a segment of
  *          which nothing is left becomes a keep-alive. So even a sender that waits for an
  *          acknowledgement before it sends the rest of a line goes on (RFC 896).
- * Errors   False where said.
+ * Errors   None: what the caller must see to is said.
  */
 #ifndef NAT_STREAM_H
 #define NAT_STREAM_H
@@ -64,9 +64,9 @@ void stream_edit(struct stream *s, uint32_t begin, const uint8_t *text, size_t l
 /* What was held back from begin on may go as it was: with what comes behind it. Takes room too. */
 void stream_let_go(struct stream *s, uint32_t begin, const uint8_t *text, size_t len);
 
-/* Make p, a whole segment of the sender, what the receiver is to get; false and unchanged if it
- * would be longer than room octets. */
-bool stream_carry(const struct stream *s, struct pkt *p, uint32_t room);
+/* Make p, a segment of the sender, what the receiver is to get. It may become longer by all the text
+ * there is. A fragment must touch no edit. */
+void stream_carry(const struct stream *s, struct pkt *p);
 
 /* What the receiver acknowledges with p, in the sender's numbers. */
 void stream_acknowledge(struct stream *s, struct pkt *p);

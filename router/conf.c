@@ -28,6 +28,7 @@ static void read_globals(struct reader *r)
 		c->workers = workers_online();
 	c->seed = (uint64_t)section_number(&s, "seed");
 	section_word(&s, "clock");
+	c->nat.forgetful = true;
 	c->nat.unique_idents = section_bool(&s, "unique_idents");
 	if (*control)
 		c->control = reader_copy(r, control);

@@ -190,7 +190,8 @@ static void all_are_in_reach(struct planned *t)
 		uint32_t cursor = 0;
 
 		while (nat_session_next(t->nat[i], t->now, &cursor, &s)) {
-			struct saying back = say(t, SIDE_OUTSIDE, s.protocol, REMOTE, 53,
+			struct saying back = say(t, SIDE_OUTSIDE, s.protocol,
+						 be32_host(s.remote.address), 53,
 						 be32_host(s.outside.address),
 						 be16_host(s.outside.port));
 
@@ -221,8 +222,9 @@ static void from_and_to_blocks(void **state)
 			reload(t);
 			plan_check(t);
 			for (uint16_t i = 0; i < 200; i++) {
-				struct saying s = ask(t, PROTO_UDP, NEIGHBOUR + i % 3,
-						      (uint16_t)(1000 * (turn + 1) + i));
+				struct saying s = say(t, SIDE_INSIDE, PROTO_UDP, NEIGHBOUR + i % 3,
+						      (uint16_t)(1000 * (turn + 1) + i),
+						      REMOTE + 1, 53);
 
 				for (uint16_t k = 0; workers == 1 && k < 40; k++)
 					assert_true(s.verdict != NAT_FORWARD ||
@@ -288,10 +290,11 @@ static void shares_of_an_old_plan_are_logged(void **state)
 	uint16_t port;
 
 	(void)state;
+	open_port(t, PROTO_UDP, 0xc6336405, 1); /* whose share is unused by then */
+	later(t, UDP_MS + 1000);
+	assert_int_equal(next(t).kind, EVENT_PLAN);
 	port = open_port(t, PROTO_UDP, 0xc6336402, 1);
 	t->policy[0].dynamic_shares = 8;
-	later(t, 0);
-	assert_int_equal(next(t).kind, EVENT_PLAN);
 	reload(t);
 	e = expect_event(t, EVENT_BLOCK_ASSIGNED, 0xc6336402);
 	assert_int_equal(e.block.first, 5056);
@@ -306,6 +309,30 @@ static void shares_of_an_old_plan_are_logged(void **state)
 	later(t, HOLD_MS);
 	expect_event(t, EVENT_BLOCK_RELEASED, 0xc6336402);
 	expect_silence(t);
+	plan_free(t);
+}
+
+/* RFC 6888 REQ-8 across a reload: ports that rest are in nobody's block before that is over. */
+static void ports_rest_in_blocks_too(void **state)
+{
+	struct nat_policy p = blocks_of(32, 8), plain;
+	struct planned *t;
+	uint16_t port;
+
+	(void)state;
+	p.ports = (struct port_range){ 4096, 4127 };
+	plain = p;
+	plain.port_selection = NAT_PORT_RANDOM;
+	t = plan_new(plain, 1);
+	port = open_port(t, PROTO_UDP, HOST, 1);
+	later(t, UDP_MS + 1000);
+	t->policy[0] = p;
+	reload(t);
+	for (uint16_t i = 0; i < 31; i++)
+		assert_int_not_equal(open_port(t, PROTO_UDP, NEIGHBOUR, (uint16_t)(1 + i)), port);
+	assert_int_equal(ask(t, PROTO_UDP, NEIGHBOUR, 99).reason, REASON_OUT_OF_PORTS);
+	later(t, HOLD_MS);
+	assert_int_equal(open_port(t, PROTO_UDP, NEIGHBOUR, 99), port);
 	plan_free(t);
 }
 
@@ -348,6 +375,7 @@ int main(void)
 		cmocka_unit_test(from_and_to_blocks),
 		cmocka_unit_test(another_size),
 		cmocka_unit_test(shares_of_an_old_plan_are_logged),
+		cmocka_unit_test(ports_rest_in_blocks_too),
 		cmocka_unit_test(faults),
 	};
 

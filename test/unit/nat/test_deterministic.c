@@ -50,7 +50,12 @@ static void each_is_the_others_inverse(struct nat_config c, uint32_t first, uint
 		for (uint32_t port = 0; port < 65536; port++) {
 			struct endpoint e = { c.pool[a], be16_from((uint16_t)port) };
 
-			if (!nat_share_at(&c, e, &s))
+			be32 inside;
+			bool found = nat_share_at(&c, e, &s);
+
+			assert_int_equal(nat_policy_share_at(p, (uint16_t)a, (uint16_t)port, &inside),
+					 found);
+			if (!found)
 				continue;
 			assert_true(port >= s.ports.first && port <= s.ports.last);
 			assert_int_equal(s.ports.last - s.ports.first + 1, share);

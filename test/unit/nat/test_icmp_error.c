@@ -101,7 +101,9 @@ static const struct row no_protocol = { REASON_LOCAL_SERVICE, { 3, 2 }, { 4, 1 }
 
 static const struct row *row_of(enum reason r, const struct pkt *cause)
 {
-	if (r == REASON_LOCAL_SERVICE && cause->protocol != PROTO_TCP && cause->protocol != PROTO_UDP)
+	/* RFC 5597 REQ-4 for DCCP. */
+	if (r == REASON_LOCAL_SERVICE && cause->protocol != PROTO_TCP &&
+	    cause->protocol != PROTO_UDP && cause->protocol != PROTO_DCCP)
 		return &no_protocol;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].reason == r)
@@ -135,6 +137,7 @@ static void test_every_reason(void **state)
 		"4600 0020 f5ba 4000 40 11 0000" V4_END "94040000" UDP("0008"),
 		V4("00", "001c", "01") "0800 0000 0001 0002",
 		V4("00", "0014", "fd"),
+		V4("00", "0020", "21") "1388 1389 03 00 1234 04 000001",
 		V6("000c", "11") UDP("000c") "01020304",
 		V6("0008", "3a") "8000 0000 0001 0002",
 	};

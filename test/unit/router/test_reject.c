@@ -9,6 +9,8 @@ static const struct setting prohibited[] = RIG_WIDTHS(
 	.nat = RIG_NAT("\"198.51.100.2\"", "ports = \"1024-1031\"; on_exhaustion = \"prohibited\";"));
 static const struct setting quiet[] = RIG_WIDTHS(
 	.nat = RIG_NAT("\"198.51.100.2\"", "ports = \"1024-1031\"; on_exhaustion = \"silent\";"));
+static const struct setting anybody[] = RIG_WIDTHS(
+	.nat = RIG_NAT("\"198.51.100.2\"", "filtering = \"endpoint-independent\";"));
 static const struct setting internal[] = RIG_WIDTHS(
 	.nat = RIG_NAT("\"198.51.100.2\"", "hairpin = \"internal-source\";"));
 
@@ -100,6 +102,32 @@ static void exhaustion_may_be_silent(void **state)
 	assert_int_equal(rig_reason(r, REASON_OUT_OF_PORTS), 8);
 }
 
+/* RFC 6888 REQ-8 after a restart: what an old peer still sends to is not a new host's port. */
+static void ports_of_old_peers_rest(void **state)
+{
+	struct rig *r = *state;
+	struct packet old = udp("203.0.113.9:53 > 198.51.100.2:5000", 8);
+	struct packet mine = udp("10.0.0.10:5000 > 203.0.113.77:53", 8);
+	struct packet later = udp("10.0.0.20:5000 > 203.0.113.77:53", 8);
+	struct packet out;
+	char way[WAY_TEXT];
+
+	rig_push(r, WAN0, &old);
+	rig_settle(r);
+	rig_later(r, 119000);
+	out = rig_pass(r, LAN0, &mine, WAN0);
+	assert_string_not_equal(packet_way(&out, way), "198.51.100.2:5000 > 203.0.113.77:53");
+	rig_later(r, 1500);
+	out = rig_pass(r, LAN0, &later, WAN0);
+	assert_way(&out, "198.51.100.2:5000 > 203.0.113.77:53");
+	/* No more than that: it has begun long ago now. */
+	old = udp("203.0.113.9:53 > 198.51.100.2:6000", 8);
+	rig_push(r, WAN0, &old);
+	later = udp("10.0.0.20:6000 > 203.0.113.77:53", 8);
+	out = rig_pass(r, LAN0, &later, WAN0);
+	assert_way(&out, "198.51.100.2:6000 > 203.0.113.77:53");
+}
+
 static void the_inside_source_is_kept(void **state)
 {
 	struct rig *r = *state;
@@ -123,6 +151,7 @@ int main(void)
 		RIG_ROWS(policy_may_be_silent, silent),
 		RIG_ROWS(exhaustion_may_be_prohibited, prohibited),
 		RIG_ROWS(exhaustion_may_be_silent, quiet),
+		RIG_ROWS(ports_of_old_peers_rest, anybody),
 		RIG_ROWS(the_inside_source_is_kept, internal),
 	};
 
