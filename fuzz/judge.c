@@ -23,7 +23,7 @@ static void take_over(uint8_t *a, const uint8_t *b, size_t len, bool quoted)
 		return;
 	}
 	ports = x.header + (x.protocol == PROTO_ICMP ? 4 : 0);
-	if (x.checksum)
+	if (x.checksum || x.protocol == PROTO_TCP) /* quotes end before TCP's */
 		memcpy(a + ports, b + ports, x.protocol == PROTO_ICMP ? 2 : 4);
 	if (x.protocol == PROTO_GRE) /* the call ID of PPTP */
 		memcpy(a + x.header + 6, b + x.header + 6, 2);

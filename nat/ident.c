@@ -12,7 +12,7 @@ be16 ident_next(struct nat *n, const struct pkt *p)
 {
 	uint64_t h = hash_words(&n->draw, be32_load(pkt_destination(p)).raw, p->protocol);
 	uint16_t *counter = &n->idents[h % IDENT_COUNTERS];
-	uint16_t segments = p->gso_size ? (uint16_t)(p->len / p->gso_size + 1) : 1;
+	uint32_t segments = p->gso_size ? p->len / p->gso_size + 1 : 1;
 	uint32_t count = *counter;
 
 	*counter = (uint16_t)(count + segments);

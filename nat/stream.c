@@ -236,8 +236,6 @@ void stream_carry(const struct stream *s, struct pkt *p)
 		if (is_due(s, &s->edit[i], &kept))
 			sequence = stream_outward(s, s->edit[i].begin);
 	}
-	if (changed && p->transport + header_len(pkt_transport(p)) + edited_len(s, &kept) > room)
-		return false;
 	if (changed)
 		replace_payload(s, p, &g, &kept);
 	set_number(p, TCP_SEQ, sequence);

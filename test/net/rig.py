@@ -57,9 +57,9 @@ def configuration(values):
 class Router:
     """build/router under a configuration, and build/routerctl to ask it."""
 
-    def __init__(self, build, conf, namespace):
+    def __init__(self, build, conf, namespace, control=CONTROL):
         self.ctl = f"{build}/routerctl"
-        self.namespace = namespace
+        self.namespace, self.control = namespace, control
         self.process = namespace.start(f"{build}/router", "run", "-c", conf)
         until(self._ready, "the gateway to answer routerctl")
 
@@ -67,12 +67,12 @@ class Router:
         if self.process.poll() is not None:
             raise AssertionError(f"the gateway ended: {self.process.communicate()}")
         with self.namespace:
-            ask = start(self.ctl, "-s", CONTROL, "status")
+            ask = start(self.ctl, "-s", self.control, "status")
         ask.communicate()
         return ask.returncode == 0
 
     def ask(self, *words):
-        return json.loads(self.namespace.run(self.ctl, "--json", "-s", CONTROL, *words))
+        return json.loads(self.namespace.run(self.ctl, "--json", "-s", self.control, *words))
 
     def counters(self):
         """All counters by name, workers summed."""
@@ -123,7 +123,7 @@ class Network:
         self.values["nat"] += entries
         self.conf = self.directory / f"router-{self.number}.conf"
         self.conf.write_text(configuration(self.values))
-        self.router = Router(self.build, self.conf, self.gateway)
+        self.router = Router(self.build, self.conf, self.gateway, self.values["control"])
         self.inside = self.sniff(self.client, "lan0")
         self.outside = self.sniff(self.server, "wan0")
         return self

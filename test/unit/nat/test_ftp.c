@@ -414,6 +414,27 @@ static void test_end_in_a_line(void **state)
 	close_world(&w);
 }
 
+/* What is held back when the help ends is not lost. */
+static void test_end_of_help(void **state)
+{
+	static const char said[] = "AUTH TLS\r\nPORTAL\r\n";
+	struct world w;
+
+	(void)state;
+	open_world(&w, clients[0], "198.51.100.2", NAT_HELPER_FTP);
+	shake_hands(&w);
+	say(&w, said, 0, 13);
+	arrive(&w);
+	assert_string_equal(w.got, "AUTH TLS\r\n");
+	answer(&w, ACK, "234 ok\r\n");
+	for (int i = 0; i < 2; i++)
+		say(&w, said, 13, strlen(said));
+	arrive(&w);
+	assert_string_equal(w.got, said);
+	assert_int_equal(heard_of(&w), strlen(said));
+	close_world(&w);
+}
+
 static const char port_line[] = "PORT 10,0,0,111,19,137\r\n";
 
 /* 3022-C7: wrong by as much as before. */
@@ -477,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_without_room),
 		cmocka_unit_test(test_end_in_a_line),
+		cmocka_unit_test(test_end_of_help),
 		cmocka_unit_test(test_wrong_checksum),
 		cmocka_unit_test(test_offloads),
 	};

@@ -1,0 +1,294 @@
+"""Forwards, hairpinning, exhaustion and reloads as chosen in the configuration, seen from sockets."""
+
+import errno
+import json
+import re
+import socket
+import struct
+import time
+from collections import Counter
+
+import pytest
+
+from inside import HOSTS, NETWORK, neighbourhood, shown
+from netns import until
+from peers import connect, exchange, silent, transfer
+from rig import CLIENT, CLIENT_B, CONTROL, INSIDE, POOL, ROUTER, SERVER, SERVER_B, Setup
+from test_lifecycle import refused
+from wire import ICMP, RST, SYN, TCP
+
+MIB = 1 << 20
+A, B, C = HOSTS
+IP_RECVERR = 11
+ADMINISTRATIVELY_PROHIBITED, HOST_UNREACHABLE, PORT_UNREACHABLE = 13, 1, 3
+CROWD = [f"203.0.113.{n}" for n in range(100, 112)]  # clients outside
+TUNS = [Setup("tun", 1), Setup("tun", 2, False)]
+
+on_tuns = pytest.mark.parametrize("setup", TUNS, ids=str, indirect=True)
+
+
+def web_servers(net, neighbour, directory):
+    """On each of lan1's hosts one that says its own name."""
+    for host in HOSTS:
+        folder = directory / host
+        folder.mkdir()
+        (folder / "name").write_text(host)
+        neighbour.start("python3", "test/net/servers.py", "web", host, folder)
+    for host in HOSTS:
+        until(lambda: neighbour.socket(socket.AF_INET, socket.SOCK_STREAM).connect_ex(
+            (host, 80)) == 0, f"the server on {host}")
+
+
+def name_at(namespace, source, address, port=0):
+    """Of the web server that is reached there."""
+    s = namespace.tcp(source, port)
+    s.connect(address)
+    s.sendall(b"GET /name HTTP/1.0\r\n\r\n")
+    heard = b""
+    while octets := s.recv(1000):
+        heard += octets
+    s.close()
+    assert heard.startswith(b"HTTP/1.0 200 OK"), heard
+    return heard.rpartition(b"\n")[2].decode()
+
+
+@pytest.fixture
+def crowded(prepared, setup, tmp_path):
+    """Three web servers behind one address, and a dozen clients."""
+    def make(**forward):
+        net = prepared(setup)
+        neighbour, _ = neighbourhood(
+            net, seed=1, nat=dict(match="192.168.0.0/16"), wan=dict(host_address=[c + "/24" for c in [SERVER, *CROWD]]),
+            forwards=[dict(proto="tcp", external=f"{POOL}:8080",
+                           internal=[f"{h}:80" for h in HOSTS]) | forward])
+        web_servers(net, neighbour, tmp_path)
+        return net
+    return make
+
+
+@on_tuns
+class TestTargets:
+    def test_weights(self, crowded):
+        net = crowded(weights=[1, 1, 6])
+        names = Counter(name_at(net.server, SERVER, (POOL, 8080)) for _ in range(80))
+        assert set(names) == set(HOSTS) and names[C] > 40 > 5 * names[A], names
+
+    def test_affinity(self, crowded):
+        """All connections of a client lead to one server, and clients differ."""
+        net = crowded(affinity="client")
+        chosen = [{name_at(net.server, client, (POOL, 8080)) for _ in range(5)}
+                  for client in CROWD]
+        assert all(len(names) == 1 for names in chosen)
+        assert len(set.union(*chosen)) > 1
+
+    def test_from_inside(self, crowded):
+        net = crowded()
+        names = {name_at(net.client, CLIENT, (POOL, 8080)) for _ in range(30)}
+        assert names == set(HOSTS)
+
+
+@on_tuns
+def test_forward_with_source(network, setup):
+    """Twice NAT: the server, which has no way to the outside, answers the router. Two clients with
+    one port are told apart."""
+    net = network(setup, lan=dict(host_routes=[]), forwards=[
+        dict(proto="tcp", external=f"{POOL}:8080", internal=f"{CLIENT}:80", source=ROUTER),
+        dict(proto="udp", external=f"{POOL}:5353", internal=f"{CLIENT}:53", source=ROUTER)])
+    listener, u = net.client.listen(CLIENT, 80), net.client.udp(CLIENT, 53)
+    peers = []
+    for host in (SERVER, SERVER_B):
+        a = net.server.tcp(host, 4400)
+        b, peer = connect(a, (POOL, 8080), listener)
+        transfer(a, b, MIB)
+        transfer(b, a, MIB)
+        peers.append(peer)
+        assert exchange(net.server.udp(host, 4400), (POOL, 5353), u)[0] == ROUTER
+    assert peers[0] == (ROUTER, 4400) and peers[1][0] == ROUTER and peers[1] != peers[0]
+
+
+@on_tuns
+def test_hairpin_with_internal_source(prepared, setup):
+    """RFC 4787 REQ-9, the other way: the server sees, and answers, the inside address."""
+    net = prepared(setup)
+    neighbour, beside = neighbourhood(
+        net, dict(name="servers", match=NETWORK, type="napt44", pool=["203.0.113.6"],
+                  hairpin="internal-source"), nat=dict(hairpin="internal-source"),
+        forwards=[dict(proto="tcp", external=f"203.0.113.6:{8080 + n}", internal=f"{A}:{80 + n}")
+                  for n in range(4)])
+    for n in range(4):  # of every worker
+        listener = neighbour.listen(A, 80 + n)
+        for port in range(4400, 4404):
+            a = net.client.tcp(CLIENT, port)
+            b, seen = connect(a, ("203.0.113.6", 8080 + n), listener)
+            assert seen == (CLIENT, port)
+            transfer(a, b, MIB >> 2)
+            transfer(b, a, MIB >> 2)
+            a.close()
+    assert {p.source for p in beside.received(protocol=TCP)} == {CLIENT}
+    assert {p.source for p in net.inside.received(protocol=TCP)} == {"203.0.113.6"}
+    assert not net.outside.received()
+
+
+def exhausted(network, setup, behaviour):
+    """A network without a port left for client ports whose owner is the first worker."""
+    net = network(setup, nat=dict(ports=f"6000-{5999 + 2 * setup.workers}", low_ports="",
+                                  on_exhaustion=behaviour),
+                  timeouts=dict(allow_short=True, tcp_closing=1, tcp_opening=1))
+    net.taken = [net.client.tcp(CLIENT, port) for port in (5000, 5001)]
+    listener = net.server.listen(SERVER, 80)
+    net.accepted = []
+    for a in net.taken:
+        net.accepted.append(connect(a, (SERVER, 80), listener)[0])
+        u, v = net.client.udp(CLIENT, a.getsockname()[1]), net.server.udp(SERVER, 53)
+        exchange(u, (SERVER, 53), v)
+        v.close()
+    return net
+
+
+def give_up(a):
+    """With a reset, so that the port is soon free."""
+    a.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    a.close()
+
+
+@on_tuns
+@pytest.mark.parametrize("behaviour, code", [("unreachable", HOST_UNREACHABLE),
+                                             ("prohibited", ADMINISTRATIVELY_PROHIBITED)])
+def test_exhaustion_is_told(network, setup, behaviour, code):
+    """RFC 5508 REQ-8, RFC 6888 REQ-11: sockets hear of it, those that are open stay."""
+    net = exhausted(network, setup, behaviour)
+    with pytest.raises(OSError) as caught:
+        net.client.tcp(CLIENT_B, 5000 + 4 * setup.workers).connect((SERVER, 80))
+    assert caught.value.errno == errno.EHOSTUNREACH
+    u = net.client.udp(CLIENT_B, 5000)
+    u.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    u.connect((SERVER, 53))
+    u.send(b"anybody?")
+    with pytest.raises(OSError) as caught:
+        u.recv(10)
+    assert caught.value.errno == errno.EHOSTUNREACH
+    errors = net.inside.received(protocol=ICMP)
+    assert {(e.type, e.code, e.source) for e in errors} == {(3, code, ROUTER)}
+    assert net.router.counters()["out_of_ports"] == 2
+    for a in net.taken:
+        a.send(b"still there")
+    net.inside.wait(protocol=TCP, dport=5001)
+    assert not [p for p in net.inside.received(protocol=TCP) if p.flags & RST]
+
+
+@on_tuns
+def test_exhaustion_in_silence(network, setup):
+    """Nothing is said; the kernel tries again, and succeeds when a port is free."""
+    net = exhausted(network, setup, "silent")
+    a = net.client.tcp(CLIENT_B, 5000)
+    a.setblocking(False)
+    assert a.connect_ex((SERVER, 80)) == errno.EINPROGRESS
+    until(lambda: net.router.counters()["out_of_ports"], "it to be refused")
+    assert not net.inside.received(protocol=ICMP)
+    give_up(net.taken.pop())
+    a.settimeout(5)
+    until(lambda: a.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01",
+          "another try to succeed", patience=8)
+    a.send(b"here I am")
+    assert net.router.counters()["out_of_ports"] <= 3
+
+
+@on_tuns
+def test_try_again_when_told(network, setup):
+    """RFC 6888 REQ-11: the same without silence, by an application that tries again."""
+    net = exhausted(network, setup, "unreachable")
+    give_up(net.taken.pop())
+
+    def succeeds():
+        a = net.client.tcp(CLIENT_B, 5000)
+        failed = a.connect_ex((SERVER, 80))
+        assert failed in (0, errno.EHOSTUNREACH)
+        return not failed
+
+    assert not succeeds()
+    until(succeeds, "a port to be free")
+
+
+@pytest.fixture
+def unasked(network):
+    """Several networks at once, so that the time is waited for but once. To each comes a SYN that
+    nobody asked for, and to the last two the other side answers before it is rejected."""
+    nets = [network(setup, control=f"/run/{number}.sock", nat=nat) for number, (setup, nat) in
+            enumerate([(Setup("tun", 1), {}), (Setup("own", 2), {}),
+                       (Setup("tun", 2, False), dict(unsolicited_syn="silent")),
+                       (Setup("tun", 2), {}), (Setup("shared", 1), {})])]
+    for net in nets:
+        net.caller = net.server.tcp(SERVER, 7000)
+        net.caller.setblocking(False)
+        net.caller.connect_ex((net.pool, 4400))
+        net.began = time.monotonic()
+    return nets
+
+
+def answers(net):
+    """What came back to the caller."""
+    return [p for p in net.outside.received() if p.protocol in (ICMP, TCP)]
+
+
+def test_unsolicited_syn(unasked):
+    """RFC 5382 REQ-4: silence for six seconds; then, if nobody inside had the same idea, an error."""
+    told, silenced, opened = unasked[:2], unasked[2:3], unasked[3:]
+    time.sleep(0.5)
+    for net in opened:
+        a = net.client.tcp(CLIENT, 4400)
+        a.connect((SERVER, 7000))
+        net.caller.setblocking(True)
+        transfer(a, net.caller, MIB)
+        transfer(net.caller, a, MIB)
+    time.sleep(unasked[0].began + 5.8 - time.monotonic())
+    for net in told + silenced:
+        assert not answers(net)
+    for net in told:
+        error = until(lambda: answers(net), "the error", patience=3)[0]
+        assert 6 <= time.monotonic() - net.began < 8
+        assert (error.type, error.code, error.source) == (3, PORT_UNREACHABLE, net.pool)
+        assert error.inner.sport == 7000 and error.inner.dport == 4400
+        assert net.caller.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+    time.sleep(max(0, unasked[-1].began + 8 - time.monotonic()))
+    for net in told:
+        assert len(answers(net)) == 1
+    assert not answers(silenced[0])
+    for net in opened:
+        assert not net.outside.received(protocol=ICMP)
+        assert not [p for p in answers(net) if p.flags & RST]
+
+
+POOL_B = "203.0.113.7"
+
+
+def conversations(net, pairs):
+    """Of each client a TCP connection and a UDP exchange; to be asked whether they go on."""
+    found = []
+    for number, client in enumerate(pairs):
+        listener = net.server.listen(SERVER, 8000 + number)
+        a = net.client.tcp(client)
+        b, seen = connect(a, (SERVER, 8000 + number), listener)
+        found.append((a, b, seen))
+    return found
+
+
+def go_on(found):
+    for a, b, _ in found:
+        for one, other in ((a, b), (b, a)):
+            octets = struct.pack("d", time.monotonic())
+            one.sendall(octets)
+            assert other.recv(100) == octets
+
+
+def reloads(net, **nat):
+    """Load it with these keys of the entry, and wait until it is in force."""
+    generation = net.router.ask("status")["generation"]
+    net.values["nat"][0] |= nat
+    net.conf.write_text(configured(net))
+    net.router.process.send_signal(1)
+    until(lambda: net.router.ask("status")["generation"] > generation, "the new configuration")
+
+
+def configured(net):
+    from rig import configuration
+    return configuration(net.values)
