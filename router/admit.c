@@ -58,20 +58,45 @@ static enum reason check_v6(const uint8_t *source, const uint8_t *destination)
 	return v6_is_martian(destination) ? REASON_MARTIAN_DESTINATION : REASON_NONE;
 }
 
+/* Twice NAT: hosts outside may have addresses that hosts inside have too. */
+static bool is_renamed(const struct conf *c, const struct pkt *p)
+{
+	struct address a = address_v4(pkt_source(p));
+
+	for (size_t i = 0; p->version == 4 && i < c->nat_count; i++) {
+		const struct nat_policy *n = &c->policies[i];
+		struct prefix real = { address_v4((const uint8_t *)&n->twice.real), n->twice.len };
+
+		if (n->twice.len && prefix_contains(&real, &a))
+			return true;
+	}
+	return false;
+}
+
 /* RFC 3704 section 2.2 on inside interfaces: a source must be reached through the interface it
  * comes in by. From outside nobody may claim to be inside, or to be us. */
 static bool is_spoofed(const struct worker *w, const struct frame *f)
 {
+	const struct conf *c = worker_conf(w);
 	const struct rib *rib = w->snapshot->rib;
 	uint16_t number = route_lookup(w, &f->p, pkt_source(&f->p));
 	const struct hop *hop = rib_hop(rib, number, 0);
 
 	if (f->from == SIDE_INSIDE)
 		return !rib_leads_out(rib, number, f->ingress);
-	if (hop->kind == HOP_VIA || hop->kind == HOP_LINK)
-		return worker_conf(w)->interfaces[hop->interface].side == SIDE_INSIDE;
-	return hop->kind == HOP_LOCAL || hop->kind == HOP_POOL || hop->kind == HOP_POOL_LOCAL ||
-	       hop->kind == HOP_BROADCAST;
+	switch (hop->kind) {
+	case HOP_VIA:
+	case HOP_LINK:
+		return c->interfaces[hop->interface].side == SIDE_INSIDE && !is_renamed(c, &f->p);
+	case HOP_LOCAL:
+		return !is_renamed(c, &f->p);
+	case HOP_POOL:
+	case HOP_POOL_LOCAL:
+	case HOP_BROADCAST:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static enum reason judge(const struct worker *w, const struct frame *f)

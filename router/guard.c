@@ -5,7 +5,8 @@
  *
  * prerouting	What comes in by an inside device is ours to route, unless it is for the host itself.
  *		What comes in by an outside device is ours if it is for a pool address that the host
- *		does not have, or for what lies behind an inside device.
+ *		does not have, for one that stands for an inside host, or for what lies behind an
+ *		inside device.
  * input	At an address that the host has, the ports of the NAT are shared. Forwarded ports are
  *		always ours. Of the others the host gets what belongs to one of its sockets: to a
  *		connection or, if it is a SYN or a UDP datagram, to a listener. A listener would
@@ -54,7 +55,7 @@ static void use_of(struct use *u, const struct nat_config *c)
 	for (size_t i = 0; i < c->policy_count; i++) {
 		const struct nat_policy *p = &c->policies[i];
 
-		if (p->type == NAT_NONE)
+		if (p->type != NAT_NAPT44)
 			continue;
 		ports_add(&u->tcp, p->ports.first, p->ports.last);
 		ports_add(&u->tcp, p->low_ports.first, p->low_ports.last);
@@ -95,6 +96,20 @@ static void put_pool(FILE *out, const struct nat_config *c)
 		fprintf(out, "%s, ", inet_ntop(AF_INET, &c->pool[i], text, sizeof(text)));
 }
 
+/* A rule for each outside prefix that stands for an inside one. */
+static void put_counterparts(FILE *out, const struct nat_config *c)
+{
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+		char text[INET_ADDRSTRLEN];
+
+		if (p->type == NAT_ONE_TO_ONE)
+			fprintf(out, "iifname $outside ip daddr %s/%u fib daddr type != local drop\n",
+				inet_ntop(AF_INET, &p->translated, text, sizeof(text)),
+				p->prefix_len);
+	}
+}
+
 /* A rule for those ports of a protocol, if there are any. */
 static void put_ports(FILE *out, const char *protocol, const struct ports *p, const char *verdict)
 {
@@ -119,6 +134,8 @@ static void put_prerouting(FILE *out, const struct conf *c)
 			     "{ local, anycast, broadcast, multicast } drop\n");
 	if (outside && c->nat.pool_count)
 		fprintf(out, "iifname $outside ip daddr $pool fib daddr type != local drop\n");
+	if (outside)
+		put_counterparts(out, &c->nat);
 	if (outside && inside)
 		fprintf(out, "iifname $outside fib daddr oifname $inside drop\n");
 	fprintf(out, "}\n");

@@ -59,12 +59,24 @@ static bool may_be_called(const struct conf *c, const struct pkt *p)
 	return false;
 }
 
+/* Twice NAT: whether inside hosts that answer there mean somebody outside. */
+static bool stands_for_others(const struct conf *c, const struct pkt *p)
+{
+	for (size_t i = 0; p->version == 4 && i < c->nat.forward_count; i++)
+		if (c->nat.forwards[i].source.raw &&
+		    be32_equal(c->nat.forwards[i].source, be32_load(pkt_destination(p))))
+			return true;
+	return false;
+}
+
 /* IPv4 that crosses between the sides is translated, whatever else. What stays inside is not, but
- * for answers to a host that spoke to an outside address with its inside one. From outside everything but
- * what is for the router alone may belong to a mapping, or to a prefix that passes untranslated. */
+ * for answers to a host that spoke to an outside address with its inside one, or that is but a name
+ * for others. From outside everything but what is for the router alone may belong to a mapping, or
+ * to a prefix that passes untranslated. */
 static bool route_onwards(struct worker *w, struct frame *f, const struct hop *hop)
 {
-	enum nat_side to = worker_conf(w)->interfaces[hop->interface].side;
+	const struct conf *c = worker_conf(w);
+	enum nat_side to = c->interfaces[hop->interface].side;
 
 	f->egress = hop->interface;
 	if (f->from == SIDE_OUTSIDE && to == SIDE_OUTSIDE) {
@@ -72,7 +84,8 @@ static bool route_onwards(struct worker *w, struct frame *f, const struct hop *h
 		return false;
 	}
 	f->known_only = f->from == SIDE_INSIDE && to == SIDE_INSIDE;
-	f->translate = f->p.version == 4 && (!f->known_only || may_be_called(worker_conf(w), &f->p));
+	f->translate = f->p.version == 4 && (!f->known_only || may_be_called(c, &f->p) ||
+					     stands_for_others(c, &f->p));
 	return true;
 }
 
@@ -81,6 +94,21 @@ static bool is_hidden(const struct worker *w, const struct frame *f, const struc
 {
 	return f->p.version == 4 && f->from == SIDE_OUTSIDE &&
 	       worker_conf(w)->interfaces[hop->interface].side == SIDE_INSIDE;
+}
+
+/* False: it went no further. */
+static bool route_to_us(struct worker *w, struct frame *f, const struct hop *hop)
+{
+	if (f->from == SIDE_INSIDE && stands_for_others(worker_conf(w), &f->p)) {
+		f->known_only = true;
+		f->translate = true;
+		return true;
+	}
+	if (is_hidden(w, f, hop))
+		local_refuse(w, f, REASON_LOCAL_SERVICE);
+	else
+		local_deliver(w, f);
+	return false;
 }
 
 static bool route(struct worker *w, struct frame *f)
@@ -98,11 +126,7 @@ static bool route(struct worker *w, struct frame *f)
 		f->translate = true;
 		return true;
 	case HOP_LOCAL:
-		if (is_hidden(w, f, hop))
-			local_refuse(w, f, REASON_LOCAL_SERVICE);
-		else
-			local_deliver(w, f);
-		return false;
+		return route_to_us(w, f, hop);
 	default:
 		local_refuse(w, f, route_reason(hop->kind));
 		return false;

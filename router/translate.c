@@ -65,21 +65,33 @@ static void unmatched(struct worker *w, struct frame *f)
 		frame_drop(w, f, REASON_NO_MAPPING);
 }
 
-static bool is_for_pool(const struct worker *w, const struct frame *f)
+static bool leads_out(const struct worker *w, const struct hop *hop)
 {
-	enum hop_kind kind = rib_hop(w->snapshot->rib, f->hop, 0)->kind;
+	return (hop->kind == HOP_VIA || hop->kind == HOP_LINK) &&
+	       worker_conf(w)->interfaces[hop->interface].side == SIDE_OUTSIDE;
+}
 
-	return kind == HOP_POOL || kind == HOP_POOL_LOCAL;
+/* Where an inside network has the same addresses, only the name by which it was called leads out. */
+static bool is_led_by_name(const struct worker *w, const struct frame *f, const struct hop *hop)
+{
+	return (hop->kind == HOP_VIA || hop->kind == HOP_LINK || hop->kind == HOP_LOCAL) &&
+	       f->generation == w->snapshot->generation &&
+	       leads_out(w, rib_hop(w->snapshot->rib, f->hop, 0));
 }
 
 /* Twice NAT: where it is going was not known when it was routed. */
 static bool route_outwards(struct worker *w, struct frame *f)
 {
-	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
+	uint16_t number;
+	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &number);
 
-	f->generation = w->snapshot->generation;
-	f->egress = hop->interface;
-	if (hop->kind == HOP_VIA || hop->kind == HOP_LINK)
+	if (leads_out(w, hop)) {
+		f->generation = w->snapshot->generation;
+		f->hop = number;
+		f->egress = hop->interface;
+		return true;
+	}
+	if (is_led_by_name(w, f, hop))
 		return true;
 	local_refuse(w, f, route_reason(hop->kind));
 	return false;
@@ -92,12 +104,19 @@ static bool go_on(struct worker *w, struct frame *f, bool redirected)
 		return route_inwards(w, f);
 	if (redirected)
 		return route_outwards(w, f);
-	if (!is_for_pool(w, f))
+	switch (rib_hop(w->snapshot->rib, f->hop, 0)->kind) {
+	case HOP_LOCAL:
+		local_deliver(w, f);
+		return false;
+	case HOP_POOL:
+	case HOP_POOL_LOCAL:
+		/* Its fragments were let by; now their ports matter. */
+		f->p.flags &= (uint16_t)~(PKT_PORTS_KNOWN | PKT_NO_PORTS);
+		hairpin(w, f);
+		return false;
+	default:
 		return true;
-	/* Its fragments were let by; now their ports matter. */
-	f->p.flags &= (uint16_t)~(PKT_PORTS_KNOWN | PKT_NO_PORTS);
-	hairpin(w, f);
-	return false;
+	}
 }
 
 /* True if the frame goes on in this batch. */

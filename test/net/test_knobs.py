@@ -88,12 +88,13 @@ class TestTargets:
 
 
 @on_tuns
-def test_forward_with_source(network, setup):
-    """Twice NAT: the server, which has no way to the outside, answers the router. Two clients with
-    one port are told apart."""
-    net = network(setup, lan=dict(host_routes=[]), forwards=[
-        dict(proto="tcp", external=f"{POOL}:8080", internal=f"{CLIENT}:80", source=ROUTER),
-        dict(proto="udp", external=f"{POOL}:5353", internal=f"{CLIENT}:53", source=ROUTER)])
+@pytest.mark.parametrize("source", [ROUTER, "192.168.7.200", "10.255.0.1"])
+def test_forward_with_source(network, setup, source):
+    """Twice NAT: the server, which has no way to the outside, answers the router, or a name for it
+    on the link or beyond. Two clients with one port are told apart."""
+    net = network(setup, lan=dict(host_routes=["10.255.0.0/24"]), forwards=[
+        dict(proto="tcp", external=f"{POOL}:8080", internal=f"{CLIENT}:80", source=source),
+        dict(proto="udp", external=f"{POOL}:5353", internal=f"{CLIENT}:53", source=source)])
     listener, u = net.client.listen(CLIENT, 80), net.client.udp(CLIENT, 53)
     peers = []
     for host in (SERVER, SERVER_B):
@@ -102,8 +103,9 @@ def test_forward_with_source(network, setup):
         transfer(a, b, MIB)
         transfer(b, a, MIB)
         peers.append(peer)
-        assert exchange(net.server.udp(host, 4400), (POOL, 5353), u)[0] == ROUTER
-    assert peers[0] == (ROUTER, 4400) and peers[1][0] == ROUTER and peers[1] != peers[0]
+        assert exchange(net.server.udp(host, 4400), (POOL, 5353), u)[0] == source
+    assert peers[0] == (source, 4400) and peers[1][0] == source and peers[1] != peers[0]
+    assert " 1 received" in net.client.run("ping", "-n", "-c", "1", "-W", "2", ROUTER)
 
 
 @on_tuns

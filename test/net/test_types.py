@@ -71,6 +71,16 @@ class TestOneToOne:
                             net.neighbour.udp(inside, 53)) == (SERVER, 7000)
             ping(net.server, SERVER, outside)
 
+    def test_one_copy_of_each(self, one_to_one):
+        """ENV-2: a host that forwards leaves the addresses of lan1's hosts to the gateway."""
+        net = one_to_one
+        net.gateway.sysctl("net.ipv4.ip_forward", 1)
+        a, b = net.server.udp(SERVER, 7000), net.neighbour.udp(A, 53)
+        for _ in range(10):
+            exchange(a, (A_OUT, 53), b)
+        assert not net.outside.received(protocol=ICMP)
+        assert len(net.outside.received(protocol=UDP)) == len(net.beside.received()) == 10
+
     def test_hairpin(self, one_to_one):
         """RFC 5508 REQ-7, RFC 7857 section 12: among themselves, and from a host with ports."""
         net = one_to_one

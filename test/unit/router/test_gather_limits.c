@@ -338,9 +338,9 @@ static void without_ports(void **state)
 {
 	struct rig *r = *state;
 	struct packet tries[2][2] = {
-		{ packet_make("10.0.0.10 > 203.0.113.9", 47, LEN),
+		{ packet_make("10.0.0.10 > 203.0.113.9", 51, LEN),
 		  icmp("10.0.0.10 > 203.0.113.9", 5, 0, LEN) },
-		{ packet_make("203.0.113.9 > 198.51.100.2", 47, LEN),
+		{ packet_make("203.0.113.9 > 198.51.100.2", 51, LEN),
 		  echo("203.0.113.9 > 198.51.100.2", 7, LEN) },
 	};
 

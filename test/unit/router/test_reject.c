@@ -123,6 +123,7 @@ static void ports_of_old_peers_rest(void **state)
 	/* No more than that: it has begun long ago now. */
 	old = udp("203.0.113.9:53 > 198.51.100.2:6000", 8);
 	rig_push(r, WAN0, &old);
+	rig_settle(r);
 	later = udp("10.0.0.20:6000 > 203.0.113.77:53", 8);
 	out = rig_pass(r, LAN0, &later, WAN0);
 	assert_way(&out, "198.51.100.2:6000 > 203.0.113.77:53");

@@ -132,13 +132,13 @@ static void strangers_are_filtered(void **state)
 	rig_pass(r, WAN0, &neighbour, LAN0);
 }
 
-static void protocols_without_ports_end_here(void **state)
+static void what_cannot_be_translated_ends_here(void **state)
 {
 	struct rig *r = *state;
-	struct packet gre = packet_make("10.0.0.10 > 203.0.113.9", 47, 20);
+	struct packet ah = packet_make("10.0.0.10 > 203.0.113.9", 51, 20);
 	struct packet redirect = icmp("10.0.0.10 > 203.0.113.9", 5, 0, 28);
 
-	rig_refuse(r, LAN0, &gre, REASON_NO_TRANSPORT);
+	rig_refuse(r, LAN0, &ah, REASON_NO_TRANSPORT);
 	rig_refuse(r, LAN0, &redirect, REASON_NOT_A_QUERY);
 }
 
@@ -391,7 +391,7 @@ int main(void)
 		RIG_ROWS(a_host_keeps_its_outside_address, paired),
 		RIG_ROWS(nothing_from_outside_fits_no_mapping, plain),
 		RIG_ROWS(strangers_are_filtered, plain),
-		RIG_ROWS(protocols_without_ports_end_here, plain),
+		RIG_ROWS(what_cannot_be_translated_ends_here, plain),
 		RIG_ROWS(inside_to_inside_is_only_routed, plain),
 		RIG_ROWS(inside_to_inside_whatever_it_is, plain),
 		RIG_ROWS(a_source_without_policy_is_told_so, plain),

@@ -1,0 +1,184 @@
+"""Floods, and crashes under traffic: what others do to a host must not be felt by its neighbours."""
+
+import itertools
+import json
+import os
+import random
+import re
+import socket
+import threading
+import time
+
+import pytest
+
+from inside import HOSTS, neighbourhood, shown
+from netns import until
+from peers import connect, exchange
+from rig import CLIENT, CLIENT_B, INSIDE, POOL, SERVER, Setup
+from sniffer import ETH_P_IP
+from test_fragments import pieces, resident, udp_datagram
+from wire import ACK, SYN, TCP, UDP, ones_sum
+
+TUNS = [Setup("tun", 1), Setup("tun", 2, False)]
+NOBODY = "203.0.113.200"
+on_tuns = pytest.mark.parametrize("setup", TUNS, ids=str, indirect=True)
+
+
+def ipv4(source, destination, protocol, payload, number=0, fragment=0):
+    head = (b"\x45\0" + (20 + len(payload)).to_bytes(2, "big") + number.to_bytes(2, "big")
+            + fragment.to_bytes(2, "big") + bytes([64, protocol]))
+    ends = socket.inet_aton(source) + socket.inet_aton(destination)
+    return head + (0xffff - ones_sum(head + ends)).to_bytes(2, "big") + ends + payload
+
+
+def syn(source, destination):
+    """Between two (address, port)."""
+    payload = (source[1].to_bytes(2, "big") + destination[1].to_bytes(2, "big")
+               + random.randbytes(4) + bytes(4) + bytes([0x50, SYN]) + b"\x20\0" + bytes(4))
+    pseudo = (socket.inet_aton(source[0]) + socket.inet_aton(destination[0])
+              + TCP.to_bytes(2, "big") + len(payload).to_bytes(2, "big"))
+    total = 0xffff - ones_sum(pseudo + payload)
+    return ipv4(source[0], destination[0], TCP, payload[:16] + total.to_bytes(2, "big") + bytes(2))
+
+
+class Storm(threading.Thread):
+    """Puts datagrams on the kernel's end of a device, again and again, at most so many a second."""
+
+    def __init__(self, namespace, device, datagrams, per_second):
+        super().__init__(daemon=True)
+        self.socket = namespace.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        self.to = (device, ETH_P_IP)
+        self.datagrams, self.per_second = datagrams, per_second
+        self.sent, self.over = 0, False
+        namespace.ip(f"link set {device} txqueuelen 20000")  # that queue shall not be what loses
+
+    def run(self):
+        began = time.monotonic()
+        for datagram in itertools.cycle(self.datagrams):
+            if self.over:
+                return
+            self.socket.sendto(datagram, self.to)
+            self.sent += 1
+            if self.sent % 64 == 0:
+                time.sleep(max(0, began + self.sent / self.per_second - time.monotonic()))
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over = True
+        self.join()
+
+
+def quiet(net):
+    """A flood is not what the sniffers are for."""
+    for sniffer in net.sniffers:
+        sniffer.stop()
+    net.sniffers.clear()
+
+
+def iperf3(net, *words):
+    """An iperf3 client of the inside host, under way, and how to get its result."""
+    net.server.start("iperf3", "-s", "-1", "-B", SERVER)
+    s = net.client.socket(socket.AF_INET, socket.SOCK_STREAM)
+    until(lambda: f"{SERVER}:5201" in net.server.run("ss", "-Hltn"), "iperf3 to listen")
+    s.close()
+    return net.client.start("iperf3", "-c", SERVER, "-B", CLIENT, "--json", *words)
+
+
+def result_of(iperf):
+    out, error = iperf.communicate(timeout=30)
+    assert iperf.returncode == 0, out + error
+    return json.loads(out)["end"]
+
+
+@on_tuns
+def test_syn_flood_from_outside(network, setup):
+    """ABU-1: half-open connections do not crowd out others; those under way lose next to nothing."""
+    net = network(setup, limits=dict(sessions=4096, half_open=512),
+                  forwards=[dict(proto="tcp", external=f"{POOL}:8080", internal=f"{CLIENT_B}:80")])
+    quiet(net)
+    net.client.run("nft", "add table ip t; add chain ip t c { type filter hook input priority 0 ; };"
+                   f" add rule ip t c ip daddr {CLIENT_B} tcp dport 80 ip saddr != {SERVER} drop")
+    spoofed = [syn((f"198.51.{a}.{b}", 1024 + 7 * b), (POOL, 8080))
+               for a in range(100, 120) for b in range(1, 250)]
+    iperf = iperf3(net, "-u", "-b", "2M", "-P", "10", "-t", "3", "--bidir")
+    listener = net.client.listen(CLIENT_B, 80)
+    until(lambda: net.router.ask("status")["sessions"] >= 20, "iperf3 to begin")
+    with Storm(net.server, "wan0", spoofed, 20000) as storm:
+        until(lambda: storm.sent > 20000, "the flood to rise")
+        a, b = net.client.tcp(CLIENT), net.server.listen(SERVER, 81)
+        assert connect(a, (SERVER, 81), b)
+        end = result_of(iperf)
+    for stream in end["streams"]:
+        assert stream["udp"]["lost_percent"] < 1, stream["udp"]
+    counters = net.router.counters()
+    print(storm.sent, {k: v for k, v in counters.items() if v}, end["sum"])
+    assert counters["half_open_limit"] > 10000
+    assert net.router.ask("status")["sessions"] < 600
+    assert connect(net.client.tcp(CLIENT), (SERVER, 81), b)
+    listener.close()
+
+
+@on_tuns
+def test_flood_from_inside(network, setup):
+    """ABU-2: a host at its limit does not take its neighbour's share."""
+    net = network(setup, limits=dict(sessions=4096, sessions_per_host=1024))
+    quiet(net)
+    flood = [syn((CLIENT, 1024 + p), (NOBODY, 80)) for p in range(20000)]
+    listener = net.server.listen(SERVER, 80)
+    with Storm(net.client, "lan0", flood, 20000) as storm:
+        until(lambda: storm.sent > 10000, "the flood to rise")
+        for _ in range(50):
+            assert connect(net.client.tcp(CLIENT_B), (SERVER, 80), listener)
+    counters = net.router.counters()
+    assert counters["host_limit"] > 5000 and not counters["session_limit"]
+    assert len(net.router.ask("sessions", f"inside={CLIENT}", "limit=0")["sessions"]) == 1024
+
+
+def fragments(kind, source, destination):
+    """Pieces that will never make a datagram."""
+    chance = random.Random(1)
+    for number in range(1, 4000):
+        whole = udp_datagram((source, 53), (destination, 5000), chance.randbytes(1400))
+        first, last = pieces((source, 53), (destination, 5000), number, whole, 1000)
+        if kind == "orphans":
+            yield ipv4(source, destination, UDP, last[20:], number, 125)
+        elif kind == "tiny":  # too little of TCP for its flags: RFC 1858 section 3
+            yield ipv4(source, destination, TCP, whole[:8], number, 0x2000)
+        else:
+            yield ipv4(source, destination, UDP, first[20:], number, 0x2000)
+            yield ipv4(source, destination, UDP, last[20:], number, 100)
+
+
+REASONS = {"orphans": "fragment_limit", "overlapping": "fragment_overlap",
+           "tiny": "transport_short"}
+
+
+@on_tuns
+@pytest.mark.parametrize("kind", REASONS)
+def test_fragment_flood(network, setup, kind):
+    """RFC 4787 REQ-14, RFC 1858: of both sides at once, while others talk, in pieces too."""
+    net = network(setup)
+    quiet(net)
+    a, b = net.client.udp(CLIENT, 5000), net.server.udp(SERVER, 53)
+    exchange(a, (SERVER, 53), b)
+    outside = Storm(net.server, "wan0", list(fragments(kind, "203.0.113.66", POOL)), 5000)
+    inside = Storm(net.client, "lan0", list(fragments(kind, CLIENT_B, NOBODY)), 5000)
+    sizes = []
+    with outside, inside:
+        for until_sent in (2000, 4000):
+            while outside.sent < until_sent:
+                exchange(a, (SERVER, 53), b)
+            sizes.append(resident(net.router.process))
+    out = net.client.run("ping", "-n", "-c", "3", "-i", "0.02", "-s", "4000", "-W", "2",
+                         "-I", CLIENT, SERVER)
+    print(sizes, {k: v for k, v in net.router.counters().items() if v})
+    assert sizes[1] - sizes[0] < 4096
+    assert net.router.counters()[REASONS[kind]] > 2000
+
+
+def chatter(net, over):
+    """UDP to and fro, whether or not anybody is there to carry it. The last answers' times."""
+    a, b = net.client.udp(CLIENT, 5000), net.server.udp(SERVER, 53)
