@@ -366,7 +366,8 @@ static void conclude(struct nats *w, struct passage *p, struct burst *again)
 	}
 	/* As if it came from outside now. */
 	memcpy(p->was.octets, p->octets, p->was.len);
-	p->job = (struct nat_job){ .p = &p->p, .from = SIDE_OUTSIDE, .session = NAT_NO_SESSION };
+	p->job = (struct nat_job){ .p = &p->p, .from = SIDE_OUTSIDE, .hairpinned = true,
+				   .session = NAT_NO_SESSION };
 	again->list[again->count++] = p;
 }
 

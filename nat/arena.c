@@ -71,7 +71,7 @@ static struct arrays cut(struct cut *c, const struct nat_config *config)
 	a.datagrams = take(c, datagrams * sizeof(struct datagram));
 	a.datagram_stack = take(c, datagrams * sizeof(uint32_t));
 	a.slots = take(c, WHEEL_SLOTS * sizeof(uint32_t));
-	a.half_open = take(c, half_open_most(config) * sizeof(uint32_t));
+	a.half_open = take(c, half_open_room(config) * sizeof(uint32_t));
 	a.syn_hashes = take(c, unsolicited_of_worker(config) * sizeof(uint64_t));
 	a.syns = take(c, unsolicited_of_worker(config) * sizeof(struct held_syn));
 	a.helpers = take(c, helpers_of_worker(config) * sizeof(struct helper));
@@ -121,11 +121,28 @@ static bool translates(const struct nat_config *c)
 	return c->forward_count;
 }
 
+/* No session ends before it has been idle for so long. */
+static uint32_t timeout_least(const struct nat_config *c)
+{
+	uint32_t least = UINT32_MAX;
+
+	for (int i = 0; i < TIMEOUT_FRAGMENT; i++)
+		least = c->timeout_ms[i] < least ? c->timeout_ms[i] : least;
+	for (size_t k = 0; k < c->policy_count; k++)
+		for (int i = 0; i < TIMEOUT_FRAGMENT; i++) {
+			uint32_t own = c->policies[k].timeout_ms[i];
+
+			least = own && own < least ? own : least;
+		}
+	return least;
+}
+
 void nat_configure(struct nat *n, const struct nat_config *c)
 {
 	/* Sessions may be another policy's now, and deadlines nearer: nat_expire() goes through them
 	 * once. */
 	n->sweep = 0;
+	n->timeout_least = timeout_least(c);
 	n->config = *c;
 	n->passes_some = has_type(c, NAT_NONE);
 	n->one_to_one = has_type(c, NAT_ONE_TO_ONE);
@@ -186,7 +203,8 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	ports_init(&n->ports, a.bits, a.rests, c);
 	n->helpers = a.helpers;
 	n->helper_slab = (struct slab){ .stack = a.helper_stack, .capacity = helpers_of_worker(c) };
-	n->half_open = (struct half_open){ .ring = a.half_open, .most = half_open_most(c) };
+	n->half_open = (struct half_open){ .ring = a.half_open, .most = half_open_most(c),
+					   .room = half_open_room(c) };
 	n->unsolicited = (struct unsolicited){ .hashes = a.syn_hashes, .syns = a.syns,
 					       .most = unsolicited_of_worker(c) };
 	n->idents = a.idents;

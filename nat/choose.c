@@ -6,7 +6,7 @@
  */
 #include "core.h"
 
-enum { LOW_PORTS_END = 1024, PAIR_TRIES = 64, SHARE_TRIES = 1024 };
+enum { LOW_PORTS_END = 1024, PAIR_TRIES = 64, SHARE_TRIES = 1024, TRIES_BESIDES = 16 };
 
 static const struct port_range all_identifiers = { 0, 65535 };
 
@@ -51,12 +51,19 @@ static uint16_t start_of(struct nat *n, const struct nat_policy *p, const struct
 static bool is_reserved(const struct nat *n, const struct tuple *t, const struct ports_wish *w,
 			uint16_t port, uint16_t *beyond)
 {
-	const struct nat_forward *f = forward_by_external(&n->config, t->protocol,
-							  endpoint_at(n, w, port));
+	struct endpoint e = endpoint_at(n, w, port);
+	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, e);
 
-	if (f)
-		*beyond = f->last;
+	*beyond = f ? f->last : port;
 	return f || block_covers(n, w->address, port, beyond);
+}
+
+/* The same for whoever wants it alone: a port may be a static mapping's of before a reload. */
+static bool is_held(const struct nat *n, const struct tuple *t, const struct ports_wish *w,
+		    uint16_t port, uint16_t *beyond)
+{
+	return is_reserved(n, t, w, port, beyond) ||
+	       mapping_has(n, t->protocol, endpoint_at(n, w, port));
 }
 
 static int find_from(struct nat *n, const struct tuple *t, struct ports_wish *w)
@@ -66,11 +73,11 @@ static int find_from(struct nat *n, const struct tuple *t, struct ports_wish *w)
 	int port = PORT_NONE;
 
 	/* Each is stepped over once at the most before the search has come round. */
-	for (size_t tries = 0; tries <= 2 * reserved; tries++) {
+	for (size_t tries = 0; tries <= 2 * reserved + TRIES_BESIDES; tries++) {
 		port = ports_find(&n->ports, w);
 		if (port == PORT_NONE)
 			return PORT_NONE;
-		if (!is_reserved(n, t, w, (uint16_t)port, &beyond))
+		if (!is_held(n, t, w, (uint16_t)port, &beyond))
 			return port;
 		w->start = beyond < w->range.last ? (uint16_t)(beyond + 1) : w->range.first;
 	}
@@ -84,7 +91,7 @@ static bool is_free(const struct nat *n, const struct tuple *t, const struct por
 
 	return port >= w->range.first && port <= w->range.last && ports_is_own(&n->ports, port) &&
 	       !ports_is_taken(&n->ports, w->address, w->protocol, port) &&
-	       !is_reserved(n, t, w, port, &beyond);
+	       !is_held(n, t, w, port, &beyond);
 }
 
 /* The outside port of the mapping that the inside neighbour of a pair has, or PORT_NONE. */
@@ -111,7 +118,9 @@ static int find_contiguous(struct nat *n, const struct nat_policy *p, const stru
 	int neighbour = neighbour_port(n, p, t, w);
 	int port = PORT_NONE;
 
-	if (neighbour != PORT_NONE && is_free(n, t, w, (uint16_t)(neighbour ^ 1)))
+	/* It may have its port by other rules, from before the policy was changed. */
+	if (neighbour != PORT_NONE && (w->parity < 0 || ((neighbour ^ 1) & 1) == w->parity) &&
+	    is_free(n, t, w, (uint16_t)(neighbour ^ 1)))
 		return neighbour ^ 1;
 	for (int i = 0; i < PAIR_TRIES; i++) {
 		w->start = start_of(n, p, t, w);
@@ -222,15 +231,16 @@ bool choose_shared(struct nat *n, const struct nat_policy *p, const struct tuple
 	struct port_range range = range_for(p, t);
 	struct ports_wish w = { .address = address_of(n, p, t) };
 	uint32_t width = range.last - range.first + 1u;
-	uint32_t start = nat_draw(n, width);
+	uint32_t start = nat_draw(n, width), tries = 0;
 	uint16_t beyond;
 
-	for (uint32_t i = 0; i < width && i < SHARE_TRIES; i++) {
+	for (uint32_t i = 0; i < width && tries < SHARE_TRIES; i++, tries++) {
 		uint16_t port = (uint16_t)(range.first + (start + i) % width);
 
 		*shared = endpoint_at(n, &w, port);
-		if (ports_is_own(&n->ports, port) && !is_reserved(n, t, &w, port, &beyond) &&
-		    !is_used_towards(n, p, t, *shared))
+		if (is_reserved(n, t, &w, port, &beyond))
+			i += (beyond < range.last ? beyond : range.last) - (uint32_t)port;
+		else if (ports_is_own(&n->ports, port) && !is_used_towards(n, p, t, *shared))
 			return true;
 	}
 	return false;

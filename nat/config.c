@@ -62,7 +62,8 @@ const struct nat_policy *policy_of_outside(const struct nat_config *c, be32 outs
 		    !prefix_covers(p->translated, p->prefix_len, outside))
 			continue;
 		*inside = moved(outside, p->prefix, p->prefix_len);
-		return p;
+		if (policy_of(c, *inside) == p)
+			return p;
 	}
 	return NULL;
 }

@@ -203,7 +203,7 @@ static const char *size_fault(const struct nat_config *c)
 		return "number of events";
 	if (c->held_ports > 1u << 24)
 		return "number of held ports";
-	if (c->unsolicited > 1u << 16)
+	if (c->unsolicited > 1u << 12)
 		return "number of unsolicited SYNs";
 	if (c->policy_count > NAT_POLICIES_MOST)
 		return "too many policies";

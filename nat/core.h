@@ -55,7 +55,7 @@ struct session {
 	uint16_t unused[1];
 	uint32_t helper; /* record of the helper, or SLAB_NONE */
 	uint32_t opened; /* sequence number of the SYN that did; ESP: when, low bits of the time */
-	uint32_t unused_too[1];
+	uint32_t half_open; /* if it is: where in the ring of those that are */
 };
 
 _Static_assert(offsetof(struct session, packets) == 64, "a packet reads one cache line");
@@ -73,7 +73,7 @@ struct mapping {
 	uint8_t refresh;   /* enum nat_refresh */
 	bool used;	   /* has had a session, so its outside endpoint was seen */
 	bool planned;	   /* its port lies in a range of its host */
-	uint8_t unused[1];
+	bool one_to_one;   /* as its policy says, or said */
 	uint32_t block;	   /* that range, if planned */
 };
 
@@ -93,6 +93,7 @@ struct host {
 	struct tuple key;
 	uint32_t sessions;
 	uint32_t mappings; /* that hold an outside port or identifier */
+	uint32_t helped;   /* sessions it opened that have a helper's record */
 	uint64_t spent, spent_ms;
 };
 
@@ -124,11 +125,11 @@ struct fragments {
 	uint32_t oldest, newest, serial;
 };
 
-/* TCP sessions begun outside and not answered: how many, and in order of beginning (a ring of most;
- * what it lists may have ended, or been answered). */
+/* TCP sessions begun outside and not answered: how many, and in order of beginning (a ring of room;
+ * SLAB_NONE where one was answered or has ended). */
 struct half_open {
 	uint32_t *ring;
-	uint32_t most, first, listed, count;
+	uint32_t most, room, first, listed, count;
 };
 
 struct held_syn {
@@ -142,6 +143,13 @@ struct unsolicited {
 	uint64_t *hashes;
 	struct held_syn *syns;
 	uint32_t most, first, count;
+};
+
+/* How a datagram from outside would open a session: what its transport says about that, and whether it
+ * comes from an inside host. */
+struct opening {
+	enum reason reason;
+	bool hairpinned;
 };
 
 /* Events not fetched yet: a ring of most. */
@@ -170,6 +178,7 @@ struct nat {
 	uint16_t *idents; /* IDENT_COUNTERS of them */
 	struct helper *helpers;
 	struct slab helper_slab;
+	uint32_t helped_outside; /* sessions begun there that have a record */
 	uint32_t expectations; /* sessions that are none yet */
 	struct unsolicited unsolicited;
 	struct hash_key hash;
@@ -192,6 +201,7 @@ struct nat {
 	uint64_t plans_digest;
 	uint16_t *next_port; /* sequential selection: per address and protocol */
 	uint32_t host_limit;
+	uint32_t timeout_least; /* of all policies and classes */
 	uint32_t workers_inverse; /* 2^32 / workers, rounded up */
 	bool passes_some; /* some policy is NAT_NONE */
 	bool gathers; /* some policy helps FTP: its hosts' TCP belongs to one worker each */
@@ -268,6 +278,7 @@ void unsolicited_forget(struct nat *n, const struct tuple *outside);
 /* half_open.c: admits: there is room for one more of this mapping, made if need be. note: a session
  * begins or ceases to be half open. */
 uint32_t half_open_most(const struct nat_config *c);
+uint32_t half_open_room(const struct nat_config *c);
 bool half_open_admits(struct nat *n, uint32_t mapping);
 void half_open_note(struct nat *n, uint32_t session, bool begins);
 
@@ -282,8 +293,9 @@ bool choose_shared(struct nat *n, const struct nat_policy *p, const struct tuple
 /* mapping.c */
 struct tuple mapping_inside_key(const struct tuple *t, enum nat_dependence mapping);
 uint32_t mapping_find(const struct nat *n, const struct tuple *key);
+bool mapping_has(const struct nat *n, uint8_t protocol, struct endpoint outside);
 enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *mapping);
-enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
+enum reason mapping_for_outside(struct nat *n, const struct tuple *t, const struct opening *o,
 				uint32_t *mapping);
 enum reason mapping_make(struct nat *n, const struct mapping *m, uint32_t *out);
 /* Somebody outside speaks to an endpoint that nobody has. */
@@ -301,17 +313,16 @@ void event_note(struct nat *n, struct nat_event e);
 
 /* open.c: a session for the first datagram of t, or why there is none; job->answer says what its
  * sender is told. */
-enum reason session_open(struct nat *n, nat_time now, struct nat_job *job, const struct tuple *t,
+enum reason session_open(struct nat *n, struct nat_job *job, const struct tuple *t,
 			 uint32_t *session);
 bool policy_hairpins(const struct nat *n, const struct nat_policy *p, enum nat_hairpin how,
 		     be32 remote);
 
 /* session.c */
 uint32_t session_find(const struct nat *n, const struct tuple *t);
-enum reason session_make(struct nat *n, nat_time now, const struct tuple *t, uint32_t mapping,
-			 uint32_t *session);
-enum reason session_make_as(struct nat *n, nat_time now, const struct tuple *t,
-			    const struct tuple *other, uint32_t mapping, uint32_t *session);
+enum reason session_make(struct nat *n, const struct tuple *t, uint32_t mapping, uint32_t *session);
+enum reason session_make_as(struct nat *n, const struct tuple *t, const struct tuple *other,
+			    uint32_t mapping, uint32_t *session);
 enum reason session_rename(struct nat *n, uint32_t session, const struct tuple *key);
 void session_end(struct nat *n, uint32_t session);
 struct rewrite session_rewrite(const struct session *s, enum nat_side from);

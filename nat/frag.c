@@ -163,12 +163,14 @@ static void keep_ports(struct datagram *d, const struct tuple *t, enum nat_side 
 /* What the first fragment says. exempt: where nothing need be translated, what has no ports passes
  * as well. An error never does: whose it is, its checksum over all fragments would have to vouch
  * for. */
-static enum reason read_first(const struct pkt *p, enum nat_side from, struct datagram *d,
-			      bool exempt)
+static enum reason read_first(const struct nat *n, const struct pkt *p, enum nat_side from,
+			      struct datagram *d, bool exempt)
 {
 	struct tuple t;
 	enum reason r = tuple_of(&t, p, from);
 
+	if (r == REASON_NOT_A_QUERY && n->one_to_one)
+		r = tuple_of_query(&t, p, from);
 	if (p->flags & PKT_ICMP_ERROR)
 		return REASON_ICMP_FRAGMENT;
 	if (r != REASON_NONE && !exempt)
@@ -184,7 +186,8 @@ static enum reason read_first(const struct pkt *p, enum nat_side from, struct da
 	return REASON_NONE;
 }
 
-static enum reason take_in(struct datagram *d, const struct pkt *p, enum nat_side from, bool exempt)
+static enum reason take_in(const struct nat *n, struct datagram *d, const struct pkt *p,
+			   enum nat_side from, bool exempt)
 {
 	uint16_t begin = p->fragment_offset / 8;
 	uint16_t units = (uint16_t)((p->len - p->transport + 7) / 8);
@@ -196,7 +199,7 @@ static enum reason take_in(struct datagram *d, const struct pkt *p, enum nat_sid
 	r = place(d, begin, (uint16_t)(begin + units), last);
 	if (r != REASON_NONE || !(p->flags & PKT_FRAGMENT_FIRST))
 		return r;
-	d->dead = (uint8_t)read_first(p, from, d, exempt);
+	d->dead = (uint8_t)read_first(n, p, from, d, exempt);
 	return d->dead;
 }
 
@@ -231,7 +234,7 @@ enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat
 	if (n->config.unique_idents && !d->ranges)
 		d->ident = ident_next(n, p);
 	note->datagram = d->serial;
-	note->reason = take_in(d, p, from, exempt);
+	note->reason = take_in(n, d, p, from, exempt);
 	if (note->reason != REASON_NONE)
 		return FRAGMENT_DROP;
 	if (!d->known)

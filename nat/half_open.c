@@ -15,54 +15,101 @@ uint32_t half_open_most(const struct nat_config *c)
 	return (most + c->workers - 1) / c->workers;
 }
 
-/* In order of beginning; what was answered meanwhile, or is not old enough, stays. */
+uint32_t half_open_room(const struct nat_config *c)
+{
+	return 2 * half_open_most(c);
+}
+
+static uint32_t position(const struct half_open *h, uint32_t i)
+{
+	uint32_t at = h->first + i;
+
+	return at < h->room ? at : at - h->room;
+}
+
+/* The first in the ring is the one that began first. */
+static void drop_gaps(struct half_open *h)
+{
+	while (h->listed && h->ring[h->first] == SLAB_NONE) {
+		h->first = position(h, 1);
+		h->listed--;
+	}
+}
+
 static bool end_oldest(struct nat *n)
 {
 	struct half_open *h = &n->half_open;
+	uint32_t number = h->listed ? h->ring[h->first] : SLAB_NONE;
 
-	while (h->listed) {
-		uint32_t number = h->ring[h->first];
-		struct session *s = session_at(n, number);
-		bool half = s->key[SIDE_INSIDE].protocol && session_is_half_open(s);
-
-		if (half && (uint32_t)n->now.ms - s->seen_ms < PRESSURE_MS)
-			return false;
-		h->first = h->first + 1 < h->most ? h->first + 1 : 0;
-		h->listed--;
-		if (!half)
-			continue;
-		wheel_take(&n->wheel, number);
-		session_end(n, number);
-		return true;
-	}
-	return false;
+	if (number == SLAB_NONE || (uint32_t)n->now.ms - session_at(n, number)->seen_ms < PRESSURE_MS)
+		return false;
+	wheel_take(&n->wheel, number);
+	session_end(n, number);
+	return true;
 }
 
 bool half_open_admits(struct nat *n, uint32_t mapping)
 {
 	bool admits = n->half_open.count < n->half_open.most;
+	struct mapping *m = &n->mappings[mapping];
 
 	if (admits)
 		return true;
-	/* What ends may be the last session that the mapping has. */
-	n->mappings[mapping].sessions++;
+	/* What ends may be the last session that the mapping has, or its host. */
+	m->sessions++;
+	n->hosts[m->host].sessions++;
 	admits = end_oldest(n);
-	n->mappings[mapping].sessions--;
+	n->hosts[m->host].sessions--;
+	m->sessions--;
 	return admits;
+}
+
+static void put(struct nat *n, uint32_t i, uint32_t session)
+{
+	uint32_t at = position(&n->half_open, i);
+
+	n->half_open.ring[at] = session;
+	session_at(n, session)->half_open = at;
+}
+
+/* As there is room for twice as many as may begin, many gaps are closed at once. */
+static void close_gaps(struct nat *n)
+{
+	struct half_open *h = &n->half_open;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < h->listed; i++) {
+		uint32_t session = h->ring[position(h, i)];
+
+		if (session != SLAB_NONE)
+			put(n, kept++, session);
+	}
+	h->listed = kept;
+}
+
+/* Who begins anew, after the connection was over, needs no admission: there may be more than room. */
+static void list(struct nat *n, uint32_t session)
+{
+	struct half_open *h = &n->half_open;
+
+	if (h->listed == h->room)
+		close_gaps(n);
+	if (h->listed == h->room) {
+		h->ring[h->first] = SLAB_NONE;
+		drop_gaps(h);
+	}
+	put(n, h->listed++, session);
 }
 
 void half_open_note(struct nat *n, uint32_t session, bool begins)
 {
 	struct half_open *h = &n->half_open;
-	uint32_t at;
+	uint32_t at = session_at(n, session)->half_open;
 
 	h->count += begins ? 1 : UINT32_MAX;
-	if (!begins)
-		return;
-	if (h->listed == h->most) {
-		h->first = h->first + 1 < h->most ? h->first + 1 : 0;
-		h->listed--;
-	}
-	at = h->first + h->listed++;
-	h->ring[at < h->most ? at : at - h->most] = session;
+	if (begins)
+		list(n, session);
+	else if (h->ring[at] == session)
+		h->ring[at] = SLAB_NONE;
+	drop_gaps(h);
 }

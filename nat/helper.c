@@ -46,13 +46,27 @@ static struct stream *stream_of(const struct nat *n, const struct session *s)
 	return &record_of(n, s)->ftp.stream;
 }
 
-/* False: there is none left, and the session goes without. */
-static bool take_record(struct nat *n, struct session *s, uint8_t kind)
+/* Strangers have half of the records together, and an inside host has an eighth. */
+static bool may_take(const struct nat *n, const struct session *s, enum nat_side from)
 {
+	uint32_t of_host = n->hosts[n->mappings[s->mapping].host].helped;
+
+	return from == SIDE_OUTSIDE ? n->helped_outside < n->helper_slab.capacity / 2
+				    : of_host < n->helper_slab.capacity / 8;
+}
+
+/* False: there is none left, and the session goes without. */
+static bool take_record(struct nat *n, struct session *s, uint8_t kind, enum nat_side from)
+{
+	if (!may_take(n, s, from))
+		return false;
 	s->helper = slab_take(&n->helper_slab);
 	if (s->helper == SLAB_NONE)
 		return false;
 	record_of(n, s)->kind = kind;
+	record_of(n, s)->from = (uint8_t)from;
+	n->helped_outside += from == SIDE_OUTSIDE;
+	n->hosts[n->mappings[s->mapping].host].helped += from == SIDE_INSIDE;
 	s->flags |= SESSION_HELPED;
 	return true;
 }
@@ -65,11 +79,11 @@ void helper_begin(struct nat *n, const struct nat_job *job, uint32_t session)
 		helper_arrived(n, &s->key[SIDE_OUTSIDE]);
 	switch (helper_of(n, s, job->from)) {
 	case NAT_HELPER_FTP:
-		if (take_record(n, s, NAT_HELPER_FTP))
+		if (take_record(n, s, NAT_HELPER_FTP, job->from))
 			ftp_begin(&record_of(n, s)->ftp, s, job);
 		break;
 	case NAT_HELPER_PPTP:
-		if (take_record(n, s, NAT_HELPER_PPTP)) {
+		if (take_record(n, s, NAT_HELPER_PPTP, job->from)) {
 			pptp_begin(&record_of(n, s)->pptp, s);
 			pptp_read(n, s, &record_of(n, s)->pptp, job);
 		}
@@ -85,8 +99,12 @@ void helper_begin(struct nat *n, const struct nat_job *job, uint32_t session)
 
 void helper_end(struct nat *n, struct session *s)
 {
-	if (s->helper != SLAB_NONE)
+	if (s->helper != SLAB_NONE) {
+		n->helped_outside -= record_of(n, s)->from == SIDE_OUTSIDE;
+		n->hosts[n->mappings[s->mapping].host].helped -=
+			record_of(n, s)->from == SIDE_INSIDE;
 		slab_give(&n->helper_slab, s->helper);
+	}
 	n->expectations -= helper_is_expectation(&s->key[SIDE_INSIDE]);
 }
 
@@ -215,7 +233,7 @@ static struct tuple expectation(const struct tuple *t)
 static enum reason make(struct nat *n, const struct tuple *inside, uint32_t mapping,
 			enum nat_timeout class, uint32_t *session)
 {
-	enum reason r = session_make(n, n->now, inside, mapping, session);
+	enum reason r = session_make(n, inside, mapping, session);
 	struct session *s;
 
 	if (r != REASON_NONE)

@@ -67,6 +67,7 @@ struct pptp {
 
 struct helper {
 	uint8_t kind; /* NAT_HELPER_* */
+	uint8_t from; /* enum nat_side that opened the session */
 	union {
 		struct ftp ftp;
 		struct pptp pptp;

@@ -15,6 +15,14 @@ static bool mtu_is_absurd(const uint8_t *icmp)
 	       load16(icmp + ICMP_MTU) < MTU_LEAST;
 }
 
+static enum reason quoted_tuple(const struct nat *n, struct tuple *t, const struct pkt *inner,
+				enum nat_side from)
+{
+	enum reason r = tuple_of_quoted(t, inner, from);
+
+	return r == REASON_NOT_A_QUERY && n->one_to_one ? tuple_of_quoted_query(t, inner, from) : r;
+}
+
 static enum reason find_quoted(const struct nat *n, const struct nat_job *job, struct pkt *inner,
 			       uint32_t *session)
 {
@@ -24,7 +32,7 @@ static enum reason find_quoted(const struct nat *n, const struct nat_job *job, s
 		return REASON_ICMP_SUM;
 	if (pkt_parse_quoted(inner, job->p) != REASON_NONE)
 		return REASON_ICMP_QUOTE;
-	if ((inner->flags & PKT_ICMP_ERROR) || tuple_of_quoted(&t, inner, job->from) != REASON_NONE)
+	if ((inner->flags & PKT_ICMP_ERROR) || quoted_tuple(n, &t, inner, job->from) != REASON_NONE)
 		return REASON_ICMP_QUOTE;
 	/* An error goes to whoever sent what it quotes. */
 	if (memcmp(pkt_destination(job->p), pkt_source(inner), 4) != 0)
@@ -88,6 +96,8 @@ void icmp_error_process(struct nat *n, struct nat_job *job)
 	if (job->reason != REASON_NONE)
 		return;
 	rewrite_both(n, session, job, &inner);
+	if (job->from == SIDE_INSIDE)
+		ident_rewrite(n, job->p);
 	job->verdict = NAT_FORWARD;
 	if (job->from == SIDE_INSIDE && (session_at(n, session)->flags & SESSION_HAIRPIN))
 		job->verdict = NAT_HAIRPIN;

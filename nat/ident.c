@@ -2,22 +2,22 @@
  * IPv4 identifications (RFC 7857 section 10, RFC 6864): datagrams of several inside hosts leave from
  * one address, so those that are or may be fragmented get identifications as if the NAT had sent
  * them. Counters are chosen by a keyed hash of destination and protocol, whatever the source; every
- * worker counts in steps of their number, so that no two give the same.
+ * worker has a part of them of its own, in which the segments of one super-packet are in a row.
  */
 #include "core.h"
 
-enum { V4_IDENT = 4, V4_CHECKSUM = 10 };
+enum { V4_IDENT = 4, V4_CHECKSUM = 10, IDENTS = 65536 };
 
 be16 ident_next(struct nat *n, const struct pkt *p)
 {
 	uint64_t h = hash_words(&n->draw, be32_load(pkt_destination(p)).raw, p->protocol);
 	uint16_t *counter = &n->idents[h % IDENT_COUNTERS];
-	uint32_t segments = p->gso_size ? p->len / p->gso_size + 1 : 1;
-	uint32_t count = *counter;
+	uint32_t segments = p->gso_size ? p->len / p->gso_size + 1u : 1;
+	uint32_t width = IDENTS / n->config.workers;
+	uint32_t count = *counter + segments > width ? 0 : *counter;
 
 	*counter = (uint16_t)(count + segments);
-	return be16_from((uint16_t)(count * n->config.workers + n->config.worker +
-				    (uint16_t)(h >> 48)));
+	return be16_from((uint16_t)((h >> 48) + n->config.worker * width + count));
 }
 
 static bool matters(const struct nat *n, const struct pkt *p)

@@ -66,6 +66,13 @@ static void unindex_mapping(struct nat *n, uint32_t number)
 }
 
 /* RFC 6888 REQ-14: of ports in a range, the range is what is told. */
+bool mapping_has(const struct nat *n, uint8_t protocol, struct endpoint outside)
+{
+	struct tuple key = outside_key(protocol, outside);
+
+	return mapping_find(n, &key) != SLAB_NONE;
+}
+
 static void note(struct nat *n, const struct mapping *m, enum nat_event_kind kind)
 {
 	const struct tuple *inside = &m->key[SIDE_INSIDE], *outside = &m->key[SIDE_OUTSIDE];
@@ -78,6 +85,12 @@ static void note(struct nat *n, const struct mapping *m, enum nat_event_kind kin
 		.inside = { inside->local, inside->local_port },
 		.outside = { outside->local, outside->local_port },
 	});
+}
+
+/* A port or identifier that nobody else can have meanwhile (RFC 6888 REQ-4). */
+static bool holds_port(const struct mapping *m)
+{
+	return !m->forward && (m->planned || m->address != NO_ADDRESS);
 }
 
 /* Make a mapping of these keys; the outside port must be free, unless the mapping shares it. */
@@ -97,7 +110,7 @@ enum reason mapping_make(struct nat *n, const struct mapping *m, uint32_t *out)
 	if (!m->planned && m->address != NO_ADDRESS)
 		ports_take(&n->ports, m->address, ports_protocol(m->key[0].protocol),
 			   be16_host(m->key[SIDE_OUTSIDE].local_port));
-	n->hosts[host].mappings += !m->forward;
+	n->hosts[host].mappings += holds_port(m);
 	*out = number;
 	note(n, &n->mappings[number], EVENT_MAPPING_CREATED);
 	return REASON_NONE;
@@ -123,26 +136,29 @@ static bool may_take(const struct nat *n, struct mapping *m)
 	       !ports_is_taken(&n->ports, m->address, ports_protocol(outside->protocol), port);
 }
 
-/* The mapping of a forward: there already, or made. RFC 4787 REQ-3 holds here too: a port that
- * somebody still has from before the forward was configured is not shared. */
-static enum reason forward_mapping(struct nat *n, struct mapping *m, uint32_t *out)
+/* The mapping of these endpoints: there already, or made. RFC 4787 REQ-3: one that somebody still has
+ * from before the configuration said so is not shared. */
+static enum reason find_or_make(struct nat *n, const struct mapping *m, uint32_t *out)
 {
-	const struct tuple *outside = &m->key[SIDE_OUTSIDE];
 	const struct tuple *inside;
 
-	*out = mapping_find(n, outside);
-	if (*out != SLAB_NONE) {
-		inside = &n->mappings[*out].key[SIDE_INSIDE];
-		return be32_equal(inside->local, m->key[SIDE_INSIDE].local) &&
-			       be16_equal(inside->local_port, m->key[SIDE_INSIDE].local_port)
-			       ? REASON_NONE
-			       : REASON_SESSION_CONFLICT;
-	}
+	*out = mapping_find(n, &m->key[SIDE_OUTSIDE]);
+	if (*out == SLAB_NONE)
+		return mapping_make(n, m, out);
+	inside = &n->mappings[*out].key[SIDE_INSIDE];
+	return be32_equal(inside->local, m->key[SIDE_INSIDE].local) &&
+		       be16_equal(inside->local_port, m->key[SIDE_INSIDE].local_port)
+		       ? REASON_NONE
+		       : REASON_SESSION_CONFLICT;
+}
+
+static enum reason forward_mapping(struct nat *n, struct mapping *m, uint32_t *out)
+{
 	if (!may_take(n, m))
 		m->address = NO_ADDRESS;
 	m->forward = true;
 	m->filtering = NAT_ENDPOINT_INDEPENDENT;
-	return mapping_make(n, m, out);
+	return find_or_make(n, m, out);
 }
 
 /* A mapping of one session alone: found by both endpoints together, on either side. Whoever else has
@@ -152,7 +168,8 @@ static enum reason make_shared(struct nat *n, const struct nat_policy *p, const 
 {
 	struct endpoint shared;
 
-	if (!choose_shared(n, p, t, &shared))
+	/* A key without a remote endpoint is that of an ordinary mapping. */
+	if (!t->remote.raw || !choose_shared(n, p, t, &shared))
 		return REASON_OUT_OF_PORTS;
 	m->key[SIDE_INSIDE] = m->key[SIDE_OUTSIDE] = *t;
 	m->key[SIDE_OUTSIDE].side = SIDE_OUTSIDE;
@@ -175,8 +192,8 @@ static enum reason make_one_to_one(struct nat *n, const struct nat_policy *p, st
 	m->key[SIDE_OUTSIDE] = outside_key(inside->protocol, e);
 	m->filtering = (uint8_t)p->behaviour[nat_class_of(inside->protocol)].filtering;
 	m->address = NO_ADDRESS;
-	*out = mapping_find(n, &m->key[SIDE_OUTSIDE]);
-	return *out == SLAB_NONE ? mapping_make(n, m, out) : REASON_NONE;
+	m->one_to_one = true;
+	return find_or_make(n, m, out);
 }
 
 static enum reason make_dynamic(struct nat *n, const struct nat_policy *p, const struct tuple *t,
@@ -226,16 +243,12 @@ enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *m
 	return r;
 }
 
-/* RFC 4787 REQ-8. A remote address of our own pool is an inside host hairpinning: what it may reach
- * is not for the outside filter to say (REQ-9). */
-static enum reason check_filter(const struct nat *n, const struct mapping *m, be32 remote)
+/* RFC 4787 REQ-8. What an inside host may reach by hairpinning is not for the outside filter to say
+ * (REQ-9). */
+static enum reason check_filter(const struct nat *n, const struct mapping *m,
+				const struct opening *o, be32 remote)
 {
-	const struct nat_policy *p;
-
-	if (m->filtering == NAT_ENDPOINT_INDEPENDENT || is_outside_address(n, remote))
-		return REASON_NONE;
-	p = policy_of(&n->config, remote);
-	if (p && p->hairpin == NAT_HAIRPIN_INTERNAL)
+	if (m->filtering == NAT_ENDPOINT_INDEPENDENT || o->hairpinned)
 		return REASON_NONE;
 	if (m->filtering == NAT_ADDRESS_DEPENDENT && session_has_peer(n, m, remote))
 		return REASON_NONE;
@@ -259,8 +272,23 @@ static uint8_t refresh_of(const struct nat *n, be32 inside)
 	return (uint8_t)(p ? p->refresh : NAT_REFRESH_OUTBOUND);
 }
 
+/* After a reload a static mapping may be there for its sessions only: nobody else may use it. */
+static bool is_current(const struct nat *n, const struct mapping *m)
+{
+	const struct tuple *inside = &m->key[SIDE_INSIDE], *outside = &m->key[SIDE_OUTSIDE];
+	const struct nat_forward *f = forward_by_external(&n->config, outside->protocol,
+							  tuple_local(outside));
+	be32 now;
+
+	if (m->forward)
+		return f && !f->grouped && be32_equal(f->internal, inside->local);
+	return !m->one_to_one ||
+	       (policy_of_outside(&n->config, outside->local, &now) && be32_equal(now, inside->local));
+}
+
 /* What the configuration says about an outside endpoint that no mapping has. */
-static enum reason plan_static(const struct nat *n, const struct tuple *t, struct mapping *m)
+static enum reason plan_static(const struct nat *n, const struct tuple *t, const struct opening *o,
+			       struct mapping *m)
 {
 	struct endpoint external = { t->local, t->local_port };
 	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, external);
@@ -279,7 +307,7 @@ static enum reason plan_static(const struct nat *n, const struct tuple *t, struc
 		if (!p)
 			return REASON_NO_MAPPING;
 		m->filtering = (uint8_t)p->behaviour[nat_class_of(t->protocol)].filtering;
-		r = check_filter(n, m, t->remote);
+		r = check_filter(n, m, o, t->remote);
 	}
 	m->forward = f != NULL;
 	m->refresh = refresh_of(n, internal.address);
@@ -288,7 +316,7 @@ static enum reason plan_static(const struct nat *n, const struct tuple *t, struc
 	return r;
 }
 
-enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reason opens,
+enum reason mapping_for_outside(struct nat *n, const struct tuple *t, const struct opening *o,
 				uint32_t *mapping)
 {
 	struct endpoint external = { t->local, t->local_port };
@@ -296,16 +324,18 @@ enum reason mapping_for_outside(struct nat *n, const struct tuple *t, enum reaso
 	enum reason r;
 
 	*mapping = mapping_find(n, &m.key[SIDE_OUTSIDE]);
+	if (*mapping != SLAB_NONE && !is_current(n, &n->mappings[*mapping]))
+		return REASON_NO_MAPPING;
 	if (*mapping != SLAB_NONE) {
 		m.key[SIDE_INSIDE] = n->mappings[*mapping].key[SIDE_INSIDE];
-		r = check_filter(n, &n->mappings[*mapping], t->remote);
+		r = check_filter(n, &n->mappings[*mapping], o, t->remote);
 		if (r == REASON_FILTERED && helper_expects(n, t))
 			r = REASON_NONE;
 	} else {
-		r = plan_static(n, t, &m);
+		r = plan_static(n, t, o, &m);
 	}
 	if (r == REASON_NONE)
-		r = opens;
+		r = o->reason;
 	if (r == REASON_NONE)
 		r = host_admits(n, m.key[SIDE_INSIDE].local);
 	if (r == REASON_NONE && *mapping != SLAB_NONE)
@@ -370,7 +400,7 @@ void mapping_drop_unused(struct nat *n, uint32_t mapping)
 	note(n, m, EVENT_MAPPING_DELETED);
 	unindex_mapping(n, mapping);
 	give_port(n, m);
-	n->hosts[m->host].mappings -= !m->forward;
+	n->hosts[m->host].mappings -= holds_port(m);
 	host_drop_unused(n, m->host);
 	m->key[SIDE_INSIDE].protocol = 0;
 	slab_give(&n->mapping_slab, mapping);

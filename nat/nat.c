@@ -125,10 +125,10 @@ static void translate(struct nat *n, struct nat_job *job, uint32_t number)
 }
 
 /* No session yet: make one if this side may open it. */
-static void open_session(struct nat *n, nat_time now, struct nat_job *job, const struct tuple *t)
+static void open_session(struct nat *n, struct nat_job *job, const struct tuple *t)
 {
 	uint32_t number = SLAB_NONE;
-	enum reason r = session_open(n, now, job, t, &number);
+	enum reason r = session_open(n, job, t, &number);
 
 	if (r == REASON_NONE) {
 		count(session_at(n, number), job);
@@ -158,8 +158,7 @@ static bool answers_nothing(const struct nat_job *job, const struct sought *k)
 }
 
 /* Neither session nor tuple: what policy says about it. */
-static void without_session(struct nat *n, nat_time now, struct nat_job *job,
-			    const struct sought *k)
+static void without_session(struct nat *n, struct nat_job *job, const struct sought *k)
 {
 	if (job->known_only || policy_passes(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);
@@ -172,7 +171,7 @@ static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 	else if (answers_nothing(job, k))
 		conclude(job, NAT_DROP, REASON_NOT_A_QUERY);
 	else if (k->reason == REASON_NONE)
-		open_session(n, now, job, &k->tuple);
+		open_session(n, job, &k->tuple);
 	else if (job->from == SIDE_INSIDE || k->reason == REASON_FRAGMENT)
 		conclude(job, NAT_DROP, k->reason);
 	else
@@ -182,7 +181,8 @@ static void without_session(struct nat *n, nat_time now, struct nat_job *job,
 /* Reasons that only an error about a session can have. */
 static bool is_about_session(enum reason r)
 {
-	return r == REASON_TCP_WINDOW || r == REASON_ICMP_MTU || r == REASON_SOURCE_ROUTE;
+	return r == REASON_TCP_WINDOW || r == REASON_ICMP_MTU || r == REASON_SOURCE_ROUTE ||
+	       r == REASON_ICMP_ERRORS_OFF;
 }
 
 /* About a datagram that went untranslated, to whoever sent it. Outside anybody on the way reports
@@ -229,8 +229,13 @@ static bool has_moved(const struct nat *n, uint32_t number)
  * here. */
 static uint32_t living(struct nat *n, nat_time now, uint32_t number)
 {
-	if (number == SLAB_NONE || (!is_over(session_deadline(n, session_at(n, number), now), now) &&
-				    !has_moved(n, number)))
+	if (number == SLAB_NONE)
+		return number;
+	/* Most are younger than any timeout. */
+	if (n->sweep == UINT32_MAX &&
+	    (uint32_t)now.ms - session_at(n, number)->seen_ms < n->timeout_least)
+		return number;
+	if (!is_over(session_deadline(n, session_at(n, number), now), now) && !has_moved(n, number))
 		return number;
 	wheel_take(&n->wheel, number);
 	session_end(n, number);
@@ -263,7 +268,7 @@ static void process(struct nat *n, nat_time now, struct nat_job *job, struct sou
 	if (k->reason == REASON_NONE)
 		number = find_living(n, now, job, k);
 	if (number == SLAB_NONE) {
-		without_session(n, now, job, k);
+		without_session(n, job, k);
 		return;
 	}
 	r = take_account(n, now, job, number);

@@ -26,10 +26,10 @@ static enum reason open_from_inside(struct nat *n, const struct nat_job *job,
 static enum reason open_from_outside(struct nat *n, const struct nat_job *job,
 				     const struct tuple *t, uint32_t *mapping)
 {
-	enum reason opens = transport_opens(job->p, SIDE_OUTSIDE);
+	const struct opening o = { transport_opens(job->p, SIDE_OUTSIDE), job->hairpinned };
 	enum reason r = transport_is_paired(t->protocol)
-				? pair_for_outside(n, t, opens, mapping)
-				: mapping_for_outside(n, t, opens, mapping);
+				? pair_for_outside(n, t, o.reason, mapping)
+				: mapping_for_outside(n, t, &o, mapping);
 
 	if (r == REASON_NO_MAPPING)
 		mapping_unclaimed(n, t);
@@ -83,18 +83,18 @@ static void refuse(struct nat *n, struct nat_job *job, const struct tuple *t, en
 		});
 }
 
-static enum reason make_session(struct nat *n, nat_time now, const struct nat_job *job,
+static enum reason make_session(struct nat *n, const struct nat_job *job,
 				const struct tuple *t, uint32_t mapping, uint32_t *session)
 {
 	struct tuple other;
 
 	if (!transport_is_paired(t->protocol))
-		return session_make(n, now, t, mapping, session);
+		return session_make(n, t, mapping, session);
 	other = pair_counterpart(n, job->p, t, &n->mappings[mapping]);
-	return session_make_as(n, now, t, &other, mapping, session);
+	return session_make_as(n, t, &other, mapping, session);
 }
 
-enum reason session_open(struct nat *n, nat_time now, struct nat_job *job, const struct tuple *t,
+enum reason session_open(struct nat *n, struct nat_job *job, const struct tuple *t,
 			 uint32_t *session)
 {
 	uint32_t mapping = SLAB_NONE;
@@ -102,7 +102,7 @@ enum reason session_open(struct nat *n, nat_time now, struct nat_job *job, const
 						 : open_from_outside(n, job, t, &mapping);
 
 	if (r == REASON_NONE)
-		r = make_session(n, now, job, t, mapping, session);
+		r = make_session(n, job, t, mapping, session);
 	/* What was made on the way to a refusal. */
 	if (mapping != SLAB_NONE)
 		mapping_drop_unused(n, mapping);

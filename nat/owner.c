@@ -98,10 +98,15 @@ uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from)
 	if (n->config.workers == 1)
 		return 0;
 	if (p->version == 4 && (!pkt_is_fragment(p) || (p->flags & PKT_PORTS_KNOWN))) {
-		if (!(p->flags & PKT_ICMP_ERROR))
+		if (!(p->flags & PKT_ICMP_ERROR)) {
 			r = tuple_of(&t, p, from);
-		else if (pkt_parse_quoted(&inner, p) == REASON_NONE)
+			if (r == REASON_NOT_A_QUERY && n->one_to_one)
+				r = tuple_of_query(&t, p, from);
+		} else if (pkt_parse_quoted(&inner, p) == REASON_NONE) {
 			r = tuple_of_quoted(&t, &inner, from);
+			if (r == REASON_NOT_A_QUERY && n->one_to_one)
+				r = tuple_of_quoted_query(&t, &inner, from);
+		}
 	}
 	if (r != REASON_NONE)
 		return owner_by_remote(n, from == SIDE_INSIDE ? pkt_destination(p) : pkt_source(p),

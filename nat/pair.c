@@ -162,12 +162,13 @@ static enum reason key_is_free(struct nat *n, const struct tuple *other)
 	return give_way(n, number);
 }
 
-/* Try an outside address: *found is the mapping that is there already; otherwise m gets its outside
- * key. */
+/* Try the outside address that m has: *found is the mapping that is there already; otherwise m gets
+ * the rest of its outside key. */
 static enum reason try_address(struct nat *n, const struct pkt *p, const struct tuple *t,
-			       be32 address, struct mapping *m, uint32_t *found)
+			       struct mapping *m, uint32_t *found)
 {
 	struct tuple *key = &m->key[SIDE_OUTSIDE];
+	be32 address = key->local;
 	struct tuple other;
 	uint16_t which = 0;
 
@@ -204,7 +205,8 @@ static enum reason choose(struct nat *n, const struct pkt *p, const struct tuple
 
 		if (forward_by_external(&n->config, t->protocol, e))
 			continue;
-		r = try_address(n, p, t, e.address, m, found);
+		m->key[SIDE_OUTSIDE].local = e.address;
+		r = try_address(n, p, t, m, found);
 		if (r == REASON_NONE)
 			break;
 	}
@@ -220,7 +222,6 @@ enum reason pair_for_inside(struct nat *n, const struct pkt *p, const struct tup
 	uint32_t found = own_mapping(n, t);
 	struct tuple other;
 	bool forward;
-	be32 address;
 	enum reason r;
 
 	if (found != SLAB_NONE) {
@@ -228,8 +229,9 @@ enum reason pair_for_inside(struct nat *n, const struct pkt *p, const struct tup
 		*mapping = found;
 		return key_is_free(n, &other);
 	}
-	r = static_address(n, t, &address, &forward) ? try_address(n, p, t, address, &m, &found)
-						     : choose(n, p, t, &m, &found);
+	r = static_address(n, t, &m.key[SIDE_OUTSIDE].local, &forward)
+		    ? try_address(n, p, t, &m, &found)
+		    : choose(n, p, t, &m, &found);
 	m.forward = forward;
 	if (r != REASON_NONE)
 		return r;
@@ -249,7 +251,8 @@ enum reason pair_for_address(struct nat *n, const struct tuple *t, be32 address,
 	if (*mapping != SLAB_NONE)
 		return be32_equal(n->mappings[*mapping].key[SIDE_OUTSIDE].local, address)
 			       ? REASON_NONE : REASON_SESSION_CONFLICT;
-	r = try_address(n, NULL, t, address, &m, mapping);
+	m.key[SIDE_OUTSIDE].local = address;
+	r = try_address(n, NULL, t, &m, mapping);
 	if (r != REASON_NONE || *mapping != SLAB_NONE)
 		return r;
 	return mapping_make(n, &m, mapping);

@@ -84,7 +84,7 @@ static bool make_tunnel(struct nat *n, const struct session *s, const struct ppt
 		r = pair_for_address(n, &inside, outside.local, &mapping);
 	inside.tag = c->outside;
 	if (r == REASON_NONE)
-		r = session_make_as(n, n->now, &inside, &outside, mapping, &number);
+		r = session_make_as(n, &inside, &outside, mapping, &number);
 	if (mapping != SLAB_NONE)
 		mapping_drop_unused(n, mapping);
 	if (r != REASON_NONE)

@@ -124,7 +124,7 @@ static bool end_counts(const struct session *s, const struct pkt *p, enum nat_si
 	bool reflected = pkt_transport(p)[SCTP_FLAGS] & FLAG_REFLECTED;
 
 	return from == SIDE_INSIDE ||
-	       vtag_of(p) == s->end[reflected ? SIDE_OUTSIDE : SIDE_INSIDE];
+	       (vtag_of(p) && vtag_of(p) == s->end[reflected ? SIDE_OUTSIDE : SIDE_INSIDE]);
 }
 
 enum reason sctp_step(struct nat *n, uint32_t session, const struct pkt *p, enum nat_side from,

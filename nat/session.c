@@ -128,15 +128,15 @@ static uint8_t refresh_flags(enum nat_refresh r)
 
 static uint8_t timeout_class(const struct nat *n, const struct session *s)
 {
-	const struct tuple *t = &s->key[SIDE_INSIDE];
+	const struct tuple *t = &s->key[SIDE_OUTSIDE];
 
 	if (t->protocol == PROTO_UDP && policy_is_short(&n->config, s->policy, t->remote_port))
 		return TIMEOUT_UDP_SHORT;
 	return (uint8_t)transport_timeout(t->protocol);
 }
 
-static void fill(struct nat *n, struct session *s, nat_time now, const struct tuple *t,
-		 const struct tuple *other, uint32_t mapping)
+static void fill(struct nat *n, struct session *s, const struct tuple *t, const struct tuple *other,
+		 uint32_t mapping)
 {
 	const struct mapping *m = &n->mappings[mapping];
 	struct rewrite outward;
@@ -147,7 +147,7 @@ static void fill(struct nat *n, struct session *s, nat_time now, const struct tu
 	outward = rewrite_make(&s->key[SIDE_INSIDE], &s->key[SIDE_OUTSIDE], true);
 	s->addresses = outward.addresses;
 	s->ports = outward.ports;
-	s->seen_ms = (uint32_t)now.ms;
+	s->seen_ms = (uint32_t)n->now.ms;
 	s->policy = policy_number(&n->config, s->key[SIDE_INSIDE].local);
 	s->helper = SLAB_NONE;
 	s->timeout = timeout_class(n, s);
@@ -168,18 +168,18 @@ static void note(struct nat *n, const struct session *s, enum nat_event_kind kin
 	});
 }
 
-enum reason session_make(struct nat *n, nat_time now, const struct tuple *t, uint32_t mapping,
+enum reason session_make(struct nat *n, const struct tuple *t, uint32_t mapping,
 			 uint32_t *session)
 {
 	struct tuple other;
 
 	return counterpart(n, t, &n->mappings[mapping], &other)
-		       ? session_make_as(n, now, t, &other, mapping, session)
+		       ? session_make_as(n, t, &other, mapping, session)
 		       : REASON_SESSION_CONFLICT;
 }
 
-enum reason session_make_as(struct nat *n, nat_time now, const struct tuple *t,
-			    const struct tuple *other, uint32_t mapping, uint32_t *session)
+enum reason session_make_as(struct nat *n, const struct tuple *t, const struct tuple *other,
+			    uint32_t mapping, uint32_t *session)
 {
 	struct mapping *m = &n->mappings[mapping];
 	enum reason r = REASON_SESSION_LIMIT;
@@ -194,11 +194,11 @@ enum reason session_make_as(struct nat *n, nat_time now, const struct tuple *t,
 	if (!peer_join(n, m, t->side == SIDE_OUTSIDE ? t->remote : other->remote, &peer))
 		goto no_peer;
 	s = session_at(n, number);
-	fill(n, s, now, t, other, mapping);
+	fill(n, s, t, other, mapping);
 	s->peer = peer;
 	if (!index_session(n, number))
 		goto no_index;
-	wheel_put(&n->wheel, number, session_deadline(n, s, now));
+	wheel_put(&n->wheel, number, session_deadline(n, s, n->now));
 	m->sessions++;
 	m->used = true;
 	n->hosts[m->host].sessions++;

@@ -150,3 +150,11 @@ enum reason tuple_of_query(struct tuple *t, const struct pkt *p, enum nat_side f
 	};
 	return REASON_NONE;
 }
+
+enum reason tuple_of_quoted_query(struct tuple *t, const struct pkt *inner, enum nat_side from)
+{
+	enum reason r = tuple_of_query(t, inner, side_other(from));
+
+	t->side = (uint8_t)from;
+	return r;
+}

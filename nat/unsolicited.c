@@ -28,17 +28,25 @@ static uint64_t hash_of(const struct nat *n, const struct tuple *outside)
 	return hash_tuple(&n->hash, outside) | 1;
 }
 
+static bool has_port(struct port_range r, uint16_t port)
+{
+	return r.last && port >= r.first && port <= r.last;
+}
+
 static bool wants_answer(const struct nat *n, const struct tuple *t)
 {
 	const struct nat_policy *p;
 	uint16_t port = be16_host(t->local_port), index;
+	be32 inside;
 
+	p = n->one_to_one ? policy_of_outside(&n->config, t->local, &inside) : NULL;
+	if (p)
+		return p->unsolicited == NAT_UNSOLICITED_REJECT;
 	if (!pool_has(n, t->local, &index))
 		return false;
 	p = policy_of_pool(&n->config, index);
 	return p && p->unsolicited == NAT_UNSOLICITED_REJECT &&
-	       ((port >= p->ports.first && port <= p->ports.last) ||
-		(port >= p->low_ports.first && port <= p->low_ports.last));
+	       (has_port(p->ports, port) || has_port(p->low_ports, port));
 }
 
 void unsolicited_hold(struct nat *n, const struct pkt *p, const struct tuple *outside)

@@ -137,9 +137,3 @@ bool conf_ports(const char *text, struct port_range *range)
 	*range = parsed;
 	return true;
 }
-
-bool conf_has_ports(uint8_t protocol)
-{
-	return protocol == PROTO_TCP || protocol == PROTO_UDP || protocol == PROTO_SCTP ||
-	       protocol == PROTO_DCCP || protocol == PROTO_UDPLITE;
-}

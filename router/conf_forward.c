@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "router/protocol.h"
+
 /* "ADDRESS" or "ADDRESS:PORTS"; ports none in the first case. */
 static bool parse_end(struct reader *r, const char *key, struct item item, uint32_t *host,
 		      struct port_range *ports)
@@ -24,16 +26,6 @@ static bool parse_end(struct reader *r, const char *key, struct item item, uint3
 		 (int)(colon ? colon - item.text : (ptrdiff_t)strlen(item.text)), item.text);
 	item.text = address;
 	return conf_host4(r, item, host);
-}
-
-/* As in the file; a number if it has no name there. */
-static const char *protocol_name(uint8_t protocol, char number[static 8])
-{
-	for (const struct conf_word *w = conf_key_find("forwards", "proto")->words; w->text; w++)
-		if (w->value == protocol)
-			return w->text;
-	snprintf(number, 8, "%u", protocol);
-	return number;
 }
 
 /* Addresses of interfaces that only the kernel knows yet could be any. */
@@ -229,7 +221,7 @@ static void read_balance(const struct section *s, struct targets *t)
 static void check_overlap(struct reader *r, const struct nat_forward *f, const int *lines, int line)
 {
 	const struct conf *c = r->conf;
-	char name[8];
+	char number[PROTOCOL_TEXT];
 
 	for (size_t i = 0; i < c->nat.forward_count; i++) {
 		const struct nat_forward *e = &c->forwards[i];
@@ -238,8 +230,8 @@ static void check_overlap(struct reader *r, const struct nat_forward *f, const i
 		    e->first > f->last || f->first > e->last)
 			continue;
 		reader_fault(r, line, "forward of %s overlaps that of line %d; every outside %s once",
-			     protocol_name(f->protocol, name), lines[i],
-			     conf_has_ports(f->protocol) ? "port" : "address");
+			     protocol_name(f->protocol, number), lines[i],
+			     protocol_has_ports(f->protocol) ? "port" : "address");
 		i += e->targets > 1 ? e->targets - 1u : 0;
 	}
 }
@@ -257,6 +249,24 @@ static void add_targets(const struct section *s, const struct targets *t, uint8_
 	}
 }
 
+/* Without a port of ours two remote hosts that share an address could not be told apart. */
+static void read_source(const struct section *s, int64_t protocol, struct nat_forward *f)
+{
+	struct item item = section_text(s, "source");
+	char number[PROTOCOL_TEXT];
+	uint32_t host;
+
+	if (!*item.text || !conf_host4(s->r, item, &host))
+		return;
+	f->source = be32_from(host);
+	if (protocol == PROTO_SCTP || (protocol <= UINT8_MAX && protocol != WORD_NONE &&
+				       !protocol_has_ports((uint8_t)protocol)))
+		reader_fault(s->r, item.line,
+			     "forwards.source \"%s\" is for protocols whose ports can be changed, "
+			     "not %s; leave it out", item.text,
+			     protocol_name((uint8_t)protocol, number));
+}
+
 /* One entry of the file for one or both transports; rows has room for its targets. */
 static void read_forward(const struct section *s, struct nat_forward *rows, int *lines)
 {
@@ -264,14 +274,11 @@ static void read_forward(const struct section *s, struct nat_forward *rows, int 
 	struct targets t = { .rows = rows };
 	int64_t protocol = section_number(s, "proto");
 	bool both = protocol == CONF_TCP_AND_UDP;
-	bool has_ports = protocol == WORD_NONE || both || conf_has_ports((uint8_t)protocol);
-	struct item source = section_text(s, "source");
-	uint32_t host;
+	bool has_ports = protocol == WORD_NONE || both || protocol_has_ports((uint8_t)protocol);
 
 	f.protocol = protocol == WORD_NONE || both ? PROTO_TCP : (uint8_t)protocol;
 	bool external = read_external(s, has_ports, &f);
-	if (*source.text && conf_host4(s->r, source, &host))
-		f.source = be32_from(host);
+	read_source(s, protocol, &f);
 	if (!read_targets(s, &f, has_ports, &t) || !external || protocol == WORD_NONE)
 		return;
 	read_balance(s, &t);

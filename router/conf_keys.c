@@ -80,7 +80,7 @@ static const struct conf_key first_keys[] = {
 	{ "limits", "held_ports", KEY_NUMBER, 0, 1 << 24, "16384", NULL,
 	  "Released outside ports at once that rest for timeouts.port_hold (RFC 6888 REQ-8). When "
 	  "there are more, the one that rested longest is free again." },
-	{ "limits", "unsolicited", KEY_NUMBER, 0, 1 << 16, "256", NULL,
+	{ "limits", "unsolicited", KEY_NUMBER, 0, 1 << 12, "256", NULL,
 	  "Unsolicited TCP SYNs at once that wait for timeouts.unsolicited_syn; what is more is "
 	  "dropped without an answer." },
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "router/protocol.h"
+
 static void read_match(const struct section *s, struct nat_policy *policy)
 {
 	struct item match = section_text(s, "match");
@@ -28,7 +30,7 @@ static void read_destination(const struct section *s, struct nat_policy *policy)
 		reader_fault(s->r, ports.line,
 			     "nat.destination_ports \"%s\" is no range of ports; write it like "
 			     "\"80-90\"", ports.text);
-	else if (!conf_has_ports(policy->destination.protocol))
+	else if (!protocol_has_ports(policy->destination.protocol))
 		reader_fault(s->r, ports.line,
 			     "nat.destination_ports needs a proto that has ports; proto = \"tcp\" or "
 			     "the like");

@@ -1,6 +1,8 @@
 /* The keys of nat and forwards: every behaviour that can be dialled, with its default. */
 #include "conf_read.h"
 
+#include "router/protocol.h"
+
 static const struct conf_word nat_types[] = {
 	{ "napt44", NAT_NAPT44 }, { "one_to_one", NAT_ONE_TO_ONE }, { "none", NAT_NONE },
 	{ "napt66", WORD_LATER }, { "nptv6", WORD_LATER }, { "nat64", WORD_LATER },
@@ -46,15 +48,12 @@ static const struct conf_word helpers[] = {
 };
 static const struct conf_word affinities[] = { { "connection", false }, { "client", true }, { 0 } };
 
-#define PROTOCOL_WORDS \
-	{ "tcp", PROTO_TCP }, { "udp", PROTO_UDP }, { "sctp", PROTO_SCTP }, \
-	{ "dccp", PROTO_DCCP }, { "udplite", PROTO_UDPLITE }, { "gre", PROTO_GRE }, \
-	{ "esp", PROTO_ESP }, { "ipip", PROTO_IPIP }, { "6in4", PROTO_IPV6 }
+#define PROTOCOL_WORD(number, name) { name, number },
 static const struct conf_word exempt_protocols[] = {
-	PROTOCOL_WORDS, { "icmp", PROTO_ICMP }, { 0 },
+	PROTOCOL_LIST(PROTOCOL_WORD) { "icmp", PROTO_ICMP }, { 0 },
 };
 static const struct conf_word forward_protocols[] = {
-	PROTOCOL_WORDS, { "tcp+udp", CONF_TCP_AND_UDP }, { 0 },
+	PROTOCOL_LIST(PROTOCOL_WORD) { "tcp+udp", CONF_TCP_AND_UDP }, { 0 },
 };
 
 #define OF_CLASS(key, class) \

@@ -33,19 +33,27 @@ void conf_check_matches(struct reader *r, const char *what, struct item item, st
 }
 
 /* Addresses of hosts, of the other side, or of nobody. */
-static void check_network(struct reader *r, const char *what, struct item item, struct span span,
-			  const struct conf_interface *n, const struct prefix *p)
+static void check_networks(struct reader *r, const char *what, struct item item, struct span span,
+			   const struct conf_interface *n)
 {
-	struct span network = span_of(host_of(p), p->len);
+	for (size_t i = 0; i < n->address_count; i++) {
+		const struct prefix *p = &n->addresses[i];
+		struct span network;
 
-	if (n->side == SIDE_INSIDE && span_overlaps(span, network))
-		reader_fault(r, item.line,
-			     "%s %s lies in the network of inside interface \"%s\"; "
-			     "outside addresses cannot be inside ones", what, item.text, n->name);
-	else if (p->len < 31 && (span_has(span, network.first) || span_has(span, network.last)))
-		reader_fault(r, item.line,
-			     "%s %s has the network or broadcast address of interface "
-			     "\"%s\"; leave it out", what, item.text, n->name);
+		if (!is_v4(p))
+			continue;
+		network = span_of(host_of(p), p->len);
+		if (n->side == SIDE_INSIDE && span_overlaps(span, network))
+			reader_fault(r, item.line,
+				     "%s %s lies in the network of inside interface \"%s\"; "
+				     "outside addresses cannot be inside ones", what, item.text,
+				     n->name);
+		else if (p->len < 31 &&
+			 (span_has(span, network.first) || span_has(span, network.last)))
+			reader_fault(r, item.line,
+				     "%s %s has the network or broadcast address of interface "
+				     "\"%s\"; leave it out", what, item.text, n->name);
+	}
 }
 
 void conf_check_interfaces(struct reader *r, const char *what, struct item item, struct span span)
@@ -55,9 +63,7 @@ void conf_check_interfaces(struct reader *r, const char *what, struct item item,
 	for (size_t i = 0; i < c->interface_count; i++) {
 		const struct conf_interface *n = &c->interfaces[i];
 
-		for (size_t j = 0; j < n->address_count; j++)
-			if (is_v4(&n->addresses[j]))
-				check_network(r, what, item, span, n, &n->addresses[j]);
+		check_networks(r, what, item, span, n);
 		for (size_t j = 0; j < n->host_address_count; j++)
 			if (is_v4(&n->host_addresses[j]) &&
 			    span_has(span, host_of(&n->host_addresses[j])))

@@ -50,27 +50,27 @@ struct conf_preset {
 	"per state (60 after the SYN+ACK, 120 and 60 and 30 while closing, 10 after a RST): here " \
 	"each has one. Inside ports below 512 stay below 512. Unsolicited segments are for the " \
 	"machine itself."
-#define RFC3489 "RFC 3489 section 5, in the words of RFC 4787 sections 4.1 and 5."
-#define RFC3489_BEYOND \
+#define CONES_SOURCE "RFC 3489 section 5, in the words of RFC 4787 sections 4.1 and 5."
+#define CONES_BEYOND \
 	"RFC 3489 speaks of UDP only, here it is all protocols. Of ports, timers and hairpinning it " \
 	"says nothing: they are as always."
 
 static const struct conf_preset presets[] = {
 	[PRESET_FULL_CONE] = {
 		{ { "mapping", INDEPENDENT }, { "filtering", INDEPENDENT } },
-		RFC3489, RFC3489_BEYOND,
+		CONES_SOURCE, CONES_BEYOND,
 	},
 	[PRESET_RESTRICTED_CONE] = {
 		{ { "mapping", INDEPENDENT }, { "filtering", BY_ADDRESS } },
-		RFC3489, RFC3489_BEYOND,
+		CONES_SOURCE, CONES_BEYOND,
 	},
 	[PRESET_PORT_RESTRICTED_CONE] = {
 		{ { "mapping", INDEPENDENT }, { "filtering", BY_PORT } },
-		RFC3489, RFC3489_BEYOND,
+		CONES_SOURCE, CONES_BEYOND,
 	},
 	[PRESET_SYMMETRIC] = {
 		{ { "mapping", BY_PORT }, { "filtering", BY_PORT } },
-		RFC3489, RFC3489_BEYOND,
+		CONES_SOURCE, CONES_BEYOND,
 	},
 	[PRESET_RFC_HOME] = {
 		{

@@ -157,7 +157,6 @@ bool conf_network(struct reader *r, struct item item, struct prefix *p);
 bool conf_host4(struct reader *r, struct item item, uint32_t *host);
 bool conf_network4(struct reader *r, const char *what, struct item item, be32 *network, uint8_t *len);
 bool conf_ports(const char *text, struct port_range *range); /* "8080" or "50000-65535" */
-bool conf_has_ports(uint8_t protocol);
 
 /* IPv4 addresses first to last, in host order. */
 struct span {

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <urcu/pointer.h>
 
+#include "router/protocol.h"
+
 enum { ROUTES_PIECE = 256 }; /* as many as a worker answers with at once */
 
 static void list_begin(struct ctl_reply *r, uint32_t generation, struct text *out)
@@ -112,28 +114,25 @@ static const char *endpoint_format(const struct endpoint *e, bool with_port,
 	return text;
 }
 
-static const char *protocol_format(uint8_t protocol, char text[static 4])
+/* An ICMP query's identifier belongs to our end; the remote one has none. */
+static bool has_port(uint8_t protocol, bool ours)
 {
-	const char *name = ctl_protocol_name(protocol);
-
-	if (name != NULL)
-		return name;
-	snprintf(text, 4, "%u", protocol);
-	return text;
+	return protocol_has_ports(protocol) || (ours && protocol == PROTO_ICMP);
 }
 
 static json_t *json_session(uint16_t worker, const struct nat_session *s)
 {
-	char protocol[4], inside[ENDPOINT_TEXT], outside[ENDPOINT_TEXT], remote[ENDPOINT_TEXT];
+	char inside[ENDPOINT_TEXT], outside[ENDPOINT_TEXT], remote[ENDPOINT_TEXT];
+	char protocol[PROTOCOL_TEXT];
+	bool port = has_port(s->protocol, true);
 
 	return json_pack(
 		"{s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
 		"worker", worker, "id", (json_int_t)s->id,
-		"proto", protocol_format(s->protocol, protocol),
-		"inside", endpoint_format(&s->inside, true, inside),
-		"outside", endpoint_format(&s->outside, true, outside),
-		/* A query's identifier belongs to our end; the remote one has none. */
-		"remote", endpoint_format(&s->remote, s->protocol != PROTO_ICMP, remote),
+		"proto", protocol_name(s->protocol, protocol),
+		"inside", endpoint_format(&s->inside, port, inside),
+		"outside", endpoint_format(&s->outside, port, outside),
+		"remote", endpoint_format(&s->remote, has_port(s->protocol, false), remote),
 		"state", tcp_state_name(s->state),
 		"idle_ms", (json_int_t)s->idle_ms, "expires_ms", (json_int_t)s->expires_ms,
 		"packets_out", (json_int_t)s->packets[SIDE_INSIDE],
@@ -145,13 +144,14 @@ static json_t *json_session(uint16_t worker, const struct nat_session *s)
 
 static json_t *json_mapping(uint16_t worker, const struct nat_mapping *m)
 {
-	char protocol[4], inside[ENDPOINT_TEXT], outside[ENDPOINT_TEXT];
+	char protocol[PROTOCOL_TEXT], inside[ENDPOINT_TEXT], outside[ENDPOINT_TEXT];
+	bool port = has_port(m->protocol, true);
 
 	return json_pack("{s:i, s:I, s:s, s:s, s:s, s:I, s:b}",
 			 "worker", worker, "id", (json_int_t)m->id,
-			 "proto", protocol_format(m->protocol, protocol),
-			 "inside", endpoint_format(&m->inside, true, inside),
-			 "outside", endpoint_format(&m->outside, true, outside),
+			 "proto", protocol_name(m->protocol, protocol),
+			 "inside", endpoint_format(&m->inside, port, inside),
+			 "outside", endpoint_format(&m->outside, port, outside),
 			 "sessions", (json_int_t)m->sessions, "forward", (int)m->from_forward);
 }
 

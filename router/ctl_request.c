@@ -4,37 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "router/address.h"
 #include "ctl_reply.h"
-
-static const struct { uint8_t number; const char *name; } protocols[] = {
-	{ PROTO_TCP, "tcp" },
-	{ PROTO_UDP, "udp" },
-	{ PROTO_ICMP, "icmp" },
-};
-
-enum { PROTOCOL_COUNT = sizeof(protocols) / sizeof(protocols[0]) };
-
-const char *ctl_protocol_name(uint8_t protocol)
-{
-	for (size_t i = 0; i < PROTOCOL_COUNT; i++)
-		if (protocols[i].number == protocol)
-			return protocols[i].name;
-	return NULL;
-}
+#include "router/address.h"
+#include "router/protocol.h"
 
 static bool parse_protocol(struct ctl_request *q, enum ctl_key key, const json_t *value)
 {
 	const char *name = json_string_value(value);
+	int protocol = name != NULL ? protocol_parse(name) : -1;
 
 	(void)key;
-	for (size_t i = 0; name != NULL && i < PROTOCOL_COUNT; i++) {
-		if (strcmp(name, protocols[i].name) != 0)
-			continue;
-		q->protocol = protocols[i].number;
-		return true;
-	}
-	return false;
+	q->protocol = (uint8_t)protocol;
+	return protocol >= 0;
 }
 
 static bool parse_port(be16 *port, const char *digits)
@@ -94,13 +75,15 @@ static bool parse_limit(struct ctl_request *q, enum ctl_key key, const json_t *v
 }
 
 #define STATE_WORD(id, name) " " name
+#define PROTOCOL_WORD(number, name) " " name
 #define ENDPOINT_WORDS "a string with an IPv4 address, or address:port"
 
 static const struct {
 	const char *name, *expected;
 	bool (*parse)(struct ctl_request *q, enum ctl_key key, const json_t *value);
 } keys[] = {
-	[CTL_PROTO] = { "proto", "one of \"tcp\", \"udp\", \"icmp\"", parse_protocol },
+	[CTL_PROTO] = { "proto", "a string, one of icmp" PROTOCOL_LIST(PROTOCOL_WORD) ", or the number of "
+		      "another protocol", parse_protocol },
 	[CTL_INSIDE] = { "inside", ENDPOINT_WORDS, parse_endpoint },
 	[CTL_OUTSIDE] = { "outside", ENDPOINT_WORDS, parse_endpoint },
 	[CTL_REMOTE] = { "remote", ENDPOINT_WORDS, parse_endpoint },

@@ -46,7 +46,4 @@ bool ctl_request_parse(struct ctl_request *q, const char *line, size_t len, stru
 bool ctl_request_wants_session(const struct ctl_request *q, const struct nat_session *s);
 bool ctl_request_wants_mapping(const struct ctl_request *q, const struct nat_mapping *m);
 
-/* "tcp"; NULL if it is none that is translated. */
-const char *ctl_protocol_name(uint8_t protocol);
-
 #endif

@@ -76,6 +76,9 @@ static int learn_pools(struct conf *c, struct io_error *error)
 			return refuse(error, c, c->nats[i].line,
 				      "has no IPv4 address for the pool; set its address", from->name);
 		c->pool[c->policies[i].pool_first] = be32_load(own->address.octets);
+		/* What looks unsolicited may be for a service of the kernel's, which answers. */
+		if (from->shares_address)
+			c->policies[i].unsolicited = NAT_UNSOLICITED_SILENT;
 	}
 	return 0;
 }

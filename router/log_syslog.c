@@ -5,14 +5,10 @@
 #include <unistd.h>
 
 #include "router/address.h"
+#include "router/protocol.h"
 
 /* RFC 5424 section 6.2.1: facility daemon (3), severities warning (4) and informational (6). */
 enum { PRIORITY_WARNING = 3 * 8 + 4, PRIORITY_INFORMATION = 3 * 8 + 6 };
-
-static const struct { uint8_t number; const char *name; } protocols[] = {
-	{ 1, "icmp" }, { 6, "tcp" }, { 17, "udp" }, { 33, "dccp" }, { 47, "gre" },
-	{ 50, "esp" }, { 132, "sctp" }, { 136, "udplite" },
-};
 
 struct syslog_origin syslog_origin(void)
 {
@@ -59,13 +55,10 @@ static void add_endpoint(struct text *out, const char *name, struct endpoint e)
 
 static void add_protocol(struct text *out, uint8_t number)
 {
-	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
-		if (protocols[i].number == number) {
-			text_format(out, " protocol=\"%s\"", protocols[i].name);
-			return;
-		}
+	char text[PROTOCOL_TEXT];
+
 	if (number)
-		text_format(out, " protocol=\"%u\"", number);
+		text_format(out, " protocol=\"%s\"", protocol_name(number, text));
 }
 
 static void add_block(struct text *out, const struct nat_event *e)
@@ -75,9 +68,11 @@ static void add_block(struct text *out, const struct nat_event *e)
 	text_format(out, " first-port=\"%u\" last-port=\"%u\"", e->block.first, e->block.last);
 }
 
-/* RFC 7422 section 4: from this, who had a port follows for every port. */
+/* RFC 7422 section 4: from this, who had a port follows for every port. Hosts have their ranges one
+ * after the other. */
 static void add_plan(struct text *out, const struct nat_event *e)
 {
+	text_format(out, " algorithm=\"sequential\"");
 	add_address(out, "inside", e->inside.address);
 	text_format(out, " inside-length=\"%u\"", e->plan.inside_len);
 	add_address(out, "outside", e->outside.address);

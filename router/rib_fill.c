@@ -45,6 +45,24 @@ static int add_broadcasts(struct rib *r, const struct prefix *p, uint16_t interf
 	return error ? error : add(r, host(&last), hop, ORIGIN_CONNECTED);
 }
 
+/* RFC 4787 REQ-7: whether the provider numbers its link as a network inside. There the inside goes
+ * first; outside only what lies behind a router is reached. */
+static bool is_inside_too(const struct conf *c, const struct prefix *p, uint16_t interface)
+{
+	if (c->interfaces[interface].side == SIDE_INSIDE)
+		return false;
+	for (uint16_t i = 0; i < c->interface_count; i++)
+		for (size_t j = 0; j < c->interfaces[i].address_count; j++) {
+			const struct prefix *other = &c->interfaces[i].addresses[j];
+
+			if (c->interfaces[i].side == SIDE_INSIDE &&
+			    (prefix_contains(p, &other->address) ||
+			     prefix_contains(other, &p->address)))
+				return true;
+		}
+	return false;
+}
+
 /* An address of the router and the network it is in. */
 static int add_address(struct rib *r, const struct conf *c, const struct prefix *p,
 		       uint16_t interface)
@@ -54,7 +72,9 @@ static int add_address(struct rib *r, const struct conf *c, const struct prefix 
 	struct hop link = { .kind = HOP_LINK, .interface = interface };
 	int error = add(r, host(&p->address), own, ORIGIN_LOCAL);
 
-	if (!error && p->len < address_bits(&p->address))
+	if (error || is_inside_too(c, p, interface))
+		return error;
+	if (p->len < address_bits(&p->address))
 		error = add(r, *p, link, ORIGIN_CONNECTED);
 	return error ? error : add_broadcasts(r, p, interface);
 }

@@ -143,6 +143,19 @@ static bool follow(struct worker *w, struct frame *f, const struct nat_job *job)
 	return false;
 }
 
+static struct nat_job job_of(const struct worker *w, struct frame *f)
+{
+	enum nat_side came = worker_conf(w)->interfaces[f->ingress].side;
+
+	return (struct nat_job){
+		.p = &f->p,
+		.from = f->from,
+		.room = FRAME_LEN_MOST,
+		.known_only = f->known_only,
+		.hairpinned = f->from != came,
+	};
+}
+
 size_t stage_translate(struct worker *w, struct frame **frames, size_t count)
 {
 	struct nat_job jobs[FRAME_BATCH];
@@ -150,10 +163,7 @@ size_t stage_translate(struct worker *w, struct frame **frames, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		if (frames[i]->translate)
-			jobs[wanted++] = (struct nat_job){ .p = &frames[i]->p,
-							   .from = frames[i]->from,
-							   .room = FRAME_LEN_MOST,
-							   .known_only = frames[i]->known_only };
+			jobs[wanted++] = job_of(w, frames[i]);
 	nat_process_batch(w->nat, w->now, jobs, wanted);
 	for (size_t i = 0; i < count; i++)
 		if (!frames[i]->translate || follow(w, frames[i], &jobs[job++]))

@@ -36,6 +36,7 @@
 	X(UNSOLICITED, "unsolicited_syn", 6, 6, "RFC 5382 REQ-4") \
 	X(PORT_HOLD, "port_hold", 120, 1, "RFC 6888 REQ-8")
 
+/* The classes of sessions come first; the last three are not of sessions. */
 #define TIMEOUT_ENUM(id, key, normal, least, source) TIMEOUT_##id,
 enum nat_timeout { TIMEOUT_LIST(TIMEOUT_ENUM) TIMEOUT_COUNT };
 #undef TIMEOUT_ENUM
@@ -113,7 +114,8 @@ struct nat_policy {
 	/* Limits of one inside host, all workers together: outside ports and identifiers, sessions it
 	 * opens in a second and at once (RFC 6888 REQ-4); 0: none. */
 	uint32_t ports_per_host, new_per_second, new_burst;
-	uint32_t sessions_per_mapping; /* that the outside may open (RFC 6888 REQ-5); 0: no limit */
+	uint32_t sessions_per_mapping; /* beyond which the outside opens no more (RFC 6888 REQ-5); 0: no
+					* limit */
 	uint16_t short_ports[NAT_SHORT_PORTS_MOST]; /* remote UDP ports of TIMEOUT_UDP_SHORT; 0 ends */
 	uint32_t timeout_ms[TIMEOUT_COUNT]; /* 0: as nat_config says */
 	/* Twice NAT: what inside hosts know as the prefix seen is the prefix real outside. */

@@ -41,6 +41,7 @@ struct nat_job {
 	struct pkt *p;	    /* in; its octets are rewritten in place */
 	enum nat_side from; /* in */
 	bool known_only;    /* in: open nothing; without a session the verdict is NAT_FORWARD */
+	bool hairpinned;    /* in: comes from SIDE_OUTSIDE because the verdict was NAT_HAIRPIN */
 	uint32_t room; /* in: octets from p->ip on that a helper may use to lengthen the datagram */
 	enum nat_verdict verdict;
 	enum reason reason;

@@ -50,6 +50,9 @@ enum reason tuple_of(struct tuple *t, const struct pkt *p, enum nat_side from);
 /* The same for ICMP queries whichever side asks: tuple_of() knows those from inside only. */
 enum reason tuple_of_query(struct tuple *t, const struct pkt *p, enum nat_side from);
 
+/* And for quoted ones; from is the side of the error. */
+enum reason tuple_of_quoted_query(struct tuple *t, const struct pkt *inner, enum nat_side from);
+
 /* Whether an ICMP type asks for a reply with the same identifier. */
 bool icmp_is_request(uint8_t type);
 

@@ -8,7 +8,7 @@ struct visit {
 	struct model *m;
 	uint64_t now;
 	enum nat_side from;
-	bool known_only;
+	bool known_only, hairpinned;
 	struct datagram *d;
 	const struct model_choice *choice;
 };
@@ -145,10 +145,11 @@ static struct model_answer begin_outwards(struct visit *v, const struct nat_poli
 }
 
 /* RFC 4787 REQ-8; REQ-9: what may be reached by hairpin is not for the filter to say. */
-static bool filter_passes(struct model *m, const struct model_mapping *p, struct place remote)
+static bool filter_passes(const struct visit *v, const struct model_mapping *p, struct place remote)
 {
-	if (p->from_forward || p->filtering == NAT_ENDPOINT_INDEPENDENT ||
-	    rule_in_pool(&m->config, remote.address))
+	const struct model *m = v->m;
+
+	if (p->from_forward || p->filtering == NAT_ENDPOINT_INDEPENDENT || v->hairpinned)
 		return true;
 	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
 		const struct model_session *s = &m->sessions[i];
@@ -170,7 +171,7 @@ static struct model_answer begin_inwards(struct visit *v, struct place remote)
 
 	if (!p && !rule_forward_inwards(&m->config, new.protocol, new.outside, &new.inside))
 		return conclude(NAT_UNMATCHED, REASON_NO_MAPPING);
-	if (p && !filter_passes(m, p, remote))
+	if (p && !filter_passes(v, p, remote))
 		return drop(REASON_FILTERED);
 	if (!p)
 		p = &new;
@@ -287,8 +288,7 @@ static struct model_answer error(struct visit *v)
 struct model_answer model_process(struct model *m, const struct model_arrival *a,
 				  struct datagram *d, const struct model_choice *choice)
 {
-	struct visit v = { m, a->now, a->from, a->known_only, d, choice };
-
+	struct visit v = { m, a->now, a->from, a->known_only, a->hairpinned, d, choice };
 	struct model_answer answer;
 
 	if (d->kind != KIND_ERROR || d->first_fragment)

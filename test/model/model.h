@@ -31,6 +31,7 @@ struct model_arrival {
 	uint64_t now;
 	enum nat_side from;
 	bool known_only; /* it must not open a session */
+	bool hairpinned; /* an inside host sent it */
 };
 
 /* What the NAT must do with d; d is rewritten as the NAT must rewrite it. */

@@ -330,6 +330,7 @@ void traffic_next(const struct scene *scene, struct event *e)
 	struct draft x;
 
 	e->from = one_in(scene, 2) ? SIDE_INSIDE : SIDE_OUTSIDE;
+	e->hairpinned = false;
 	e->known_only = one_in(scene, 25);
 	e->offload = (struct pkt_offload){ 0 };
 	if (one_in(scene, 8)) {

@@ -14,7 +14,7 @@
 
 struct event {
 	enum nat_side from;
-	bool known_only; /* as in struct nat_job */
+	bool known_only, hairpinned; /* as in struct nat_job */
 	size_t len;
 	struct pkt_offload offload;
 	uint8_t octets[DRAFT_MOST];

@@ -203,13 +203,14 @@ static bool choose_worker(struct world *w, struct passage *p, const struct datag
 static void pass_single(struct world *w, struct passage *p, struct datagram *d)
 {
 	struct model *m = &w->models[p->worker];
-	struct model_arrival arrival = { w->now, p->event.from, p->event.known_only };
+	struct model_arrival arrival = { w->now, p->event.from, p->event.known_only,
+					 p->event.hairpinned };
 	struct model_choice choice;
 	struct model_answer answer;
 	struct datagram out;
 
 	p->job = (struct nat_job){ .p = &p->p, .from = arrival.from,
-				   .known_only = arrival.known_only };
+				   .known_only = arrival.known_only, .hairpinned = arrival.hairpinned };
 	nat_process(w->single[p->worker], (nat_time){ w->now }, &p->job);
 	w->reasons[p->job.reason]++;
 	w->verdicts[p->job.verdict]++;
@@ -248,6 +249,7 @@ static void come_back(struct world *w, const struct passage *p)
 	*e = p->event;
 	e->from = SIDE_OUTSIDE;
 	e->known_only = false;
+	e->hairpinned = true;
 	memcpy(e->octets, p->out, e->len);
 }
 
@@ -290,7 +292,8 @@ static void send_batch(struct world *w, uint16_t worker)
 		memcpy(p->batch_out, p->event.octets, p->event.len);
 		pkt_parse(&p->batch_p, p->batch_out, p->event.len, &p->event.offload);
 		jobs[count] = (struct nat_job){ .p = &p->batch_p, .from = p->event.from,
-						.known_only = p->event.known_only };
+						.known_only = p->event.known_only,
+						.hairpinned = p->event.hairpinned };
 		of[count++] = p;
 	}
 	nat_process_batch(w->batch[worker], (nat_time){ w->now }, jobs, count);

@@ -1,8 +1,8 @@
 """Forwards, hairpinning, exhaustion and reloads as chosen in the configuration, seen from sockets."""
 
 import errno
-import json
 import re
+import signal
 import socket
 import struct
 import time
@@ -10,12 +10,12 @@ from collections import Counter
 
 import pytest
 
-from inside import HOSTS, NETWORK, neighbourhood, shown
+from inside import HOSTS, NETWORK, neighbourhood
 from netns import until
-from peers import connect, exchange, silent, transfer
-from rig import CLIENT, CLIENT_B, CONTROL, INSIDE, POOL, ROUTER, SERVER, SERVER_B, Setup
+from peers import connect, exchange, transfer
+from rig import CLIENT, CLIENT_B, POOL, ROUTER, SERVER, SERVER_B, Setup, configuration
 from test_lifecycle import refused
-from wire import ICMP, RST, SYN, TCP
+from wire import ICMP, RST, TCP
 
 MIB = 1 << 20
 A, B, C = HOSTS
@@ -260,37 +260,144 @@ def test_unsolicited_syn(unasked):
         assert not [p for p in answers(net) if p.flags & RST]
 
 
-POOL_B = "203.0.113.7"
+def conversation(net, number):
+    """A TCP connection and a UDP pair that are open."""
+    listener, v = net.server.listen(SERVER, 8000 + number), net.server.udp(SERVER, 9000 + number)
+    a, u = net.client.tcp(CLIENT), net.client.udp(CLIENT)
+    b, seen = connect(a, (SERVER, 8000 + number), listener)
+    return a, b, seen, u, v, exchange(u, v.getsockname(), v)
 
 
-def conversations(net, pairs):
-    """Of each client a TCP connection and a UDP exchange; to be asked whether they go on."""
-    found = []
-    for number, client in enumerate(pairs):
-        listener = net.server.listen(SERVER, 8000 + number)
-        a = net.client.tcp(client)
-        b, seen = connect(a, (SERVER, 8000 + number), listener)
-        found.append((a, b, seen))
-    return found
+def go_on(open_ones):
+    """From outside first, then from inside, and seen as ever."""
+    for a, b, _, u, v, seen in open_ones:
+        for one, other in ((b, a), (a, b)):
+            one.sendall(b"still there?")
+            assert other.recv(100) == b"still there?"
+        v.sendto(b"still there?", seen)
+        assert u.recv(100) == b"still there?"
+        assert exchange(u, v.getsockname(), v) == seen
 
 
-def go_on(found):
-    for a, b, _ in found:
-        for one, other in ((a, b), (b, a)):
-            octets = struct.pack("d", time.monotonic())
-            one.sendall(octets)
-            assert other.recv(100) == octets
-
-
-def reloads(net, **nat):
-    """Load it with these keys of the entry, and wait until it is in force."""
+def reload(net, **nat):
+    """The first entry with other keys."""
     generation = net.router.ask("status")["generation"]
     net.values["nat"][0] |= nat
-    net.conf.write_text(configured(net))
-    net.router.process.send_signal(1)
+    net.conf.write_text(configuration(net.values))
+    net.router.process.send_signal(signal.SIGHUP)
     until(lambda: net.router.ask("status")["generation"] > generation, "the new configuration")
 
 
-def configured(net):
-    from rig import configuration
-    return configuration(net.values)
+def mappings_of(net):
+    """What a new socket looks like to two hosts, and whether a third may send to it."""
+    servers = [net.server.udp(address, 6000) for address in (SERVER, SERVER_B)]
+    a = net.client.udp(CLIENT)
+    seen = [exchange(a, s.getsockname(), s)[1] for s in servers]
+    stranger = net.server.udp("203.0.113.11")
+    stranger.sendto(b"let me in", (POOL, seen[0]))
+    a.settimeout(0.2)
+    try:
+        admitted = a.recv(100) == b"let me in"
+    except TimeoutError:
+        admitted = False
+    for s in servers:
+        s.close()
+    return seen, admitted
+
+
+@on_tuns
+def test_reload_of_knobs(network, setup):
+    """SIGHUP: what is open stays as it was, what is opened then is as is said now."""
+    net = network(setup, wan=dict(host_address=[s + "/24" for s in
+                                                (SERVER, SERVER_B, "203.0.113.11")]))
+    open_ones = [conversation(net, n) for n in range(8)]
+    (one, other), admitted = mappings_of(net)
+    assert one == other and not admitted
+    reload(net, mapping="address-dependent", filtering="endpoint-independent")
+    go_on(open_ones)
+    (one, other), admitted = mappings_of(net)
+    assert one != other and admitted
+    del net.values["nat"][0]["mapping"], net.values["nat"][0]["filtering"]
+    reload(net, preset="symmetric", port_selection="random", ports="40000-49999")
+    go_on(open_ones)
+    (one, other), admitted = mappings_of(net)
+    assert one != other and not admitted and {one // 10000, other // 10000} == {4}
+    reload(net, preset="full-cone", refresh="both", hairpin="off", on_exhaustion="silent")
+    go_on(open_ones)
+    (one, other), admitted = mappings_of(net)
+    assert one == other and admitted
+    assert net.router.stop() == [f"router: {net.conf} loaded"] * 3
+
+
+@on_tuns
+def test_reload_without_a_part_of_the_pool(network, setup):
+    """It needs a restart: said, and nothing changes."""
+    net = network(setup, nat=dict(pool=[POOL, "203.0.113.7"]))
+    open_ones = [conversation(net, n) for n in range(4)]
+    net.values["nat"][0]["pool"].pop()
+    net.conf.write_text(configuration(net.values))
+    net.router.process.send_signal(signal.SIGHUP)
+    for _ in range(5):
+        go_on(open_ones)
+    assert net.router.ask("status")["generation"] == 1
+    said = net.router.stop()
+    assert "a nat pool changed, which needs a restart; nothing was changed" in said[0]
+
+
+CONTRARY = """\
+interfaces = (
+  { name = "lan0"; type = "tun"; side = "inside"; address = [ "192.168.7.1/24" ]; },
+  { name = "wan0"; type = "tun"; side = "outside"; address = [ "203.0.113.1/24" ]; } );
+nat = ( { name = "home"; match = "192.168.7.0/24"; type = "napt44";
+          pool = [ "203.0.113.5" ];
+          %s
+          %s } );
+"""
+
+
+@pytest.mark.parametrize("one, other, line, what", [
+    ('port_selection = "deterministic"; block_size = 128;', 'pooling = "arbitrary";', 7,
+     'nat.pooling contradicts port_selection = "deterministic"'),
+    ('port_selection = "block";', "block_size = 512;", 5, "nat.pool is too small for blocks"),
+    ('port_selection = "block";', 'ports = "2000-2400";', 4, "nat.block_size = 512 is too large"),
+    ('preset = "full-con";', "", 6, 'nat.preset = "full-con" is unknown'),
+    ('preset = "rfc-cgn"; block_size = 64; ', 'on_exhaustion = "overload";', 7,
+     'nat.on_exhaustion = "overload" contradicts port_selection = "block"'),
+    ('port_selection = "random";', 'on_conflict = "refuse";', 7,
+     "nat.on_conflict is for port_selection preserve"),
+])
+def test_contradictions(prepared, build, tmp_path, one, other, line, what):
+    file = tmp_path / "contrary.conf"
+    file.write_text("workers = 2; " + CONTRARY % (one, other))
+    fault, = refused(prepared().gateway, f"{build}/router", "check", "-c", file)
+    assert fault.startswith(f"{file}:{line}: {what}") and "; " in fault
+
+
+@on_tuns
+def test_listings(prepared, setup):
+    """One of each: what is shown is what is, to people and to programs."""
+    net = prepared(setup)
+    neighbour, _ = neighbourhood(
+        net, dict(name="each", match=NETWORK, type="one_to_one", prefix="203.0.113.64/26",
+                  twice=dict(inside="10.99.0.0/24", outside="203.0.113.0/24")),
+        forwards=[dict(proto="udp", external=f"{POOL}:5353", source=ROUTER,
+                       internal=[f"{CLIENT}:53", f"{CLIENT_B}:53"])])
+    exchange(net.client.udp(CLIENT, 5000), (SERVER, 53), net.server.udp(SERVER, 53))
+    exchange(neighbour.udp(A, 5000), ("10.99.0.9", 54), net.server.udp(SERVER, 54))
+    s, servers = net.server.udp(SERVER, 7000), [net.client.udp(h, 53) for h in (CLIENT, CLIENT_B)]
+    s.sendto(b"any of you", (POOL, 5353))
+    session, = net.router.ask("sessions", f"outside={POOL}:5353")["sessions"]
+    chosen, = [u for u in servers if session["inside"].startswith(u.getsockname()[0] + ":")]
+    assert chosen.recvfrom(100) == (b"any of you", (ROUTER, 7000))
+    assert set(net.router.sessions()) == {
+        ("udp", f"{CLIENT}:5000", f"{POOL}:5000", f"{SERVER}:53"),
+        ("udp", f"{A}:5000", "203.0.113.66:5000", f"{SERVER}:54"),
+        ("udp", session["inside"], f"{POOL}:5353", f"{SERVER}:7000")}
+    assert session["forward"] and session["packets_in"] == 1
+    mappings = net.router.ask("mappings")["mappings"]
+    assert {(m["inside"], m["outside"], m["forward"], m["sessions"]) for m in mappings} == {
+        (f"{CLIENT}:5000", f"{POOL}:5000", False, 1),
+        (f"{A}:5000", "203.0.113.66:5000", False, 1),
+        (session["inside"], f"{POOL}:5353", True, 1)}
+    table = net.gateway.run(net.router.ctl, "-s", net.router.control, "mappings", f"inside={A}")
+    assert re.search(rf"udp +{A}:5000 +203\.0\.113\.66:5000", table), table

@@ -16,9 +16,10 @@ A, B, C = HOSTS
 OUTSIDE = "203.0.113.64/26"
 A_OUT, B_OUT, C_OUT = "203.0.113.66", "203.0.113.67", "203.0.113.68"
 SETUPS = [Setup("tun", 1), Setup("tun", 2, False), Setup("own", 2), Setup("shared", 1)]
-IP_MTU, IP_RECVERR = 14, 11
+IP_MTU = 14
 
 everywhere = pytest.mark.parametrize("setup", SETUPS, ids=str, indirect=True)
+on_tuns = pytest.mark.parametrize("setup", SETUPS[:2], ids=str, indirect=True)
 tun_and_own = pytest.mark.parametrize("setup", SETUPS[:3], ids=str, indirect=True)
 
 
@@ -234,3 +235,24 @@ class TestTwice:
     def test_traceroute(self, twice):
         out = twice.neighbour.run("traceroute", "-n", "-q", "1", "-w", "2", "-m", "3", "-s", B, FAR)
         assert re.findall(r"^ *\d +(\S+)", out, re.M) == [ROUTER_N, FAR], out
+
+
+@on_tuns
+def test_one_network_on_both_sides(prepared, setup):
+    """RFC 4787 REQ-7: the provider's link is numbered like lan1."""
+    net, wan, provider, far_away = prepared(setup), "192.168.8.125", "192.168.8.126", "198.51.100.9"
+    neighbour, _ = neighbourhood(
+        net, dict(name="same", match=NETWORK, type="napt44", pool=["interface:wan0"]),
+        wan=dict(address=[wan + "/26"], host_address=[provider + "/26", far_away + "/32"],
+                 host_routes=[]),
+        routes=[dict(prefix="0.0.0.0/0", interface="wan0", via=provider)])
+    assert exchange(neighbour.udp(A, 5000), (far_away, 53), net.server.udp(far_away, 53)) == (
+        wan, 5000)
+    a = neighbour.tcp(B, 4400)
+    b, seen = connect(a, (far_away, 80), net.server.listen(far_away, 80))
+    assert seen == (wan, 4400)
+    transfer(a, b, MIB)
+    transfer(b, a, MIB)
+    ping(neighbour, A, far_away)
+    ping(net.client, CLIENT, A)
+    assert {p.source for p in net.outside.received(version=4)} == {wan}

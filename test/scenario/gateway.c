@@ -135,6 +135,7 @@ static struct passage translate(struct gateway *g, nat_time now, struct pkt *p, 
 	way.fault = process(g, now, &job);
 	if (!way.fault && job.verdict == NAT_HAIRPIN) {
 		job.from = SIDE_OUTSIDE;
+		job.hairpinned = true;
 		way.to = SIDE_INSIDE;
 		way.fault = process(g, now, &job);
 		if (job.verdict == NAT_HAIRPIN)

@@ -115,6 +115,11 @@ static inline void reload(struct planned *t)
 	}
 }
 
+struct end {
+	uint32_t address;
+	uint16_t port;
+};
+
 struct saying {
 	enum nat_verdict verdict;
 	enum reason reason;
@@ -125,25 +130,24 @@ struct saying {
 
 /* A datagram from one side, of UDP, TCP (a SYN) or ICMP (an echo request, a reply from outside). */
 static inline struct saying say(struct planned *t, enum nat_side from, uint8_t protocol,
-				uint32_t source, uint16_t source_port, uint32_t destination,
-				uint16_t destination_port)
+				struct end source, struct end destination)
 {
 	uint8_t o[40] = { 0x45, 0, 0, 40, 0, 0, 0, 0, 64, protocol };
 	struct saying s;
 	struct pkt p;
 	struct nat_job job = { .p = &p, .from = from };
 
-	store32(o + 12, source);
-	store32(o + 16, destination);
-	store16(o + 20, source_port);
-	store16(o + 22, destination_port);
+	store32(o + 12, source.address);
+	store32(o + 16, destination.address);
+	store16(o + 20, source.port);
+	store16(o + 22, destination.port);
 	if (protocol == PROTO_UDP)
 		store16(o + 24, 20);
 	if (protocol == PROTO_TCP)
 		store16(o + 32, 5 << 12 | 2);
 	if (protocol == PROTO_ICMP) {
 		store16(o + 20, from == SIDE_INSIDE ? 8 << 8 : 0);
-		store16(o + 24, from == SIDE_INSIDE ? source_port : destination_port);
+		store16(o + 24, from == SIDE_INSIDE ? source.port : destination.port);
 	}
 	octets_complete(o, sizeof(o));
 	assert_int_equal(pkt_parse(&p, o, sizeof(o), NULL), REASON_NONE);
@@ -160,7 +164,7 @@ static inline struct saying say(struct planned *t, enum nat_side from, uint8_t p
 
 static inline struct saying ask(struct planned *t, uint8_t protocol, uint32_t inside, uint16_t port)
 {
-	return say(t, SIDE_INSIDE, protocol, inside, port, REMOTE, 53);
+	return say(t, SIDE_INSIDE, protocol, (struct end){ inside, port }, (struct end){ REMOTE, 53 });
 }
 
 /* The outside port of a new or known inside endpoint, whose answers find their way. */
@@ -171,7 +175,8 @@ static inline uint16_t open_port(struct planned *t, uint8_t protocol, uint32_t i
 	assert_int_equal(s.verdict, NAT_FORWARD);
 	if (protocol == PROTO_TCP)
 		return s.ports[0];
-	back = say(t, SIDE_OUTSIDE, protocol, REMOTE, 53, s.source, s.ports[0]);
+	back = say(t, SIDE_OUTSIDE, protocol, (struct end){ REMOTE, 53 },
+		   (struct end){ s.source, s.ports[0] });
 	assert_int_equal(back.verdict, NAT_FORWARD);
 	assert_int_equal(back.worker, s.worker);
 	assert_int_equal(back.destination, inside);

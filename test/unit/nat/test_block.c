@@ -172,7 +172,8 @@ static void forwards_are_left_out(void **state)
 				     NAT_FORWARD; i++)
 			assert_true(open_port(t, PROTO_UDP, HOST, (uint16_t)(1 + i)) >= 4144);
 		for (uint16_t port = 4100; port <= 4140; port++) {
-			s = say(t, SIDE_OUTSIDE, PROTO_UDP, REMOTE, 53, OUTSIDE, port);
+			s = say(t, SIDE_OUTSIDE, PROTO_UDP, (struct end){ REMOTE, 53 },
+				(struct end){ OUTSIDE, port });
 			assert_int_equal(s.verdict, NAT_FORWARD);
 			assert_int_equal(s.ports[1], 7000 + port - 4100);
 			assert_int_equal(ask(t, PROTO_UDP, NEIGHBOUR, s.ports[1]).ports[0], port);
@@ -180,7 +181,6 @@ static void forwards_are_left_out(void **state)
 		plan_free(t);
 	}
 }
-
 
 /* Each session is where the answers to it go. */
 static void all_are_in_reach(struct planned *t)
@@ -190,10 +190,10 @@ static void all_are_in_reach(struct planned *t)
 		uint32_t cursor = 0;
 
 		while (nat_session_next(t->nat[i], t->now, &cursor, &s)) {
-			struct saying back = say(t, SIDE_OUTSIDE, s.protocol,
-						 be32_host(s.remote.address), 53,
-						 be32_host(s.outside.address),
-						 be16_host(s.outside.port));
+			struct end remote = { be32_host(s.remote.address), 53 };
+			struct end outside = { be32_host(s.outside.address),
+					       be16_host(s.outside.port) };
+			struct saying back = say(t, SIDE_OUTSIDE, s.protocol, remote, outside);
 
 			assert_int_equal(back.verdict, NAT_FORWARD);
 			assert_int_equal(back.worker, i);
@@ -222,9 +222,10 @@ static void from_and_to_blocks(void **state)
 			reload(t);
 			plan_check(t);
 			for (uint16_t i = 0; i < 200; i++) {
-				struct saying s = say(t, SIDE_INSIDE, PROTO_UDP, NEIGHBOUR + i % 3,
-						      (uint16_t)(1000 * (turn + 1) + i),
-						      REMOTE + 1, 53);
+				struct end inside = { NEIGHBOUR + i % 3,
+						      (uint16_t)(1000 * (turn + 1) + i) };
+				struct saying s = say(t, SIDE_INSIDE, PROTO_UDP, inside,
+						      (struct end){ REMOTE + 1, 53 });
 
 				for (uint16_t k = 0; workers == 1 && k < 40; k++)
 					assert_true(s.verdict != NAT_FORWARD ||

@@ -111,25 +111,27 @@ static enum nat_verdict send(struct world *w, const struct caller *c, enum nat_s
 	return pass(w, HEADERS + len, from);
 }
 
-static void put_message(uint8_t out[static MESSAGE], uint16_t type, uint16_t own, uint16_t peer)
+/* A control message; of the call IDs, own is the sender's. */
+struct message { uint16_t type, own, peer; };
+
+static void put_message(uint8_t out[static MESSAGE], struct message m)
 {
 	memset(out, 0, MESSAGE);
 	store16(out, MESSAGE);
 	store16(out + 2, 1);
 	store32(out + 4, 0x1a2b3c4d);
-	store16(out + 8, type);
-	store16(out + OWN, own);
-	store16(out + PEER, peer);
+	store16(out + 8, m.type);
+	store16(out + OWN, m.own);
+	store16(out + PEER, m.peer);
 	out[RESULT] = 1;
 }
 
 /* A message in a segment of its own; what came out is in w->octets behind the headers. */
-static const uint8_t *say(struct world *w, struct caller *c, enum nat_side from, uint16_t type,
-			  uint16_t own, uint16_t peer)
+static const uint8_t *say(struct world *w, struct caller *c, enum nat_side from, struct message m)
 {
 	uint8_t message[MESSAGE];
 
-	put_message(message, type, own, peer);
+	put_message(message, m);
 	assert_int_equal(send(w, c, from, message, MESSAGE), NAT_FORWARD);
 	*(from == SIDE_INSIDE ? &c->said : &c->heard) += MESSAGE;
 	return w->octets + HEADERS;
@@ -142,14 +144,16 @@ static void connect(struct world *w, struct caller *c)
 	c->said = 1;
 	assert_int_equal(send(w, c, SIDE_OUTSIDE, NULL, 0), NAT_FORWARD);
 	c->heard = 1;
-	say(w, c, SIDE_INSIDE, START_REQUEST, 0, 0);
-	say(w, c, SIDE_OUTSIDE, START_REPLY, 0, 0);
+	say(w, c, SIDE_INSIDE, (struct message){ START_REQUEST, 0, 0 });
+	say(w, c, SIDE_OUTSIDE, (struct message){ START_REPLY, 0, 0 });
 }
 
 static uint16_t dial(struct world *w, struct caller *c, uint16_t own, uint16_t peer)
 {
-	uint16_t outside = load16(say(w, c, SIDE_INSIDE, OUTGOING_REQUEST, own, 0) + OWN);
-	const uint8_t *answer = say(w, c, SIDE_OUTSIDE, OUTGOING_REPLY, peer, outside);
+	struct message request = { OUTGOING_REQUEST, own, 0 };
+	uint16_t outside = load16(say(w, c, SIDE_INSIDE, request) + OWN);
+	struct message reply = { OUTGOING_REPLY, peer, outside };
+	const uint8_t *answer = say(w, c, SIDE_OUTSIDE, reply);
 
 	assert_int_equal(load16(answer + OWN), peer);
 	assert_int_equal(load16(answer + PEER), own);
@@ -179,6 +183,7 @@ static struct caller caller(uint32_t address)
 
 static void test_two_clients(void **state)
 {
+	const struct message request = { OUTGOING_REQUEST, 7, 0 }, clear = { CLEAR, 7, 0 };
 	struct caller a = caller(0x0a00000b), b = caller(0x0a00000c);
 	struct world w;
 	uint16_t outside;
@@ -197,14 +202,15 @@ static void test_two_clients(void **state)
 	assert_int_equal(tunnel(&w, b.address, SIDE_OUTSIDE, 9), -1);
 	/* The same again, because an acknowledgement was lost. */
 	b.said -= MESSAGE;
-	assert_int_equal(load16(say(&w, &b, SIDE_INSIDE, OUTGOING_REQUEST, 7, 0) + OWN), outside);
-	assert_int_equal(load16(say(&w, &b, SIDE_INSIDE, CLEAR, 7, 0) + OWN), outside);
+	assert_int_equal(load16(say(&w, &b, SIDE_INSIDE, request) + OWN), outside);
+	assert_int_equal(load16(say(&w, &b, SIDE_INSIDE, clear) + OWN), outside);
 	close_world(&w);
 }
 
 /* Two messages in one segment, and the second one alone again. */
 static void test_coalesced(void **state)
 {
+	const struct message request = { OUTGOING_REQUEST, 7, 0 };
 	struct caller a = caller(0x0a00000b), b = caller(0x0a00000c);
 	uint8_t both[2 * MESSAGE];
 	struct world w;
@@ -215,14 +221,14 @@ static void test_coalesced(void **state)
 	connect(&w, &a);
 	dial(&w, &a, 7, 100);
 	connect(&w, &b);
-	put_message(both, ECHO, 7, 0);
-	put_message(both + MESSAGE, OUTGOING_REQUEST, 7, 0);
+	put_message(both, (struct message){ ECHO, 7, 0 });
+	put_message(both + MESSAGE, request);
 	assert_int_equal(send(&w, &b, SIDE_INSIDE, both, sizeof(both)), NAT_FORWARD);
 	assert_int_equal(load16(w.octets + HEADERS + OWN), 7);
 	outside = load16(w.octets + HEADERS + MESSAGE + OWN);
 	assert_int_not_equal(outside, 7);
 	b.said += MESSAGE;
-	assert_int_equal(load16(say(&w, &b, SIDE_INSIDE, OUTGOING_REQUEST, 7, 0) + OWN), outside);
+	assert_int_equal(load16(say(&w, &b, SIDE_INSIDE, request) + OWN), outside);
 	close_world(&w);
 }
 
@@ -236,7 +242,7 @@ static void test_order(void **state)
 	(void)state;
 	open_world(&w);
 	connect(&w, &a);
-	put_message(message, OUTGOING_REQUEST, 7, 0);
+	put_message(message, (struct message){ OUTGOING_REQUEST, 7, 0 });
 	a.said += 10;
 	assert_int_equal(send(&w, &a, SIDE_INSIDE, message, MESSAGE), NAT_DROP);
 	assert_int_equal(w.job.reason, REASON_HELPER);
@@ -244,7 +250,7 @@ static void test_order(void **state)
 	assert_int_equal(send(&w, &a, SIDE_INSIDE, message, MESSAGE - 1), NAT_FORWARD);
 	assert_int_equal(nat_gauges(w.nat).sessions, 1);
 	a.said += MESSAGE - 1;
-	say(&w, &a, SIDE_INSIDE, OUTGOING_REQUEST, 7, 0);
+	say(&w, &a, SIDE_INSIDE, (struct message){ OUTGOING_REQUEST, 7, 0 });
 	assert_int_equal(nat_gauges(w.nat).sessions, 1);
 	close_world(&w);
 }
@@ -262,8 +268,8 @@ static void test_not_started(void **state)
 	a.said = 1;
 	send(&w, &a, SIDE_OUTSIDE, NULL, 0);
 	a.heard = 1;
-	say(&w, &a, SIDE_INSIDE, START_REQUEST, 0, 0);
-	say(&w, &a, SIDE_INSIDE, OUTGOING_REQUEST, 7, 0);
+	say(&w, &a, SIDE_INSIDE, (struct message){ START_REQUEST, 0, 0 });
+	say(&w, &a, SIDE_INSIDE, (struct message){ OUTGOING_REQUEST, 7, 0 });
 	assert_int_equal(nat_gauges(w.nat).sessions, 1);
 	close_world(&w);
 }
@@ -280,7 +286,7 @@ static void test_refreshed_by_control(void **state)
 	dial(&w, &a, 7, 100);
 	for (int i = 0; i < 5; i++) {
 		w.now.ms += 290 * 1000;
-		say(&w, &a, SIDE_INSIDE, ECHO, 0, 0);
+		say(&w, &a, SIDE_INSIDE, (struct message){ ECHO, 0, 0 });
 	}
 	assert_int_equal(tunnel(&w, a.address, SIDE_OUTSIDE, 7), 7);
 	w.now.ms += 301 * 1000;

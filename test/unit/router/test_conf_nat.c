@@ -276,13 +276,13 @@ static void the_manual_lists_the_presets(void **state)
 	free(list);
 }
 
-static void assert_forward(const struct nat_forward *f, uint8_t protocol, uint16_t first,
-			   uint16_t last, const char *internal, uint16_t internal_first)
+static void assert_forward(const struct nat_forward *f, uint8_t protocol, struct port_range ports,
+			   const char *internal, uint16_t internal_first)
 {
 	assert_int_equal(f->protocol, protocol);
 	assert_address(f->external, "203.0.113.10");
-	assert_int_equal(f->first, first);
-	assert_int_equal(f->last, last);
+	assert_int_equal(f->first, ports.first);
+	assert_int_equal(f->last, ports.last);
 	assert_address(f->internal, internal);
 	assert_int_equal(f->internal_first, internal_first);
 }
@@ -302,19 +302,21 @@ static void forwards_lead_to_one_or_several(void **state)
 
 	(void)state;
 	assert_int_equal(c->nat.forward_count, 15);
-	assert_forward(&f[0], PROTO_UDP, 16384, 32767, "10.0.0.2", 20000);
+	assert_forward(&f[0], PROTO_UDP, (struct port_range){ 16384, 32767 }, "10.0.0.2", 20000);
 	assert_group(&f[0], 1, 1, false);
 	for (size_t i = 1; i < 5; i += 2) {
 		uint8_t protocol = i == 1 ? PROTO_TCP : PROTO_UDP;
 
-		assert_forward(&f[i], protocol, 443, 443, "10.0.0.3", 8443);
-		assert_forward(&f[i + 1], protocol, 443, 443, "10.0.0.4", 443);
+		assert_forward(&f[i], protocol, (struct port_range){ 443, 443 }, "10.0.0.3", 8443);
+		assert_forward(&f[i + 1], protocol, (struct port_range){ 443, 443 }, "10.0.0.4", 443);
 		assert_group(&f[i], 2, 3, true);
 		assert_group(&f[i + 1], 0, 1, true);
 	}
-	assert_forward(&f[5], PROTO_SCTP, 443, 443, "10.0.0.5", 443);
-	assert_forward(&f[6], PROTO_DCCP, 443, 443, "10.0.0.5", 44);
-	assert_forward(&f[7], PROTO_UDPLITE, 443, 443, "10.0.0.5", 443);
+	assert_forward(&f[5], PROTO_SCTP, (struct port_range){ 443, 443 }, "10.0.0.5", 443);
+	assert_forward(&f[6], PROTO_DCCP, (struct port_range){ 443, 443 }, "10.0.0.5", 44);
+	assert_forward(&f[7], PROTO_UDPLITE, (struct port_range){ 443, 443 }, "10.0.0.5", 443);
+	assert_address(f[5].source, "0.0.0.0");
+	assert_address(f[6].source, "10.0.0.1");
 	assert_group(&f[7], 2, 1, false);
 	assert_group(&f[8], 0, 1, false);
 	conf_free(c);
@@ -329,10 +331,9 @@ static void forwards_need_no_ports(void **state)
 	const struct nat_forward *f = c->forwards + 9;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(protocols); i++) {
-		assert_forward(&f[i], protocols[i], 0, 65535, i == 2 ? "10.0.0.8" : "10.0.0.7", 0);
-		assert_address(f[i].source, i ? "0.0.0.0" : "10.0.0.1");
-	}
+	for (size_t i = 0; i < sizeof(protocols); i++)
+		assert_forward(&f[i], protocols[i], (struct port_range){ 0, 65535 },
+			       i == 2 ? "10.0.0.8" : "10.0.0.7", 0);
 	conf_free(c);
 }
 

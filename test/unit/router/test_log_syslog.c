@@ -78,7 +78,7 @@ static void plans(void **state)
 	struct log_record r = record_of(e);
 
 	(void)state;
-	assert_says(&r, HEAD("30", "plan") " inside=\"100.64.0.0\" inside-length=\"24\""
+	assert_says(&r, HEAD("30", "plan") " algorithm=\"sequential\" inside=\"100.64.0.0\" inside-length=\"24\""
 		    " outside=\"192.0.2.1\" outside-count=\"4\" first-port=\"1024\""
 		    " last-port=\"65535\" dynamic-shares=\"2\" ports-most=\"1008\"]");
 }
