@@ -13,7 +13,7 @@ be16 ident_next(struct nat *n, const struct pkt *p)
 	uint64_t h = hash_words(&n->draw, be32_load(pkt_destination(p)).raw, p->protocol);
 	uint16_t *counter = &n->idents[h % IDENT_COUNTERS];
 	uint32_t segments = p->gso_size ? p->len / p->gso_size + 1u : 1;
-	uint32_t width = IDENTS / n->config.workers;
+	uint32_t width = (uint32_t)IDENTS / n->config.workers;
 	uint32_t count = *counter + segments > width ? 0 : *counter;
 
 	*counter = (uint16_t)(count + segments);

@@ -193,6 +193,10 @@ static enum reason make_one_to_one(struct nat *n, const struct nat_policy *p, st
 	m->filtering = (uint8_t)p->behaviour[nat_class_of(inside->protocol)].filtering;
 	m->address = NO_ADDRESS;
 	m->one_to_one = true;
+	/* What is a forward's, or is mapped otherwise since before a reload, is not there for it. */
+	if (forward_by_external(&n->config, inside->protocol, e) ||
+	    mapping_find(n, inside) != SLAB_NONE)
+		return REASON_SESSION_CONFLICT;
 	return find_or_make(n, m, out);
 }
 
@@ -218,6 +222,13 @@ static enum reason make_dynamic(struct nat *n, const struct nat_policy *p, const
 						      : REASON_OUT_OF_PORTS;
 }
 
+/* Basic NAT has one outside endpoint for all. */
+static enum nat_dependence dependence_of(const struct nat_policy *p, uint8_t protocol)
+{
+	return p->type == NAT_ONE_TO_ONE ? NAT_ENDPOINT_INDEPENDENT
+					 : p->behaviour[nat_class_of(protocol)].mapping;
+}
+
 enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *mapping)
 {
 	const struct nat_policy *p = policy_of(&n->config, t->local);
@@ -234,7 +245,7 @@ enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *m
 		m.key[SIDE_OUTSIDE] = outside_key(t->protocol, external);
 		r = forward_mapping(n, &m, mapping);
 	} else {
-		m.key[SIDE_INSIDE] = mapping_inside_key(t, p->behaviour[nat_class_of(t->protocol)].mapping);
+		m.key[SIDE_INSIDE] = mapping_inside_key(t, dependence_of(p, t->protocol));
 		*mapping = mapping_find(n, &m.key[SIDE_INSIDE]);
 		r = *mapping == SLAB_NONE ? make_dynamic(n, p, t, &m, mapping) : REASON_NONE;
 	}
@@ -278,17 +289,23 @@ static bool is_current(const struct nat *n, const struct mapping *m)
 	const struct tuple *inside = &m->key[SIDE_INSIDE], *outside = &m->key[SIDE_OUTSIDE];
 	const struct nat_forward *f = forward_by_external(&n->config, outside->protocol,
 							  tuple_local(outside));
+	struct endpoint e;
 	be32 now;
 
-	if (m->forward)
-		return f && !f->grouped && be32_equal(f->internal, inside->local);
+	if (m->forward && (!f || f->grouped))
+		return false;
+	if (m->forward) {
+		e = forward_internal(f, outside->local_port);
+		return be32_equal(e.address, inside->local) && be16_equal(e.port, inside->local_port);
+	}
 	return !m->one_to_one ||
 	       (policy_of_outside(&n->config, outside->local, &now) && be32_equal(now, inside->local));
 }
 
-/* What the configuration says about an outside endpoint that no mapping has. */
+/* What the configuration says about an outside endpoint that no mapping has; or, if it is stale, one
+ * that may not be used: then a forward's new mapping is its session's alone. */
 static enum reason plan_static(const struct nat *n, const struct tuple *t, const struct opening *o,
-			       struct mapping *m)
+			       bool stale, struct mapping *m)
 {
 	struct endpoint external = { t->local, t->local_port };
 	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, external);
@@ -297,7 +314,7 @@ static enum reason plan_static(const struct nat *n, const struct tuple *t, const
 
 	if (f) {
 		internal = forward_internal(forward_target(n, f, t), external.port);
-		if (f->grouped)
+		if (f->grouped || stale)
 			m->key[SIDE_OUTSIDE] = *t;
 	} else {
 		const struct nat_policy *p = n->one_to_one ? policy_of_outside(&n->config, t->local,
@@ -322,17 +339,19 @@ enum reason mapping_for_outside(struct nat *n, const struct tuple *t, const stru
 	struct endpoint external = { t->local, t->local_port };
 	struct mapping m = { .key[SIDE_OUTSIDE] = outside_key(t->protocol, external) };
 	enum reason r;
+	bool stale;
 
 	*mapping = mapping_find(n, &m.key[SIDE_OUTSIDE]);
-	if (*mapping != SLAB_NONE && !is_current(n, &n->mappings[*mapping]))
-		return REASON_NO_MAPPING;
+	stale = *mapping != SLAB_NONE && !is_current(n, &n->mappings[*mapping]);
+	if (stale)
+		*mapping = SLAB_NONE;
 	if (*mapping != SLAB_NONE) {
 		m.key[SIDE_INSIDE] = n->mappings[*mapping].key[SIDE_INSIDE];
 		r = check_filter(n, &n->mappings[*mapping], o, t->remote);
 		if (r == REASON_FILTERED && helper_expects(n, t))
 			r = REASON_NONE;
 	} else {
-		r = plan_static(n, t, o, &m);
+		r = plan_static(n, t, o, stale, &m);
 	}
 	if (r == REASON_NONE)
 		r = o->reason;

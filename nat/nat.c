@@ -117,7 +117,7 @@ static void translate(struct nat *n, struct nat_job *job, uint32_t number)
 	bool hairpin = job->from == SIDE_INSIDE && (s->flags & SESSION_HAIRPIN);
 
 	rewrite_apply(job->p, &r);
-	if (job->from == SIDE_INSIDE)
+	if (n->config.unique_idents && job->from == SIDE_INSIDE)
 		ident_rewrite(n, job->p);
 	job->session = number;
 	job->redirected = job->from == SIDE_INSIDE && session_is_redirected(s);

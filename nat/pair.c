@@ -97,30 +97,31 @@ static uint32_t own_mapping(const struct nat *n, const struct tuple *t)
 	return mapping_find(n, &key);
 }
 
+/* The same with the addresses that a mapping has on the other side. */
+static struct tuple across(const struct nat *n, const struct tuple *t, const struct mapping *m)
+{
+	struct tuple other = *t;
+
+	other.side = (uint8_t)side_other(t->side);
+	other.local = m->key[other.side].local;
+	other.remote = remote_across(n, m->key[SIDE_INSIDE].local, t);
+	other.tag = (be16){ 0 };
+	return other;
+}
+
 /* The session of a mapping whose datagrams from the other side say what t says. */
 static uint32_t session_across(const struct nat *n, const struct tuple *t, uint32_t mapping)
 {
-	const struct mapping *m = &n->mappings[mapping];
-	enum nat_side other = side_other(t->side);
-	struct tuple key = *t;
+	struct tuple key = across(n, t, &n->mappings[mapping]);
 
-	key.side = (uint8_t)other;
-	key.local = m->key[other].local;
-	key.remote = remote_across(n, m->key[SIDE_INSIDE].local, t);
-	key.tag = (be16){ 0 };
 	return session_find(n, &key);
 }
 
 struct tuple pair_counterpart(const struct nat *n, const struct pkt *p, const struct tuple *t,
 			      const struct mapping *m)
 {
-	enum nat_side side = side_other(t->side);
-	struct tuple other = *t;
+	struct tuple other = across(n, t, m);
 
-	other.side = (uint8_t)side;
-	other.local = m->key[side].local;
-	other.remote = remote_across(n, m->key[SIDE_INSIDE].local, t);
-	other.tag = (be16){ 0 };
 	if (t->protocol == PROTO_SCTP && other.side == SIDE_OUTSIDE)
 		other.tag = sctp_fold(sctp_initiate_tag(p));
 	if (t->protocol == PROTO_ESP && other.side == SIDE_OUTSIDE)

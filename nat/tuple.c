@@ -31,8 +31,16 @@ static enum reason read_other(const uint8_t *transport, enum naming by, be16 por
 static enum reason read_ports(const struct pkt *p, bool outward, be16 ports[static 2])
 {
 	const uint8_t *transport = pkt_transport(p);
-	enum naming by = transport_naming(p->protocol);
+	enum naming by;
 
+	/* Nearly all there is. */
+	if ((p->protocol == PROTO_TCP || p->protocol == PROTO_UDP) &&
+	    !(p->flags & (PKT_FRAGMENT_LATER | PKT_NO_PORTS))) {
+		ports[0] = be16_load(transport);
+		ports[1] = be16_load(transport + 2);
+		return REASON_NONE;
+	}
+	by = transport_naming(p->protocol);
 	if (by == NOT_AT_ALL)
 		return REASON_NO_TRANSPORT;
 	if (p->flags & PKT_NO_PORTS)

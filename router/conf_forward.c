@@ -249,7 +249,7 @@ static void add_targets(const struct section *s, const struct targets *t, uint8_
 	}
 }
 
-/* Without a port of ours two remote hosts that share an address could not be told apart. */
+/* Remote hosts behind one address are told apart by their ports, which may have to change. */
 static void read_source(const struct section *s, int64_t protocol, struct nat_forward *f)
 {
 	struct item item = section_text(s, "source");

@@ -73,7 +73,8 @@ static const struct conf_key first_keys[] = {
 	{ "limits", "sessions_per_host", KEY_NUMBER, 1, 1 << 28, "4096", NULL,
 	  "Sessions at once that one inside address may have." },
 	{ "limits", "fragments", KEY_NUMBER, 1, 1 << 20, "1024", NULL,
-	  "Fragmented datagrams at once, all workers together." },
+	  "Fragmented datagrams at once, all workers together. Where anything is translated, "
+	  "datagrams of untranslated hosts count too." },
 	{ "limits", "half_open", KEY_NUMBER, 0, 1 << 28, "0", NULL,
 	  "TCP sessions at once that were begun outside and not answered; at the limit those that "
 	  "waited for 30 seconds give way. 0: a quarter of sessions." },
@@ -92,10 +93,11 @@ static const struct conf_key first_keys[] = {
 	  "Allow timeouts below what the RFCs demand. For tests: it breaks applications." },
 
 	{ "", "log", KEY_GROUP, 0, 0, "", NULL,
-	  "Who had which outside port, told to collectors. Without any nothing is logged." },
+	  "Who had which outside port, told to collectors. Without any nothing is logged. After a "
+	  "reload, what was queued before it goes to the collectors of before." },
 	{ "log", "syslog", KEY_TEXTS, 0, 0, "", NULL,
-	  "Where to send RFC 5424 messages: the path of a UNIX datagram socket, or "
-	  "\"udp:ADDRESS:PORT\"." },
+	  "Where to send RFC 5424 messages, whose structured data is named nat@32473: the path of a "
+	  "UNIX datagram socket, or \"udp:ADDRESS:PORT\"." },
 	{ "log", "ipfix", KEY_TEXTS, 0, 0, "", NULL,
 	  "Where to send RFC 8158 records by UDP: \"ADDRESS:PORT\"." },
 	{ "log", "mappings", KEY_BOOL, 0, 0, "true", NULL, "Mappings that begin and end." },

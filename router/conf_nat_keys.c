@@ -102,7 +102,8 @@ const struct conf_key conf_nat_keys[] = {
 	OF_CLASS("mapping", "tcp"),
 	{ "nat", "filtering", KEY_WORD, 0, 0, "address-dependent", dependences,
 	  "Which remote endpoints may send to a mapping (RFC 4787 REQ-8, RFC 5382 REQ-3). The class "
-	  "tcp is TCP, DCCP and SCTP, the class udp all the others." },
+	  "tcp is TCP, DCCP and SCTP, the class udp all the others. SCTP keeps its ports, so its "
+	  "filtering is always by remote endpoint." },
 	OF_CLASS("filtering", "udp"),
 	OF_CLASS("filtering", "tcp"),
 	{ "nat", "port_selection", KEY_WORD, 0, 0, "preserve", selections,
@@ -147,7 +148,10 @@ const struct conf_key conf_nat_keys[] = {
 	{ "nat", "icmp_errors", KEY_WORD, 0, 0, "pass", icmp_errors,
 	  "Whether ICMP errors about sessions are translated (RFC 5508 REQ-4) or dropped." },
 	{ "nat", "helpers", KEY_TEXTS, 0, 0, "", helpers,
-	  "Protocols whose payload is read and rewritten. None by default (RFC 4787 REQ-10)." },
+	  "Protocols whose payload is read and rewritten: ftp (TCP 21), tftp (UDP 69), pptp (TCP "
+	  "1723). None by default (RFC 4787 REQ-10). With several workers FTP help keeps a host's TCP "
+	  "on one worker, so ports are preserved less often. A PORT for another host passes unchanged "
+	  "and opens nothing." },
 	{ "nat", "ports_per_host", KEY_NUMBER, 0, 65535, "0", NULL,
 	  "Most outside ports and identifiers that one inside address has (RFC 6888 REQ-4). 0: no "
 	  "limit." },
@@ -178,7 +182,8 @@ const struct conf_key conf_nat_keys[] = {
 
 	{ "nat", "twice", KEY_GROUP, 0, 0, "", NULL,
 	  "Twice NAT: both ends are translated, for networks that use the same addresses on both "
-	  "sides. Both prefixes must be there and be equally long." },
+	  "sides. Both prefixes must be there and be equally long. A route must lead to the inside "
+	  "one; the default route will do." },
 	{ "nat.twice", "inside", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL,
 	  "Prefix by which inside hosts know the outside hosts." },
 	{ "nat.twice", "outside", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL,
@@ -201,7 +206,8 @@ const struct conf_key conf_nat_keys[] = {
 	  "one, or all of the client to the same." },
 	{ "forwards", "source", KEY_TEXT, 1, ADDRESS_TEXT, "", NULL,
 	  "Twice NAT: the address that the inside host sees instead of the remote one, for hosts "
-	  "whose default route is not this router. If not given, the remote one." },
+	  "whose default route is not this router. If not given, the remote one. Not for SCTP and "
+	  "protocols without ports." },
 };
 
 const size_t conf_nat_key_count = sizeof(conf_nat_keys) / sizeof(conf_nat_keys[0]);

@@ -76,6 +76,7 @@ static void activity_add(struct activity *sum, const struct activity *a)
 {
 	sum->gauges.sessions += a->gauges.sessions;
 	sum->gauges.mappings += a->gauges.mappings;
+	sum->gauges.held_ports += a->gauges.held_ports;
 	for (size_t i = 0; i < sizeof(a->gauges.ports) / sizeof(a->gauges.ports[0]); i++)
 		sum->gauges.ports[i] += a->gauges.ports[i];
 	sum->gauges.sessions_created += a->gauges.sessions_created;
@@ -99,17 +100,28 @@ static int activity_of(struct activity *a, struct worker *w)
 	return 0;
 }
 
+static json_t *json_ports(const struct nat_gauges *g)
+{
+	static const char *const names[] = { "tcp", "udp", "icmp", "udplite", "dccp" };
+	json_t *ports = json_object();
+
+	_Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(g->ports) / sizeof(g->ports[0]),
+		       "a name per gauge");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		json_object_set_new(ports, names[i], json_number(g->ports[i]));
+	return ports;
+}
+
 static json_t *json_activity(const struct activity *a)
 {
 	const struct nat_gauges *g = &a->gauges;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I}",
 			 "sessions", (json_int_t)g->sessions,
 			 "sessions_created", (json_int_t)g->sessions_created,
 			 "sessions_ended", (json_int_t)g->sessions_ended,
 			 "mappings", (json_int_t)g->mappings,
-			 "ports", "tcp", (json_int_t)g->ports[0],
-			 "udp", (json_int_t)g->ports[1], "icmp", (json_int_t)g->ports[2],
+			 "ports", json_ports(g), "held_ports", (json_int_t)g->held_ports,
 			 "packets_sent", (json_int_t)a->sent,
 			 "packets_dropped", (json_int_t)a->dropped,
 			 "events_lost", (json_int_t)g->events_lost);

@@ -13,8 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "router/version.h"
+#include "router/protocol.h"
 #include "router/text.h"
+#include "router/version.h"
 
 #define SOCKET_DEFAULT "/run/router.sock"
 
@@ -54,6 +55,8 @@ static enum status printed(void)
 	return complain(REFUSED, "cannot print: %s", strerror(errno));
 }
 
+#define PROTOCOL_WORD(number, name) " " name
+
 static enum status help(void)
 {
 	puts("usage: routerctl [--json] [--all] [-s SOCKET] COMMAND [KEY=VALUE ...]\n");
@@ -69,9 +72,9 @@ static enum status help(void)
 	     "  -V, --version        print the version of routerctl\n"
 	     "  -h, --help           print this\n"
 	     "\n"
-	     "  proto=                      tcp, udp or icmp\n"
+	     "  proto=                      icmp" PROTOCOL_LIST(PROTOCOL_WORD) ", or a number\n"
 	     "  inside=, outside=, remote=  an address, or address:port\n"
-	     "  state=                      of TCP, as the listing shows it\n"
+	     "  state=                      as the listing shows it\n"
 	     "  limit=                      so many rows at the most (10000); 0: all");
 	return printed();
 }

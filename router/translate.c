@@ -71,7 +71,7 @@ static bool leads_out(const struct worker *w, const struct hop *hop)
 	       worker_conf(w)->interfaces[hop->interface].side == SIDE_OUTSIDE;
 }
 
-/* Where an inside network has the same addresses, only the name by which it was called leads out. */
+/* Where an inside network has the same addresses, only the name it was called by leads out. */
 static bool is_led_by_name(const struct worker *w, const struct frame *f, const struct hop *hop)
 {
 	return (hop->kind == HOP_VIA || hop->kind == HOP_LINK || hop->kind == HOP_LOCAL) &&

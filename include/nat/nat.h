@@ -70,7 +70,8 @@ void nat_configure(struct nat *n, const struct nat_config *c);
  * datagram in ICMP errors); the inside endpoint of a forward belongs to the owner of its lowest
  * outside port. Of policies with blocks or deterministic ports, all that a host opens belongs to a
  * keyed hash of its address, and an outside port to who gives it: that hash of the host whose share
- * it is in, or (port / block size) mod workers. Datagrams without ports belong to a keyed hash of remote address and protocol. */
+ * it is in, or (port / block size) mod workers. Datagrams without ports, and SCTP's, belong to a keyed
+ * hash of remote address (as it is outside) and protocol. */
 uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from);
 
 /* What to do with a fragment, before anything else is done with it. */

@@ -15,25 +15,36 @@ static bool none_is_free(struct model *m, const struct nat_policy *p,
 {
 	struct port_range range = rule_range(p, new->protocol, new->inside.port);
 
+	/* No other port will do. */
+	if (p->port_selection == NAT_PORT_PRESERVE && p->conflict == NAT_CONFLICT_REFUSE)
+		return !is_free(m, p, new, (struct place){ address, new->inside.port });
 	for (unsigned port = range.first; port <= range.last; port++)
 		if (is_free(m, p, new, (struct place){ address, (uint16_t)port }))
 			return false;
 	return true;
 }
 
-/* The address the host has had all the time; 0: it has had none, or is not bound to it. */
+/* The address of the policy's slice that the host has had all the time; 0: it has had none, or is
+ * not bound to it. */
 static uint32_t paired_address(const struct model *m, const struct nat_policy *p, uint32_t inside)
 {
-	for (size_t i = 0; i < m->pairing->count; i++)
-		if (p->pooling == NAT_POOLING_PAIRED && m->pairing->host[i].inside == inside)
-			return m->pairing->host[i].outside;
+	const struct model_pairing *all = m->pairing;
+
+	for (size_t i = 0; i < all->count; i++)
+		if (p->pooling != NAT_POOLING_ARBITRARY && all->host[i].inside == inside &&
+		    all->host[i].first == p->pool_first && all->host[i].slice == p->pool_count)
+			return all->host[i].outside;
 	return 0;
 }
 
-static void pair(struct model *m, uint32_t inside, uint32_t outside)
+static void pair(struct model *m, const struct nat_policy *p, uint32_t inside, uint32_t outside)
 {
-	m->pairing->host[m->pairing->count].inside = inside;
-	m->pairing->host[m->pairing->count++].outside = outside;
+	struct model_pairing *all = m->pairing;
+
+	all->host[all->count].inside = inside;
+	all->host[all->count].first = p->pool_first;
+	all->host[all->count].slice = p->pool_count;
+	all->host[all->count++].outside = outside;
 }
 
 static uint32_t slice_address(const struct model *m, const struct nat_policy *p, size_t i)
@@ -49,18 +60,28 @@ static bool in_slice(const struct model *m, const struct nat_policy *p, uint32_t
 	return false;
 }
 
-/* No other address is tried, so it is enough that the host's own may be the full one. */
+/* How many addresses of the slice have nothing for new, but one of them. */
+static size_t full_addresses(struct model *m, const struct nat_policy *p,
+			     const struct model_mapping *new, uint32_t but)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->pool_count; i++)
+		count += slice_address(m, p, i) != but &&
+			 none_is_free(m, p, new, slice_address(m, p, i));
+	return count;
+}
+
+/* No other address is tried unless pooling is soft, so it is enough that the host's own may be the
+ * full one. */
 bool choice_is_empty(struct model *m, const struct nat_policy *p, const struct model_mapping *new)
 {
 	uint32_t paired = paired_address(m, p, new->inside.address);
+	size_t full = full_addresses(m, p, new, 0);
 
-	for (size_t i = 0; i < p->pool_count; i++) {
-		uint32_t address = slice_address(m, p, i);
-
-		if ((!paired || paired == address) && none_is_free(m, p, new, address))
-			return true;
-	}
-	return false;
+	if (p->pooling == NAT_POOLING_SOFT)
+		return full == p->pool_count;
+	return paired ? none_is_free(m, p, new, paired) : full > 0;
 }
 
 /* Made with the highest port, behind which one begins anew, if there is none. */
@@ -73,38 +94,233 @@ static struct model_given *given_last(struct model *m, uint8_t protocol, uint32_
 	return &m->given[m->given_count++];
 }
 
-static bool is_next(struct model *m, const struct nat_policy *p, const struct model_mapping *new)
+/* The first free port above one, and around. */
+static struct place next_free(struct model *m, const struct nat_policy *p,
+			      const struct model_mapping *new, uint16_t port)
 {
-	struct model_given *last = given_last(m, new->protocol, new->outside.address);
-	struct place next = { new->outside.address, last->port };
+	struct place next = { new->outside.address, port };
 
 	do
 		next.port++;
 	while (!is_free(m, p, new, next));
+	return next;
+}
+
+static const char *preserve_fault(struct model *m, const struct nat_policy *p,
+				  const struct model_mapping *new)
+{
+	struct place same = { new->outside.address, new->inside.port };
+
+	if (place_equal(new->outside, same))
+		return NULL;
+	if (is_free(m, p, new, same))
+		return "outside port is another although the inside port is free";
+	if (p->conflict == NAT_CONFLICT_REFUSE)
+		return "outside port is another although that is to be refused";
+	if (p->conflict == NAT_CONFLICT_SEQUENTIAL &&
+	    !place_equal(next_free(m, p, new, same.port), new->outside))
+		return "outside port is not the first free one above the inside port";
+	return NULL;
+}
+
+static const char *sequential_fault(struct model *m, const struct nat_policy *p,
+				    const struct model_mapping *new)
+{
+	struct model_given *last = given_last(m, new->protocol, new->outside.address);
+	struct place next = next_free(m, p, new, last->port);
+
 	last->port = new->outside.port;
-	return place_equal(next, new->outside);
+	return place_equal(next, new->outside) ? NULL : "outside port is not the next free one";
+}
+
+/* RFC 4787 section 4.2.3: neighbours inside are neighbours outside, if they can be. */
+static const char *contiguous_fault(struct model *m, const struct nat_policy *p,
+				    const struct model_mapping *new)
+{
+	struct model_mapping neighbour = *new, *known;
+	struct place beside = new->outside;
+
+	neighbour.inside.port ^= 1;
+	known = mapping_inside(m, &neighbour);
+	if (!known || !known->holds || known->outside.address != new->outside.address)
+		return NULL;
+	beside.port = known->outside.port ^ 1;
+	if (place_equal(beside, new->outside) || !is_free(m, p, new, beside))
+		return NULL;
+	return "outside port is not beside that of the neighbour";
+}
+
+static const char *selection_fault(struct model *m, const struct nat_policy *p,
+				   const struct model_mapping *new)
+{
+	switch (p->port_selection) {
+	case NAT_PORT_PRESERVE:
+		return preserve_fault(m, p, new);
+	case NAT_PORT_SEQUENTIAL:
+		return sequential_fault(m, p, new);
+	case NAT_PORT_CONTIGUOUS:
+		return contiguous_fault(m, p, new);
+	default:
+		return NULL;
+	}
+}
+
+/* RFC 4787 REQ-2; RFC 7857 section 4: another address only where one's own is full. */
+static const char *pairing_fault(struct model *m, const struct nat_policy *p,
+				 const struct model_mapping *new)
+{
+	uint32_t inside = new->inside.address, outside = new->outside.address;
+	uint32_t paired = paired_address(m, p, inside);
+
+	if (paired && paired != outside &&
+	    (p->pooling != NAT_POOLING_SOFT || !none_is_free(m, p, new, paired)))
+		return "outside address differs from the host's others";
+	if (paired || p->pooling == NAT_POOLING_ARBITRARY)
+		return NULL;
+	/* Its own, as no other was full. */
+	if (p->pooling == NAT_POOLING_PAIRED || !full_addresses(m, p, new, outside))
+		pair(m, p, inside, outside);
+	return NULL;
 }
 
 const char *choice_fault(struct model *m, const struct nat_policy *p,
 			 const struct model_mapping *new)
 {
-	uint32_t paired = paired_address(m, p, new->inside.address);
-	struct place same = { new->outside.address, new->inside.port };
+	const char *fault;
 
 	if (!in_slice(m, p, new->outside.address))
 		return "outside address is not of the policy's pool";
-	if (paired && paired != new->outside.address)
-		return "outside address differs from the host's others";
 	if (mapping_outside(m, new->protocol, new->outside))
 		return "outside port is another mapping's";
+	if (model_rests(m, new->protocol, new->outside))
+		return "outside port still rests";
 	if (!is_free(m, p, new, new->outside))
 		return "outside port is out of range, of wrong parity, forwarded, another worker's";
-	if (p->port_selection == NAT_PORT_PRESERVE && !place_equal(new->outside, same) &&
-	    is_free(m, p, new, same))
-		return "outside port is another although the inside port is free";
-	if (p->port_selection == NAT_PORT_SEQUENTIAL && !is_next(m, p, new))
-		return "outside port is not the next free one";
-	if (!paired && p->pooling == NAT_POOLING_PAIRED)
-		pair(m, new->inside.address, new->outside.address);
+	fault = pairing_fault(m, p, new);
+	return fault ? fault : selection_fault(m, p, new);
+}
+
+static bool may_share(struct model *m, const struct nat_policy *p, const struct model_mapping *new,
+		      struct place outside, struct place remote)
+{
+	return rule_share_allowed(&m->config, p, new->protocol, new->inside, outside) &&
+	       !session_with(m, SIDE_OUTSIDE, new->protocol, outside, remote);
+}
+
+const char *choice_shared_fault(struct model *m, const struct nat_policy *p,
+				const struct model_mapping *new, struct place remote)
+{
+	uint32_t paired = paired_address(m, p, new->inside.address);
+
+	if (!in_slice(m, p, new->outside.address))
+		return "shared address is not of the policy's pool";
+	if (paired && new->outside.address != paired)
+		return "shared address differs from the host's others";
+	if (!may_share(m, p, new, new->outside, remote))
+		return "shared port is out of range, forwarded, another worker's, or in use "
+		       "towards the same remote endpoint";
+	return NULL;
+}
+
+bool choice_is_crowded(struct model *m, const struct nat_policy *p, const struct model_mapping *new,
+		       struct place remote)
+{
+	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
+		const struct model_session *s = &m->sessions[i];
+
+		if (s->alive && s->protocol == new->protocol &&
+		    place_equal(s->remote[SIDE_OUTSIDE], remote) &&
+		    in_slice(m, p, s->outside.address) && is_free(m, p, new, s->outside))
+			return true;
+	}
+	return false;
+}
+
+/* Of a wide range the NAT need not see all. */
+bool choice_shared_is_empty(struct model *m, const struct nat_policy *p,
+			    const struct model_mapping *new, struct place remote)
+{
+	struct port_range range = rule_range(p, new->protocol, new->inside.port);
+	uint32_t paired = paired_address(m, p, new->inside.address);
+
+	for (size_t i = 0; i < p->pool_count; i++) {
+		struct place outside = { .address = slice_address(m, p, i) };
+		bool none = !paired || paired == outside.address;
+
+		for (unsigned port = range.first; none && port <= range.last; port++) {
+			outside.port = (uint16_t)port;
+			none = !may_share(m, p, new, outside, remote);
+		}
+		if (none)
+			return true;
+	}
+	return false;
+}
+
+/* A visitor's first target is his target ever after. */
+static const char *visit_fault(struct model *m, const struct model_visitor *v)
+{
+	struct model_pairing *all = m->pairing;
+
+	for (size_t i = 0; i < all->visitor_count; i++) {
+		const struct model_visitor *known = &all->visitor[i];
+
+		if (known->protocol == v->protocol && place_equal(known->outside, v->outside) &&
+		    place_equal(known->remote, v->remote))
+			return place_equal(known->inside, v->inside)
+				       ? NULL : "target of a forward is another than before";
+	}
+	if (all->visitor_count < MODEL_VISITORS)
+		all->visitor[all->visitor_count++] = *v;
+	return NULL;
+}
+
+const char *choice_target_fault(struct model *m, const struct nat_forward *f, uint8_t protocol,
+				struct place outside, struct place remote, struct place inside)
+{
+	struct model_visitor v = { protocol, outside, remote, inside };
+	size_t targets = f->grouped ? f->targets : 1;
+
+	if (f->sticky)
+		v.remote.port = 0;
+	for (size_t i = 0; i < targets; i++)
+		if (place_equal(rule_target(&f[i], outside), inside))
+			return f->grouped ? visit_fault(m, &v) : NULL;
+	return "forward leads elsewhere";
+}
+
+const char *choice_disguise_fault(struct model *m, uint8_t protocol, struct place inside,
+				  struct place wanted, struct place chosen)
+{
+	if (chosen.address != wanted.address)
+		return "remote address is not disguised as configured";
+	if (session_with(m, SIDE_INSIDE, protocol, inside, chosen))
+		return "disguised remote endpoint is another session's";
+	if (chosen.port == wanted.port)
+		return NULL;
+	if (!session_with(m, SIDE_INSIDE, protocol, inside, wanted))
+		return "disguised remote port is another although it is free";
+	return chosen.port < 1024 ? "disguised remote port is a low one" : NULL;
+}
+
+/* RFC 6864 section 4.3: not the same again while the first may be on its way. */
+const char *choice_ident_fault(struct model *m, const struct datagram *d, uint16_t ident,
+			       unsigned count)
+{
+	struct model_pairing *all = m->pairing;
+	size_t known = all->ident_count < MODEL_IDENTS ? all->ident_count : MODEL_IDENTS;
+
+	for (size_t i = 0; i < known; i++)
+		if (all->ident[i].destination == d->destination.address &&
+		    all->ident[i].protocol == d->protocol &&
+		    (uint16_t)(all->ident[i].ident - ident) < count)
+			return "identification has left for the same destination before";
+	for (unsigned i = 0; i < count; i++) {
+		size_t at = all->ident_count++ % MODEL_IDENTS;
+
+		all->ident[at].destination = d->destination.address;
+		all->ident[at].protocol = d->protocol;
+		all->ident[at].ident = (uint16_t)(ident + i);
+	}
 	return NULL;
 }

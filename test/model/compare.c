@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "limits.h"
 #include "rules.h"
 
 static const char *const verdicts[] = {
@@ -36,11 +37,17 @@ void compare_answers(const struct passage *p, const struct model_answer *answer,
 		snprintf(difference, WORLD_LINE, "the NAT says %s (%s), the model %s (%s)",
 			 verdicts[job->verdict], reason_name(job->reason),
 			 verdicts[answer->verdict], reason_name(answer->reason));
+	else if (job->verdict == NAT_DROP && job->answer != answer->answer)
+		snprintf(difference, WORLD_LINE, "the sender is told %d, by the model %d",
+			 (int)job->answer, (int)answer->answer);
 	else if (answer->fault)
 		snprintf(difference, WORLD_LINE, "the NAT's choice is wrong: %s", answer->fault);
 	else if (job->session != answer->session)
 		snprintf(difference, WORLD_LINE, "the NAT says session %u, the model %u",
 			 job->session, answer->session);
+	else if (job->redirected != answer->redirected)
+		snprintf(difference, WORLD_LINE, "the NAT says redirected %d, the model %d",
+			 job->redirected, answer->redirected);
 	else if (!same_octets(d, p->out, p->event.len, &at))
 		snprintf(difference, WORLD_LINE, "octet %zu is %02x, for the model %02x", at,
 			 p->out[at], d->octets[at]);
@@ -95,6 +102,39 @@ void compare_gauges(const struct nat *n, const struct model *m, char *difference
 			 ours.hosts, (unsigned long long)ours.sessions_created);
 }
 
+void compare_events(struct nat *n, const struct model *m, uint64_t *sum, char *difference)
+{
+	struct nat_event e;
+
+	while (nat_event_next(n, &e))
+		*sum += event_weight(&e);
+	if (*sum != m->told)
+		snprintf(difference, WORLD_LINE, "the log was told otherwise than by the model");
+	if (nat_gauges(n).events_lost)
+		snprintf(difference, WORLD_LINE, "events are lost");
+}
+
+static bool same_syn(const struct pkt *p, const struct model_syn *s)
+{
+	return p->len == s->len && memcmp(p->ip, s->octets, s->len) == 0;
+}
+
+void compare_rejected(struct nat *single, struct nat *batch, struct model *m, uint64_t now,
+		      char *difference)
+{
+	struct model_syn s;
+	struct pkt p;
+
+	while (syn_rejected(m, now, &s)) {
+		if (!nat_rejected_next(single, (nat_time){ now }, &p) || !same_syn(&p, &s) ||
+		    !nat_rejected_next(batch, (nat_time){ now }, &p) || !same_syn(&p, &s))
+			snprintf(difference, WORLD_LINE, "a SYN is not rejected, or another is");
+	}
+	if (nat_rejected_next(single, (nat_time){ now }, &p) ||
+	    nat_rejected_next(batch, (nat_time){ now }, &p))
+		snprintf(difference, WORLD_LINE, "a SYN is rejected that the model does not know");
+}
+
 static bool same_place(struct endpoint e, struct place p)
 {
 	return place_equal(place_of(e), p);
@@ -112,7 +152,8 @@ static const char *session_fault(const struct nat_session *t, const struct model
 				 const struct model_session *s, uint64_t now)
 {
 	if (t->protocol != s->protocol || !same_place(t->inside, s->inside) ||
-	    !same_place(t->outside, s->outside) || !same_place(t->remote, s->remote))
+	    !same_place(t->outside, s->outside) ||
+	    !same_place(t->remote, s->remote[SIDE_OUTSIDE]))
 		return "endpoints";
 	if (t->state != s->tcp.state)
 		return "TCP state";
@@ -128,14 +169,24 @@ static const char *session_fault(const struct nat_session *t, const struct model
 	return NULL;
 }
 
+static bool same_mapping(const struct nat_mapping *t, const struct model *m,
+			 const struct model_mapping *p)
+{
+	return p->alive && t->protocol == p->protocol && same_place(t->inside, p->inside) &&
+	       same_place(t->outside, p->outside) && t->from_forward == p->from_forward &&
+	       t->sessions == mapping_sessions(m, p);
+}
+
 static void compare_mappings(const struct nat *n, struct model *m, char *difference)
 {
 	struct nat_mapping t;
 
 	for (uint32_t cursor = 0; nat_mapping_next(n, &cursor, &t);) {
-		const struct model_mapping *p = mapping_outside(m, t.protocol, place_of(t.outside));
+		size_t i = 0;
 
-		if (!p || !same_place(t.inside, p->inside) || t.from_forward != p->from_forward)
+		while (i < MODEL_SESSIONS && !same_mapping(&t, m, &m->mappings[i]))
+			i++;
+		if (i == MODEL_SESSIONS)
 			snprintf(difference, WORLD_LINE, "mapping %u is not the model's", t.id);
 	}
 }

@@ -22,6 +22,13 @@ void compare_undo(const struct nat *n, const struct passage *p, char *difference
 /* What nat_gauges() counts, and nat_check(). */
 void compare_gauges(const struct nat *n, const struct model *m, char *difference);
 
+/* What the log was told since it was asked last; sum: of all that it was told so far. */
+void compare_events(struct nat *n, const struct model *m, uint64_t *sum, char *difference);
+
+/* SYNs from outside whose time is over, of the NAT that gets datagrams one by one and of the other. */
+void compare_rejected(struct nat *single, struct nat *batch, struct model *m, uint64_t now,
+		      char *difference);
+
 /* Every session and every mapping. */
 void compare_listings(const struct nat *n, uint64_t now, struct model *m, char *difference);
 

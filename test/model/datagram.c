@@ -35,6 +35,8 @@ static enum reason read_fragment(struct datagram *d)
 	bool more = d->octets[6] & 0x20;
 	size_t payload = d->len - d->header;
 
+	d->ident = load16(d->octets + 4);
+	d->dont_fragment = d->octets[6] & 0x40;
 	d->first_fragment = more && offset == 0;
 	d->later_fragment = offset != 0;
 	if (d->quoted || !(more || offset))
@@ -317,6 +319,13 @@ void datagram_write(struct datagram *d, struct place source, struct place destin
 		settle_transport(d, at, was);
 	d->source = source;
 	d->destination = destination;
+}
+
+void datagram_write_ident(struct datagram *d, uint16_t ident)
+{
+	store16(d->octets + 4, ident);
+	settle_header(d);
+	d->ident = ident;
 }
 
 bool datagram_icmp_right(const struct datagram *d)

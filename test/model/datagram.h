@@ -40,6 +40,8 @@ struct datagram {
 	uint8_t protocol;
 	enum kind kind;
 	bool quoted, first_fragment, later_fragment, partial;
+	bool dont_fragment;
+	uint16_t ident;
 	bool route_option; /* in the IP header: one that holds or collects addresses */
 	int mtu;	   /* of an ICMP error that says fragmentation is needed, or -1 */
 	struct place source, destination; /* an identifier stands in both */
@@ -55,6 +57,9 @@ enum reason datagram_read_quoted(struct datagram *inner, const struct datagram *
 /* Write other endpoints. Every checksum is summed up anew, and is afterwards wrong by what it
  * was wrong by before: so right if it was right. */
 void datagram_write(struct datagram *d, struct place source, struct place destination);
+
+/* Write another identification. */
+void datagram_write_ident(struct datagram *d, uint16_t ident);
 
 /* Whether the checksum of an ICMP message is right. */
 bool datagram_icmp_right(const struct datagram *d);

@@ -2,7 +2,8 @@
  * The NAT against its model, datagram by datagram, over random traffic. Writes TAP.
  *
  * Without arguments: every mapping and filtering behaviour with one, two and four workers, the rest
- * of each configuration by chance. A failing line says how to see the failure again.
+ * of each configuration by chance. A failing line says how to see the failure again. A million
+ * events for each number of workers: --events 1000000 --workers N.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 
 #include "world.h"
 
-enum { EVENTS_USUAL = 81000, DEPENDENCES = 3, CONFIGURATIONS = 27 };
+enum { EVENTS_USUAL = 270000, DEPENDENCES = 3, CONFIGURATIONS = 27 };
 
 struct options {
 	uint64_t events, seed;
@@ -38,7 +39,7 @@ static void print_difference(const struct world *w, const struct world_seed *s)
 		printf("# %s\n", w->lines[i % WORLD_LINES]);
 	printf("# again: differential --seed %" PRIu64 " --workers %d --mapping %d --filtering %d "
 	       "--events %" PRIu64 "\n",
-	       s->seed, s->workers, (int)s->mapping, (int)s->filtering, w->events);
+	       s->seed, s->workers, (int)s->mapping, (int)s->filtering, w->events + 1);
 }
 
 /* As far as that many events or the first difference; NULL if it cannot begin. */
@@ -119,8 +120,9 @@ static void check_reasons(struct totals *t)
 		REASON_OUT_OF_PORTS, REASON_SESSION_LIMIT, REASON_HOST_LIMIT,
 		REASON_SESSION_CONFLICT, REASON_TCP_FLAGS, REASON_TCP_NO_SESSION,
 		REASON_TCP_WINDOW, REASON_ICMP_QUOTE, REASON_ICMP_SUM, REASON_ICMP_MTU,
-		REASON_SOURCE_ROUTE, REASON_ICMP_NO_SESSION,
-		REASON_HAIRPIN_OFF,
+		REASON_SOURCE_ROUTE, REASON_ICMP_NO_SESSION, REASON_ICMP_ERRORS_OFF,
+		REASON_HAIRPIN_OFF, REASON_PORT_LIMIT, REASON_RATE_LIMIT, REASON_MAPPING_LIMIT,
+		REASON_HALF_OPEN_LIMIT,
 	};
 	bool all = true;
 

@@ -1,40 +1,37 @@
-#include "model.h"
+#include "visit.h"
 
 #include "choice.h"
 #include "rules.h"
 
-/* One datagram's visit. */
-struct visit {
-	struct model *m;
-	uint64_t now;
-	enum nat_side from;
-	bool known_only, hairpinned;
-	struct datagram *d;
-	const struct model_choice *choice;
-};
-
-static struct model_answer conclude(enum nat_verdict verdict, enum reason r)
+/* Towards an address of ours from inside: back in by the other end. */
+static enum nat_verdict way_on(const struct visit *v, const struct model_session *s)
 {
-	return (struct model_answer){ .verdict = verdict, .reason = r, .session = NAT_NO_SESSION };
+	return v->from == SIDE_INSIDE && s->hairpin ? NAT_HAIRPIN : NAT_FORWARD;
 }
 
-static struct model_answer drop(enum reason r)
+static bool is_redirected(const struct visit *v, const struct model_session *s)
 {
-	return conclude(NAT_DROP, r);
+	return v->from == SIDE_INSIDE &&
+	       s->remote[SIDE_INSIDE].address != s->remote[SIDE_OUTSIDE].address;
 }
 
-/* Towards a pool address from inside: back in by the other end. */
-static enum nat_verdict way_on(const struct visit *v, struct place remote)
+/* RFC 7857 section 10. */
+static void rename_datagram(struct visit *v)
 {
-	return v->from == SIDE_INSIDE && rule_in_pool(&v->m->config, remote.address) ? NAT_HAIRPIN
-										     : NAT_FORWARD;
+	struct datagram *d = v->d;
+
+	if (v->from != SIDE_INSIDE || !v->m->config.unique_idents ||
+	    (d->dont_fragment && !d->first_fragment && !d->later_fragment))
+		return;
+	find_fault(v, choice_ident_fault(v->m, d, v->choice->ident, v->segments));
+	datagram_write_ident(d, v->choice->ident);
 }
 
-/* A datagram of session s, rewritten. */
-static struct model_answer pass(struct visit *v, struct model_session *s)
+struct model_answer visit_pass(struct visit *v, struct model_session *s)
 {
-	struct place near = v->from == SIDE_INSIDE ? s->outside : s->inside, far = s->remote;
-	struct model_answer answer = conclude(way_on(v, s->remote), REASON_NONE);
+	struct place near = v->from == SIDE_INSIDE ? s->outside : s->inside;
+	struct place far = s->remote[side_other(v->from)];
+	struct model_answer answer = conclude(way_on(v, s), REASON_NONE);
 
 	if (s->protocol == PROTO_ICMP)
 		far.port = near.port;
@@ -42,17 +39,18 @@ static struct model_answer pass(struct visit *v, struct model_session *s)
 		datagram_write(v->d, near, far);
 	else
 		datagram_write(v->d, far, near);
+	rename_datagram(v);
 	s->packets[v->from]++;
 	s->octets[v->from] += v->d->len;
 	answer.session = s->id;
+	answer.redirected = is_redirected(v, s);
 	return answer;
 }
 
 /* RFC 4787 REQ-6: who keeps a session alive is the policy's choice. */
-static bool policy_refreshes(const struct visit *v, const struct model_session *s)
+static bool refreshes(const struct visit *v, const struct model_session *s)
 {
-	const struct nat_policy *p = rule_policy(&v->m->config, s->inside.address);
-	enum nat_refresh refresh = p && p->type == NAT_NAPT44 ? p->refresh : NAT_REFRESH_OUTBOUND;
+	enum nat_refresh refresh = v->m->mappings[s->mapping].refresh;
 
 	return refresh == NAT_REFRESH_BOTH ||
 	       refresh == (v->from == SIDE_INSIDE ? NAT_REFRESH_OUTBOUND : NAT_REFRESH_INBOUND);
@@ -60,146 +58,59 @@ static bool policy_refreshes(const struct visit *v, const struct model_session *
 
 static struct model_answer go_on(struct visit *v, struct model_session *s)
 {
-	bool refresh = false;
+	bool refresh = false, was_half_open = is_half_open(s);
 	enum reason r = REASON_NONE;
 
 	if (s->protocol == PROTO_TCP)
 		r = tcp_take(&s->tcp, v->from, &v->d->tcp, &refresh);
 	else
-		refresh = policy_refreshes(v, s);
+		refresh = refreshes(v, s);
 	if (r != REASON_NONE)
 		return drop(r);
 	if (refresh)
 		s->seen_ms = v->now;
-	return pass(v, s);
+	if (is_half_open(s) && !was_half_open)
+		s->half_open_since = ++v->m->begun;
+	return visit_pass(v, s);
 }
 
-static enum reason tcp_may_open(const struct datagram *d)
+/* Hosts that have an address of their own outside are asked from there, too (RFC 5508 REQ-7b). */
+static bool has_basic(const struct nat_config *c)
 {
-	if (d->protocol != PROTO_TCP || tcp_class(d->tcp.flags) == CLASS_SYN)
-		return REASON_NONE;
-	return tcp_class(d->tcp.flags) == CLASS_BAD ? REASON_TCP_FLAGS : REASON_TCP_NO_SESSION;
-}
-
-/* The first datagram of a session of mapping p, which may be a new one. */
-static struct model_answer begin(struct visit *v, const struct model_mapping *p,
-				 struct place remote)
-{
-	struct model *m = v->m;
-	bool used = session_numbered(m, v->choice->session);
-	struct model_session *s;
-	struct model_answer answer;
-
-	if (session_with(m, SIDE_INSIDE, p->protocol, p->inside, remote) ||
-	    session_with(m, SIDE_OUTSIDE, p->protocol, p->outside, remote))
-		return drop(REASON_SESSION_CONFLICT);
-	s = session_add(m, p, remote);
-	s->id = v->choice->session;
-	s->seen_ms = v->now;
-	if (p->protocol == PROTO_TCP)
-		tcp_open(&s->tcp, v->from, &v->d->tcp);
-	answer = pass(v, s);
-	answer.fault = used ? "the number of the session is another's" : NULL;
-	return answer;
-}
-
-static struct model_answer begin_chosen(struct visit *v, const struct nat_policy *policy,
-					struct model_mapping *new)
-{
-	struct model_answer answer;
-	const char *fault;
-
-	if (v->choice->verdict == NAT_DROP && choice_is_empty(v->m, policy, new))
-		return drop(REASON_OUT_OF_PORTS);
-	new->outside = v->choice->source;
-	fault = choice_fault(v->m, policy, new);
-	answer = begin(v, new, new->remote);
-	if (fault)
-		answer.fault = fault;
-	return answer;
-}
-
-static struct model_answer begin_outwards(struct visit *v, const struct nat_policy *policy,
-					  struct place remote)
-{
-	struct model *m = v->m;
-	struct model_mapping new = { .protocol = v->d->protocol, .inside = v->d->source,
-				     .remote = remote };
-	const struct model_mapping *known;
-	enum reason r = tcp_may_open(v->d);
-
-	if (r == REASON_NONE && policy->hairpin == NAT_HAIRPIN_OFF &&
-	    rule_in_pool(&m->config, remote.address))
-		r = REASON_HAIRPIN_OFF;
-	if (r == REASON_NONE)
-		r = model_limit(m, new.inside.address);
-	if (r != REASON_NONE)
-		return drop(r);
-	new.from_forward = rule_forward_outwards(&m->config, new.protocol, new.inside,
-						 &new.outside);
-	if (new.from_forward)
-		return begin(v, &new, remote);
-	new.filtering = policy->behaviour[nat_class_of(new.protocol)].filtering;
-	known = mapping_inside(m, policy->behaviour[nat_class_of(new.protocol)].mapping, &new);
-	return known ? begin(v, known, remote) : begin_chosen(v, policy, &new);
-}
-
-/* RFC 4787 REQ-8; REQ-9: what may be reached by hairpin is not for the filter to say. */
-static bool filter_passes(const struct visit *v, const struct model_mapping *p, struct place remote)
-{
-	const struct model *m = v->m;
-
-	if (p->from_forward || p->filtering == NAT_ENDPOINT_INDEPENDENT || v->hairpinned)
-		return true;
-	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
-		const struct model_session *s = &m->sessions[i];
-
-		if (s->alive && &m->mappings[s->mapping] == p &&
-		    s->remote.address == remote.address)
-			return p->filtering == NAT_ADDRESS_DEPENDENT;
-	}
+	for (size_t i = 0; i < c->policy_count; i++)
+		if (c->policies[i].type == NAT_ONE_TO_ONE)
+			return true;
 	return false;
 }
 
-static struct model_answer begin_inwards(struct visit *v, struct place remote)
+static bool is_basic(const struct nat_config *c, uint32_t local, enum nat_side seen)
 {
-	struct model *m = v->m;
-	struct model_mapping new = { .protocol = v->d->protocol, .outside = v->d->destination,
-				     .from_forward = true };
-	const struct model_mapping *p = mapping_outside(m, new.protocol, new.outside);
-	enum reason r;
+	const struct nat_policy *p = rule_policy(c, local);
+	uint32_t inside;
 
-	if (!p && !rule_forward_inwards(&m->config, new.protocol, new.outside, &new.inside))
-		return conclude(NAT_UNMATCHED, REASON_NO_MAPPING);
-	if (p && !filter_passes(v, p, remote))
-		return drop(REASON_FILTERED);
-	if (!p)
-		p = &new;
-	r = tcp_may_open(v->d);
-	if (r == REASON_NONE)
-		r = model_limit(m, p->inside.address);
-	return r == REASON_NONE ? begin(v, p, remote) : drop(r);
+	return seen == SIDE_INSIDE ? p && p->type == NAT_ONE_TO_ONE
+				   : rule_basic_inwards(c, local, &inside) != NULL;
 }
 
-/* The ends that a session would have; outwards: d was sent from inside to outside. False if it has
- * none. */
-static bool ends_of(const struct datagram *d, bool outwards, struct place *local,
-		    struct place *remote)
+/* The ends that a session would have as seen from a side; outwards: d was sent from inside to
+ * outside. False if it has none. */
+static bool ends_of(const struct nat_config *c, const struct datagram *d, enum nat_side seen,
+		    bool outwards, struct place *local, struct place *remote)
 {
 	*local = outwards ? d->source : d->destination;
 	*remote = outwards ? d->destination : d->source;
 	if (d->protocol == PROTO_ICMP)
 		remote->port = 0;
-	return d->kind == KIND_PORTS || d->kind == (outwards ? KIND_REQUEST : KIND_REPLY);
+	if (d->kind == KIND_REQUEST || d->kind == KIND_REPLY)
+		return d->kind == (outwards ? KIND_REQUEST : KIND_REPLY) ||
+		       (d->quoted ? has_basic(c) : is_basic(c, local->address, seen));
+	return d->kind == KIND_PORTS;
 }
 
 /* Without a session it passes as it is: policy none, or not for the NAT to judge. */
 static bool is_exempt(const struct visit *v)
 {
-	struct place inside = v->from == SIDE_INSIDE ? v->d->source : v->d->destination;
-	const struct nat_policy *p = rule_policy(&v->m->config, inside.address);
-
-	return v->known_only || (p && p->type == NAT_NONE);
+	return v->known_only || rule_exempts(&v->m->config, v->d, v->from == SIDE_INSIDE);
 }
 
 static struct model_answer without_ends(const struct visit *v)
@@ -211,93 +122,138 @@ static struct model_answer without_ends(const struct visit *v)
 	return drop(v->d->protocol == PROTO_ICMP ? REASON_NOT_A_QUERY : REASON_NO_TRANSPORT);
 }
 
-static struct model_answer query_or_ports(struct visit *v)
+static struct model_answer without_session(struct visit *v, bool has_ends, struct place remote)
 {
 	const struct nat_policy *policy = rule_policy(&v->m->config, v->d->source.address);
 	bool from_inside = v->from == SIDE_INSIDE;
-	struct model_session *s = NULL;
-	struct place local, remote;
-	bool has_ends = ends_of(v->d, from_inside, &local, &remote) && !v->d->first_fragment;
 
-	if (has_ends)
-		s = session_with(v->m, v->from, v->d->protocol, local, remote);
-	if (s)
-		return go_on(v, s);
 	if (is_exempt(v))
 		return conclude(NAT_FORWARD, REASON_NONE);
 	if (from_inside && !policy)
 		return drop(REASON_NO_POLICY);
 	if (!has_ends)
 		return without_ends(v);
-	return from_inside ? begin_outwards(v, policy, remote) : begin_inwards(v, remote);
+	if (!from_inside)
+		return visit_open_inwards(v, remote);
+	/* RFC 4787 section 6: nothing is translated on the way out. */
+	if (policy->hairpin == NAT_HAIRPIN_INTERNAL && rule_is_ours(&v->m->config, remote.address))
+		return conclude(NAT_HAIRPIN, REASON_NONE);
+	if (v->d->kind == KIND_REPLY)
+		return drop(REASON_NOT_A_QUERY);
+	return visit_open_outwards(v, policy, remote);
 }
+
+static struct model_answer query_or_ports(struct visit *v)
+{
+	struct model_session *s = NULL;
+	struct place local, remote;
+	bool has_ends = ends_of(&v->m->config, v->d, v->from, v->from == SIDE_INSIDE, &local,
+				&remote) && !v->d->first_fragment;
+
+	if (has_ends)
+		s = session_with(v->m, v->from, v->d->protocol, local, remote);
+	return s ? go_on(v, s) : without_session(v, has_ends, remote);
+}
+
+/* Errors. */
 
 /* The datagram that d quotes was sent towards the side that d comes from. */
-static bool quoted_of(struct datagram *inner, const struct datagram *d, enum nat_side from,
-		      struct place *local, struct place *remote)
+static bool quoted_of(const struct nat_config *c, struct datagram *inner, const struct datagram *d,
+		      enum nat_side from, struct place *local, struct place *remote)
 {
 	return datagram_read_quoted(inner, d) == REASON_NONE &&
-	       ends_of(inner, from == SIDE_OUTSIDE, local, remote);
+	       ends_of(c, inner, from, from == SIDE_OUTSIDE, local, remote);
 }
 
-/* RFC 5508 REQ-4, REQ-5: the quoted datagram becomes what its sender has sent, and the error's own
- * address on our end becomes the sender's. */
+/* RFC 5508 REQ-4, REQ-5: the quoted datagram becomes what its sender has sent, the error's own
+ * address on our end becomes the sender's, and the remote host's what the other side knows. */
 static struct model_answer pass_error(struct visit *v, const struct model_session *s,
 				      struct datagram *inner)
 {
 	struct datagram *d = v->d;
-	struct place near = v->from == SIDE_OUTSIDE ? s->inside : s->outside, far = s->remote;
+	bool inwards = v->from == SIDE_OUTSIDE;
+	struct place near = inwards ? s->inside : s->outside;
+	struct place far = s->remote[side_other(v->from)];
+	uint32_t theirs = inwards ? d->source.address : d->destination.address;
+	bool of_remote = theirs == s->remote[v->from].address;
+	struct model_answer answer = conclude(way_on(v, s), REASON_NONE);
 
+	answer.redirected = of_remote && is_redirected(v, s);
+	if (of_remote)
+		theirs = far.address;
 	if (s->protocol == PROTO_ICMP)
 		far.port = near.port;
-	if (v->from == SIDE_OUTSIDE) {
+	if (inwards) {
 		datagram_write(inner, near, far);
-		datagram_write_error(d, d->source.address, near.address);
+		datagram_write_error(d, theirs, near.address);
 	} else {
 		datagram_write(inner, far, near);
-		datagram_write_error(d, near.address, d->destination.address);
+		datagram_write_error(d, near.address, theirs);
 	}
-	return conclude(way_on(v, s->remote), REASON_NONE);
+	rename_datagram(v);
+	return answer;
 }
 
+/* What went untranslated outwards, anybody may report; inwards, only whom it was for, as nobody else
+ * inside is known outside. */
+static bool error_is_exempt(const struct visit *v, const struct datagram *inner)
+{
+	bool outwards = v->from == SIDE_OUTSIDE;
+
+	return is_exempt(v) ||
+	       ((outwards || inner->destination.address == v->d->source.address) &&
+		rule_exempts(&v->m->config, inner, outwards));
+}
+
+/* What is wrong with an error about a session. */
+static enum reason error_fault(const struct visit *v, const struct model_session *s,
+			       const struct datagram *inner)
+{
+	const struct nat_policy *p = rule_policy(&v->m->config, s->inside.address);
+
+	if (p && p->drop_icmp_errors)
+		return REASON_ICMP_ERRORS_OFF;
+	if (s->protocol == PROTO_TCP &&
+	    !tcp_may_quote(&s->tcp, side_other(v->from), inner->tcp.seq))
+		return REASON_TCP_WINDOW;
+	if (v->d->mtu >= 0 && v->d->mtu < 68)
+		return REASON_ICMP_MTU;
+	if (v->from == SIDE_INSIDE && (v->d->route_option || inner->route_option))
+		return REASON_SOURCE_ROUTE;
+	return REASON_NONE;
+}
+
+/* What belongs to no session is not for the NAT to judge if it must not be translated; what is wrong
+ * though it does, is. */
 static struct model_answer error(struct visit *v)
 {
+	struct model_answer without = conclude(NAT_FORWARD, REASON_NONE);
 	struct datagram inner;
 	struct place local, remote;
 	struct model_session *s;
+	enum reason r;
 
 	if (!datagram_icmp_right(v->d))
-		return drop(REASON_ICMP_SUM);
-	if (!quoted_of(&inner, v->d, v->from, &local, &remote) ||
+		return v->known_only ? without : drop(REASON_ICMP_SUM);
+	if (!quoted_of(&v->m->config, &inner, v->d, v->from, &local, &remote) ||
 	    inner.source.address != v->d->destination.address)
-		return drop(REASON_ICMP_QUOTE);
+		return v->known_only ? without : drop(REASON_ICMP_QUOTE);
 	s = session_with(v->m, v->from, inner.protocol, local, remote);
 	if (!s)
-		return is_exempt(v) ? conclude(NAT_FORWARD, REASON_NONE)
-				    : drop(REASON_ICMP_NO_SESSION);
-	if (s->protocol == PROTO_TCP &&
-	    !tcp_may_quote(&s->tcp, side_other(v->from), inner.tcp.seq))
-		return drop(REASON_TCP_WINDOW);
-	if (v->d->mtu >= 0 && v->d->mtu < 68)
-		return drop(REASON_ICMP_MTU);
-	if (v->from == SIDE_INSIDE && (v->d->route_option || inner.route_option))
-		return drop(REASON_SOURCE_ROUTE);
-	return pass_error(v, s, &inner);
+		return error_is_exempt(v, &inner) ? without : drop(REASON_ICMP_NO_SESSION);
+	r = error_fault(v, s, &inner);
+	return r == REASON_NONE ? pass_error(v, s, &inner) : drop(r);
 }
 
 struct model_answer model_process(struct model *m, const struct model_arrival *a,
 				  struct datagram *d, const struct model_choice *choice)
 {
-	struct visit v = { m, a->now, a->from, a->known_only, a->hairpinned, d, choice };
-	struct model_answer answer;
+	struct visit v = { m, a->now, a->from, a->known_only, a->hairpinned,
+			   a->segments, d, choice, NULL };
+	struct model_answer answer = d->kind != KIND_ERROR || d->first_fragment
+					     ? query_or_ports(&v) : error(&v);
 
-	if (d->kind != KIND_ERROR || d->first_fragment)
-		return query_or_ports(&v);
-	answer = error(&v);
-	/* What belongs to no session is not for the NAT to judge; what is wrong though it does, is. */
-	if (a->known_only && answer.verdict == NAT_DROP && answer.reason != REASON_TCP_WINDOW &&
-	    answer.reason != REASON_ICMP_MTU && answer.reason != REASON_SOURCE_ROUTE)
-		return conclude(NAT_FORWARD, REASON_NONE);
+	answer.fault = v.fault;
 	return answer;
 }
 
@@ -309,10 +265,10 @@ int model_owner(const struct nat_config *c, const struct datagram *d, enum nat_s
 	if (d->first_fragment || d->later_fragment)
 		return -1;
 	if (d->kind == KIND_ERROR)
-		return quoted_of(&inner, d, from, &local, &remote)
+		return quoted_of(c, &inner, d, from, &local, &remote)
 			       ? rule_owner(c, inner.protocol, local, from)
 			       : -1;
-	return ends_of(d, from == SIDE_INSIDE, &local, &remote)
+	return ends_of(c, d, from, from == SIDE_INSIDE, &local, &remote)
 		       ? rule_owner(c, d->protocol, local, from)
 		       : -1;
 }

@@ -16,13 +16,17 @@ struct model_answer {
 	enum nat_verdict verdict;
 	enum reason reason;
 	uint32_t session;
+	enum nat_answer answer; /* of NAT_DROP */
+	bool redirected;
 	const char *fault; /* the rule that the NAT's choice breaks, or NULL */
 };
 
 /* What the NAT did with the same datagram; read only where the rules leave it a choice. */
 struct model_choice {
 	enum nat_verdict verdict;
-	struct place source; /* as it left */
+	enum reason reason;
+	struct place source, destination; /* as it left … */
+	uint16_t ident;
 	uint32_t session;
 };
 
@@ -31,7 +35,8 @@ struct model_arrival {
 	uint64_t now;
 	enum nat_side from;
 	bool known_only; /* it must not open a session */
-	bool hairpinned; /* an inside host sent it */
+	bool hairpinned; /* it comes from an inside host, by the verdict hairpin */
+	unsigned segments; /* that a device makes of it */
 };
 
 /* What the NAT must do with d; d is rewritten as the NAT must rewrite it. */

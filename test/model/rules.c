@@ -1,22 +1,95 @@
 #include "rules.h"
 
-static bool prefix_has(const struct nat_policy *p, uint32_t address)
+static bool covers(be32 prefix, int len, uint32_t address)
 {
-	for (int bit = 0; bit < p->prefix_len; bit++)
-		if ((address ^ be32_host(p->prefix)) >> (31 - bit) & 1)
+	for (int bit = 0; bit < len; bit++)
+		if ((address ^ be32_host(prefix)) >> (31 - bit) & 1)
 			return false;
 	return true;
+}
+
+static bool is_exception(const struct nat_policy *p)
+{
+	return p->destination.len || p->destination.protocol || p->destination.ports.last;
 }
 
 const struct nat_policy *rule_policy(const struct nat_config *c, uint32_t inside)
 {
 	for (size_t i = 0; i < c->policy_count; i++)
-		if (prefix_has(&c->policies[i], inside))
+		if (!is_exception(&c->policies[i]) &&
+		    covers(c->policies[i].prefix, c->policies[i].prefix_len, inside))
 			return &c->policies[i];
 	return NULL;
 }
 
-bool rule_in_pool(const struct nat_config *c, uint32_t address)
+/* RFC 6888 REQ-6. */
+static bool is_bound_for(const struct nat_policy *p, const struct datagram *d, struct place remote)
+{
+	struct port_range ports = p->destination.ports;
+
+	if (!covers(p->destination.prefix, p->destination.len, remote.address))
+		return false;
+	if (p->destination.protocol && p->destination.protocol != d->protocol)
+		return false;
+	return !ports.last || (d->kind == KIND_PORTS && remote.port >= ports.first &&
+			       remote.port <= ports.last);
+}
+
+bool rule_exempts(const struct nat_config *c, const struct datagram *d, bool outwards)
+{
+	struct place inside = outwards ? d->source : d->destination;
+	struct place remote = outwards ? d->destination : d->source;
+
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		if (!covers(p->prefix, p->prefix_len, inside.address))
+			continue;
+		if (p->type == NAT_NONE && is_bound_for(p, d, remote))
+			return true;
+		if (!is_exception(p))
+			return false;
+	}
+	return false;
+}
+
+static uint32_t moved(uint32_t address, be32 to, int len)
+{
+	uint32_t host_part = len == 32 ? 0 : UINT32_MAX >> len;
+
+	return (be32_host(to) & ~host_part) | (address & host_part);
+}
+
+const struct nat_policy *rule_basic_inwards(const struct nat_config *c, uint32_t outside,
+					    uint32_t *inside)
+{
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		if (p->type != NAT_ONE_TO_ONE || !covers(p->translated, p->prefix_len, outside))
+			continue;
+		*inside = moved(outside, p->prefix, p->prefix_len);
+		return p;
+	}
+	return NULL;
+}
+
+uint32_t rule_basic_outwards(const struct nat_policy *p, uint32_t inside)
+{
+	return moved(inside, p->translated, p->prefix_len);
+}
+
+uint32_t rule_far(const struct nat_policy *p, uint32_t remote, enum nat_side from)
+{
+	bool outwards = from == SIDE_INSIDE;
+	be32 known = outwards ? p->twice.seen : p->twice.real;
+
+	if (!p->twice.len || !covers(known, p->twice.len, remote))
+		return remote;
+	return moved(remote, outwards ? p->twice.real : p->twice.seen, p->twice.len);
+}
+
+static bool in_pool(const struct nat_config *c, uint32_t address)
 {
 	for (size_t i = 0; i < c->pool_count; i++)
 		if (be32_host(c->pool[i]) == address)
@@ -24,24 +97,34 @@ bool rule_in_pool(const struct nat_config *c, uint32_t address)
 	return false;
 }
 
-bool rule_forward_inwards(const struct nat_config *c, uint8_t protocol, struct place outside,
-			  struct place *inside)
+bool rule_is_ours(const struct nat_config *c, uint32_t address)
+{
+	uint32_t inside;
+
+	return in_pool(c, address) || rule_basic_inwards(c, address, &inside);
+}
+
+const struct nat_forward *rule_forward(const struct nat_config *c, uint8_t protocol,
+				       struct place outside)
 {
 	for (size_t i = 0; i < c->forward_count; i++) {
 		const struct nat_forward *f = &c->forwards[i];
 
-		if (f->protocol != protocol || be32_host(f->external) != outside.address ||
-		    outside.port < f->first || outside.port > f->last)
-			continue;
-		inside->address = be32_host(f->internal);
-		inside->port = (uint16_t)(f->internal_first + outside.port - f->first);
-		return true;
+		if (f->protocol == protocol && be32_host(f->external) == outside.address &&
+		    outside.port >= f->first && outside.port <= f->last)
+			return f;
 	}
-	return false;
+	return NULL;
+}
+
+struct place rule_target(const struct nat_forward *f, struct place outside)
+{
+	return (struct place){ be32_host(f->internal),
+			       (uint16_t)(f->internal_first + outside.port - f->first) };
 }
 
 bool rule_forward_outwards(const struct nat_config *c, uint8_t protocol, struct place inside,
-			   struct place *outside)
+			   bool grouped, struct place *outside)
 {
 	bool found = false;
 
@@ -49,12 +132,13 @@ bool rule_forward_outwards(const struct nat_config *c, uint8_t protocol, struct 
 		const struct nat_forward *f = &c->forwards[i];
 
 		for (unsigned port = f->first; port <= f->last; port++) {
-			unsigned internal = f->internal_first + port - f->first;
+			struct place external = { be32_host(f->external), (uint16_t)port };
 
-			if (f->protocol != protocol || be32_host(f->internal) != inside.address ||
-			    internal != inside.port || (found && outside->port <= port))
+			if (f->protocol != protocol || (f->grouped && !grouped) ||
+			    !place_equal(rule_target(f, external), inside) ||
+			    (found && outside->port <= port))
 				continue;
-			*outside = (struct place){ be32_host(f->external), (uint16_t)port };
+			*outside = external;
 			found = true;
 		}
 	}
@@ -74,29 +158,41 @@ static int class_of(const struct nat_config *c, uint16_t port)
 	return port / 2 % c->workers;
 }
 
+bool rule_share_allowed(const struct nat_config *c, const struct nat_policy *p, uint8_t protocol,
+			struct place inside, struct place outside)
+{
+	struct port_range range = rule_range(p, protocol, inside.port);
+
+	return outside.port >= range.first && outside.port <= range.last &&
+	       class_of(c, outside.port) == c->worker && !rule_forward(c, protocol, outside);
+}
+
+/* RFC 4787 REQ-4. */
+static bool keeps_parity(const struct nat_policy *p, uint8_t protocol)
+{
+	if (p->port_selection == NAT_PORT_PARITY || p->port_selection == NAT_PORT_CONTIGUOUS)
+		return protocol != PROTO_ICMP;
+	return p->parity && protocol == PROTO_UDP;
+}
+
 bool rule_port_allowed(const struct nat_config *c, const struct nat_policy *p, uint8_t protocol,
 		       struct place inside, struct place outside)
 {
-	struct port_range range = rule_range(p, protocol, inside.port);
-	struct place internal;
-
-	if (outside.port < range.first || outside.port > range.last)
+	if (keeps_parity(p, protocol) && (outside.port ^ inside.port) & 1)
 		return false;
-	if (class_of(c, outside.port) != c->worker)
-		return false;
-	/* RFC 4787 REQ-4. */
-	if (p->parity && protocol == PROTO_UDP && (outside.port ^ inside.port) & 1)
-		return false;
-	return !rule_forward_inwards(c, protocol, outside, &internal);
+	return rule_share_allowed(c, p, protocol, inside, outside);
 }
 
 int rule_owner(const struct nat_config *c, uint8_t protocol, struct place local,
 	       enum nat_side from)
 {
+	const struct nat_forward *f = rule_forward(c, protocol, local);
 	struct place inside = local, outside = local;
 
-	if (from == SIDE_OUTSIDE && !rule_forward_inwards(c, protocol, local, &inside))
+	if (from == SIDE_OUTSIDE && !f)
 		return class_of(c, local.port);
-	rule_forward_outwards(c, protocol, inside, &outside);
+	if (from == SIDE_OUTSIDE)
+		inside = rule_target(f, local);
+	rule_forward_outwards(c, protocol, inside, true, &outside);
 	return class_of(c, outside.port);
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "rules.h"
+
 void model_init(struct model *m, const struct nat_config *c, struct model_pairing *pairing)
 {
 	memset(m, 0, sizeof(*m));
@@ -15,7 +17,7 @@ struct model_session *session_with(struct model *m, enum nat_side side, uint8_t 
 	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
 		struct model_session *s = &m->sessions[i];
 
-		if (s->alive && s->protocol == protocol && place_equal(s->remote, remote) &&
+		if (s->alive && s->protocol == protocol && place_equal(s->remote[side], remote) &&
 		    place_equal(side == SIDE_INSIDE ? s->inside : s->outside, local))
 			return s;
 	}
@@ -35,39 +37,41 @@ struct model_mapping *mapping_outside(struct model *m, uint8_t protocol, struct 
 	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
 		struct model_mapping *p = &m->mappings[i];
 
-		if (p->alive && p->protocol == protocol && place_equal(p->outside, outside))
+		if (p->alive && !p->alone && p->protocol == protocol &&
+		    place_equal(p->outside, outside))
 			return p;
 	}
 	return NULL;
 }
 
-/* RFC 4787 section 4.1: how much of the remote endpoint a mapping depends on. */
-static bool serves(const struct model_mapping *p, enum nat_dependence mapping,
-		   const struct model_mapping *wanted)
+/* RFC 4787 section 4.1. */
+struct place place_depended_on(enum nat_dependence mapping, struct place remote)
 {
-	if (!p->alive || p->from_forward || p->protocol != wanted->protocol ||
-	    !place_equal(p->inside, wanted->inside))
-		return false;
-	if (mapping == NAT_ENDPOINT_INDEPENDENT)
-		return true;
-	if (mapping == NAT_ADDRESS_DEPENDENT)
-		return p->remote.address == wanted->remote.address;
-	return place_equal(p->remote, wanted->remote);
+	return (struct place){
+		mapping == NAT_ENDPOINT_INDEPENDENT ? 0 : remote.address,
+		mapping == NAT_ADDRESS_PORT_DEPENDENT ? remote.port : 0,
+	};
 }
 
-struct model_mapping *mapping_inside(struct model *m, enum nat_dependence mapping,
-				     const struct model_mapping *wanted)
+struct model_mapping *mapping_inside(struct model *m, const struct model_mapping *wanted)
 {
-	for (size_t i = 0; i < MODEL_SESSIONS; i++)
-		if (serves(&m->mappings[i], mapping, wanted))
-			return &m->mappings[i];
+	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
+		struct model_mapping *p = &m->mappings[i];
+
+		if (p->alive && !p->from_forward && p->protocol == wanted->protocol &&
+		    place_equal(p->inside, wanted->inside) &&
+		    place_equal(p->remote, wanted->remote))
+			return p;
+	}
 	return NULL;
 }
 
 static enum nat_timeout timeout_of(const struct model_session *s)
 {
-	if (s->protocol != PROTO_TCP)
-		return s->protocol == PROTO_UDP ? TIMEOUT_UDP : TIMEOUT_ICMP;
+	if (s->protocol == PROTO_UDP)
+		return s->short_lived ? TIMEOUT_UDP_SHORT : TIMEOUT_UDP;
+	if (s->protocol == PROTO_ICMP)
+		return TIMEOUT_ICMP;
 	switch (s->tcp.state) {
 	case TCP_ESTABLISHED: case TCP_FIN_INSIDE: case TCP_FIN_OUTSIDE:
 		return TIMEOUT_TCP_ESTABLISHED;
@@ -78,9 +82,14 @@ static enum nat_timeout timeout_of(const struct model_session *s)
 	}
 }
 
+/* That of the policy which the inside host has by now, if it says one. */
 uint64_t model_end(const struct model *m, const struct model_session *s)
 {
-	return s->seen_ms + m->config.timeout_ms[timeout_of(s)];
+	const struct nat_policy *p = rule_policy(&m->config, s->inside.address);
+	enum nat_timeout class = timeout_of(s);
+
+	return s->seen_ms + (p && p->timeout_ms[class] ? p->timeout_ms[class]
+						       : m->config.timeout_ms[class]);
 }
 
 uint64_t model_deadline(const struct model *m, const struct model_session *s)
@@ -88,12 +97,13 @@ uint64_t model_deadline(const struct model *m, const struct model_session *s)
 	return (model_end(m, s) + 255) / 256 * 256;
 }
 
-static bool mapping_is_used(const struct model *m, size_t mapping)
+size_t mapping_sessions(const struct model *m, const struct model_mapping *p)
 {
+	size_t count = 0;
+
 	for (size_t i = 0; i < MODEL_SESSIONS; i++)
-		if (m->sessions[i].alive && m->sessions[i].mapping == mapping)
-			return true;
-	return false;
+		count += m->sessions[i].alive && &m->mappings[m->sessions[i].mapping] == p;
+	return count;
 }
 
 bool model_rests(const struct model *m, uint8_t protocol, struct place outside)
@@ -118,7 +128,7 @@ static void rest(struct model *m, const struct model_mapping *p, uint64_t now)
 	uint64_t until = now + m->config.timeout_ms[TIMEOUT_PORT_HOLD];
 	size_t i = 0;
 
-	if (p->from_forward || p->protocol == PROTO_TCP || p->filtering != NAT_ENDPOINT_INDEPENDENT)
+	if (!p->holds || p->protocol == PROTO_TCP || p->filtering != NAT_ENDPOINT_INDEPENDENT)
 		return;
 	/* Nobody gets up before those who lay down earlier, though the time may be shorter by now. */
 	for (size_t other = 0; other < MODEL_RESTS; other++)
@@ -128,11 +138,88 @@ static void rest(struct model *m, const struct model_mapping *p, uint64_t now)
 	m->rests[i] = (struct model_rest){ until, p->protocol, p->outside };
 }
 
-static void leave(struct model *m, size_t mapping, uint64_t now)
+/* The log. */
+
+static uint64_t mixed(uint64_t h, uint64_t word)
 {
-	m->mappings[mapping].alive = mapping_is_used(m, mapping);
-	if (!m->mappings[mapping].alive)
-		rest(m, &m->mappings[mapping], now);
+	h = (h ^ word) * 0x9e3779b97f4a7c15;
+	return h ^ h >> 29;
+}
+
+uint64_t event_weight(const struct nat_event *e)
+{
+	bool ends = e->kind == EVENT_MAPPING_DELETED;
+	bool of_session = e->kind == EVENT_SESSION_CREATED || e->kind == EVENT_SESSION_DELETED;
+	uint64_t h = mixed(ends ? EVENT_MAPPING_CREATED : e->kind, e->protocol);
+	struct place inside = place_of(e->inside), outside = place_of(e->outside);
+	struct place remote = of_session ? place_of(e->remote) : (struct place){ 0 };
+
+	h = mixed(h, e->reason);
+	h = mixed(h, (uint64_t)inside.address << 16 | inside.port);
+	h = mixed(h, (uint64_t)outside.address << 16 | outside.port);
+	h = mixed(h, (uint64_t)remote.address << 16 | remote.port);
+	return ends ? 0 - h : h;
+}
+
+void model_tell(struct model *m, const struct nat_event *e)
+{
+	if (m->config.event_mask >> e->kind & 1)
+		m->told += event_weight(e);
+}
+
+static struct endpoint endpoint_of(struct place p)
+{
+	return (struct endpoint){ be32_from(p.address), be16_from(p.port) };
+}
+
+static void tell_of_mapping(struct model *m, const struct model_mapping *p,
+			    enum nat_event_kind kind)
+{
+	model_tell(m, &(struct nat_event){
+		.kind = (uint8_t)kind, .protocol = p->protocol,
+		.inside = endpoint_of(p->inside), .outside = endpoint_of(p->outside),
+	});
+}
+
+static void tell_of_session(struct model *m, const struct model_session *s,
+			    enum nat_event_kind kind)
+{
+	model_tell(m, &(struct nat_event){
+		.kind = (uint8_t)kind, .protocol = s->protocol,
+		.inside = endpoint_of(s->inside), .outside = endpoint_of(s->outside),
+		.remote = endpoint_of(s->remote[SIDE_OUTSIDE]),
+	});
+}
+
+static bool has_sessions(const struct model *m, uint32_t inside)
+{
+	for (size_t i = 0; i < MODEL_SESSIONS; i++)
+		if (m->sessions[i].alive && m->sessions[i].inside.address == inside)
+			return true;
+	return false;
+}
+
+/* Nothing is remembered of a host without sessions. */
+static void forget_host(struct model *m, uint32_t inside)
+{
+	for (size_t i = 0; i < MODEL_HOSTS; i++)
+		if (m->spenders[i].inside == inside && !has_sessions(m, inside))
+			m->spenders[i].inside = 0;
+}
+
+void model_end_session(struct model *m, struct model_session *s, uint64_t now)
+{
+	struct model_mapping *p = &m->mappings[s->mapping];
+
+	tell_of_session(m, s, EVENT_SESSION_DELETED);
+	s->alive = false;
+	m->ended++;
+	if (!mapping_sessions(m, p)) {
+		tell_of_mapping(m, p, EVENT_MAPPING_DELETED);
+		p->alive = false;
+		rest(m, p, now);
+	}
+	forget_host(m, s->inside.address);
 }
 
 void model_expire(struct model *m, uint64_t now)
@@ -141,55 +228,25 @@ void model_expire(struct model *m, uint64_t now)
 	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
 		struct model_session *s = &m->sessions[i];
 
-		if (!s->alive || now < model_deadline(m, s))
-			continue;
-		s->alive = false;
-		m->ended++;
-		leave(m, s->mapping, now);
+		if (s->alive && now >= model_deadline(m, s))
+			model_end_session(m, s, now);
 	}
 }
 
-/* inside 0: of all hosts. */
-static size_t count_sessions(const struct model *m, uint32_t inside)
+struct model_mapping *mapping_add(struct model *m, const struct model_mapping *p)
 {
-	size_t count = 0;
+	struct model_mapping *at = m->mappings;
 
-	for (size_t i = 0; i < MODEL_SESSIONS; i++)
-		count += m->sessions[i].alive &&
-			 (!inside || m->sessions[i].inside.address == inside);
-	return count;
+	while (at->alive)
+		at++;
+	*at = *p;
+	at->alive = true;
+	tell_of_mapping(m, at, EVENT_MAPPING_CREATED);
+	return at;
 }
 
-/* Every worker has its share, rounded up. */
-static uint32_t share(const struct model *m, uint32_t whole)
-{
-	return (whole + m->config.workers - 1) / m->config.workers;
-}
-
-enum reason model_limit(const struct model *m, uint32_t inside)
-{
-	if (count_sessions(m, inside) >= share(m, m->config.sessions_per_host))
-		return REASON_HOST_LIMIT;
-	if (count_sessions(m, 0) >= share(m, m->config.sessions))
-		return REASON_SESSION_LIMIT;
-	return REASON_NONE;
-}
-
-static size_t mapping_add(struct model *m, const struct model_mapping *p)
-{
-	struct model_mapping *at = mapping_outside(m, p->protocol, p->outside);
-
-	if (!at) {
-		for (at = m->mappings; at->alive;)
-			at++;
-		*at = *p;
-		at->alive = true;
-	}
-	return (size_t)(at - m->mappings);
-}
-
-struct model_session *session_add(struct model *m, const struct model_mapping *p,
-				  struct place remote)
+struct model_session *session_add(struct model *m, struct model_mapping *p,
+				  const struct place remote[SIDE_COUNT])
 {
 	struct model_session *s = m->sessions;
 
@@ -198,10 +255,12 @@ struct model_session *session_add(struct model *m, const struct model_mapping *p
 	*s = (struct model_session){
 		.alive = true,
 		.protocol = p->protocol,
-		.inside = p->inside, .outside = p->outside, .remote = remote,
-		.mapping = mapping_add(m, p),
+		.inside = p->inside, .outside = p->outside,
+		.remote = { remote[SIDE_INSIDE], remote[SIDE_OUTSIDE] },
+		.mapping = (size_t)(p - m->mappings),
 	};
 	m->created++;
+	tell_of_session(m, s, EVENT_SESSION_CREATED);
 	return s;
 }
 

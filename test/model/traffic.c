@@ -116,7 +116,8 @@ static struct place remote_place(const struct scene *s)
 {
 	struct place p;
 
-	p.address = CHANCE_OF(s->chance, remote_hosts);
+	p.address = one_in(s, 10) ? CHANCE_OF(s->chance, seen_hosts)
+				  : CHANCE_OF(s->chance, remote_hosts);
 	p.port = CHANCE_OF(s->chance, remote_ports);
 	return p;
 }
@@ -131,6 +132,8 @@ static struct place outside_place(const struct scene *s)
 		return session->outside;
 	p.address = one_in(s, 8) ? ADDRESS(203, 0, 113, 200)
 				 : CHANCE_OF(s->chance, pool_addresses);
+	if (one_in(s, 8))
+		p.address = CHANCE_OF(s->chance, basic_addresses);
 	p.port = one_in(s, 4) ? (uint16_t)chance_bits(s->chance)
 			      : CHANCE_OF(s->chance, outside_ports);
 	return p;
@@ -161,8 +164,8 @@ static void draw_ends(const struct scene *s, struct draft *x, enum nat_side from
 static void known_ends(struct draft *x, const struct model_session *s, enum nat_side from)
 {
 	x->protocol = s->protocol;
-	x->source = from == SIDE_INSIDE ? s->inside : s->remote;
-	x->destination = from == SIDE_INSIDE ? s->remote : s->outside;
+	x->source = from == SIDE_INSIDE ? s->inside : s->remote[from];
+	x->destination = from == SIDE_INSIDE ? s->remote[from] : s->outside;
 }
 
 /* Another remote endpoint: for mappings and filters to tell apart. */
@@ -183,6 +186,8 @@ static void fill_icmp(const struct scene *s, struct draft *x, enum nat_side from
 	bool inside = from == SIDE_INSIDE;
 
 	x->identifier = inside ? x->source.port : x->destination.port;
+	if (one_in(s, 5))
+		inside = !inside;
 	x->icmp_type = one_in(s, 5) ? (inside ? 13 : 14) : (inside ? 8 : 0);
 	if (one_in(s, 8))
 		x->icmp_type = CHANCE_OF(s->chance, others);
@@ -262,8 +267,8 @@ static struct draft draw_quoted(const struct scene *scene, enum nat_side to)
 	if (!s || one_in(scene, 10))
 		return x;
 	x.protocol = s->protocol;
-	x.source = from == SIDE_INSIDE ? s->outside : s->remote;
-	x.destination = from == SIDE_INSIDE ? s->remote : s->inside;
+	x.source = from == SIDE_INSIDE ? s->outside : s->remote[to];
+	x.destination = from == SIDE_INSIDE ? s->remote[to] : s->inside;
 	if (x.protocol == PROTO_TCP)
 		x.tcp = segment(scene, &s->tcp, from);
 	if (x.protocol == PROTO_ICMP)
@@ -330,8 +335,8 @@ void traffic_next(const struct scene *scene, struct event *e)
 	struct draft x;
 
 	e->from = one_in(scene, 2) ? SIDE_INSIDE : SIDE_OUTSIDE;
-	e->hairpinned = false;
 	e->known_only = one_in(scene, 25);
+	e->hairpinned = false;
 	e->offload = (struct pkt_offload){ 0 };
 	if (one_in(scene, 8)) {
 		draw_error(scene, e);

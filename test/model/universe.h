@@ -11,16 +11,26 @@
 
 #define ADDRESS(a, b, c, d) ((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
-/* Two prefixes that are translated, one that is exempt (10.0.9), one that no policy knows. */
+/* Two prefixes that are translated, one that is exempt (10.0.9), one that has outside addresses of its
+ * own (10.0.2), one that no policy knows; one that only inside hosts know (100.64.0). */
 static const uint32_t inside_hosts[] = {
 	ADDRESS(10, 0, 0, 2), ADDRESS(10, 0, 0, 3), ADDRESS(10, 0, 0, 4), ADDRESS(10, 0, 0, 5),
 	ADDRESS(10, 0, 0, 2), ADDRESS(10, 0, 0, 3), ADDRESS(10, 0, 1, 2), ADDRESS(10, 0, 1, 3),
-	ADDRESS(10, 0, 1, 2), ADDRESS(10, 0, 9, 2), ADDRESS(172, 16, 0, 2),
+	ADDRESS(10, 0, 1, 2), ADDRESS(10, 0, 9, 2), ADDRESS(172, 16, 0, 2), ADDRESS(10, 0, 2, 2),
+	ADDRESS(10, 0, 2, 3),
 };
 
 static const uint32_t pool_addresses[] = {
 	ADDRESS(192, 0, 2, 1), ADDRESS(192, 0, 2, 2), ADDRESS(192, 0, 2, 3),
 };
+
+/* Of 10.0.2. */
+static const uint32_t basic_addresses[] = {
+	ADDRESS(203, 0, 113, 66), ADDRESS(203, 0, 113, 67), ADDRESS(203, 0, 113, 130),
+};
+
+/* Known inside only: twice NAT makes them 198.51.100. */
+static const uint32_t seen_hosts[] = { ADDRESS(100, 64, 0, 1), ADDRESS(100, 64, 0, 2) };
 
 static const uint32_t remote_hosts[] = {
 	ADDRESS(198, 51, 100, 1), ADDRESS(198, 51, 100, 2), ADDRESS(203, 0, 113, 7),

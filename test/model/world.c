@@ -99,6 +99,17 @@ static uint64_t some_deadline(const struct world *w, const struct scene *scene)
 	return s ? model_deadline(owner, s) : w->now;
 }
 
+/* When patience with a SYN from outside that nobody answers is just over, or just not yet. */
+static uint64_t end_of_patience(struct world *w, const struct scene *scene)
+{
+	const struct model *owner;
+	const struct model_session *s = traffic_session(scene, &owner);
+
+	if (!s || s->protocol != PROTO_TCP || s->tcp.state != TCP_INIT_OUTSIDE)
+		return w->now;
+	return s->seen_ms + 29999 + chance_below(&w->chance, 3);
+}
+
 /* When things happen next: at once, soon, or where a session is just over or just not yet. */
 static uint64_t next_time(struct world *w, const struct scene *scene)
 {
@@ -124,6 +135,9 @@ static uint64_t next_time(struct world *w, const struct scene *scene)
 			then = some_deadline(w, scene) + 256 * ticks;
 		break;
 	case 9:
+		then = end_of_patience(w, scene);
+		break;
+	case 10:
 		if (chance_one_in(&w->chance, 200)) /* longer than 32 bits of milliseconds */
 			then = w->now + 2000000000u + chance_bits(&w->chance) % 8000000000u;
 		break;
@@ -145,15 +159,21 @@ static void expire(struct world *w)
 		nat_expire(w->single[i], now, SIZE_MAX);
 		while (nat_expire(w->batch[i], now, budget) == budget)
 			;
+		compare_rejected(w->single[i], w->batch[i], &w->models[i], w->now, w->difference);
+		if (!is_different(w))
+			compare_events(w->single[i], &w->models[i], &w->told_single[i],
+				       w->difference);
 	}
 }
 
-/* Shorter timeouts count from the next tick on. */
+/* Shorter timeouts count from the next tick on. Visitors of forwards may be led elsewhere. */
 static void reconfigure(struct world *w)
 {
 	struct nat_config c;
 
-	setting_change_timeouts(&w->setting, &w->chance);
+	setting_change(&w->setting, &w->chance);
+	w->pairing.visitor_count = 0;
+	w->reloads++;
 	for (uint16_t i = 0; i < workers_of(w); i++) {
 		c = w->setting.config;
 		c.worker = i;
@@ -186,6 +206,11 @@ static void digest(struct world *w, const struct passage *p)
 	w->digest = h;
 }
 
+static unsigned segments_of(const struct event *e, const struct datagram *d)
+{
+	return e->offload.gso_size ? (unsigned)(d->len / e->offload.gso_size + 1) : 1;
+}
+
 static bool choose_worker(struct world *w, struct passage *p, const struct datagram *d)
 {
 	const struct nat *asked = w->single[chance_below(&w->chance, workers_of(w))];
@@ -204,22 +229,26 @@ static void pass_single(struct world *w, struct passage *p, struct datagram *d)
 {
 	struct model *m = &w->models[p->worker];
 	struct model_arrival arrival = { w->now, p->event.from, p->event.known_only,
-					 p->event.hairpinned };
+					 p->event.hairpinned, segments_of(&p->event, d) };
 	struct model_choice choice;
 	struct model_answer answer;
 	struct datagram out;
 
 	p->job = (struct nat_job){ .p = &p->p, .from = arrival.from,
-				   .known_only = arrival.known_only, .hairpinned = arrival.hairpinned };
+				   .known_only = arrival.known_only,
+				   .hairpinned = arrival.hairpinned };
 	nat_process(w->single[p->worker], (nat_time){ w->now }, &p->job);
 	w->reasons[p->job.reason]++;
 	w->verdicts[p->job.verdict]++;
 	datagram_read(&out, p->out, p->event.len, &p->event.offload);
-	choice = (struct model_choice){ p->job.verdict, out.source, p->job.session };
+	choice = (struct model_choice){ p->job.verdict, p->job.reason, out.source, out.destination,
+					out.ident, p->job.session };
 	answer = model_process(m, &arrival, d, &choice);
 	compare_answers(p, &answer, d, w->difference);
 	if (!is_different(w))
 		compare_gauges(w->single[p->worker], m, w->difference);
+	if (!is_different(w))
+		compare_events(w->single[p->worker], m, &w->told_single[p->worker], w->difference);
 	digest(w, p);
 }
 
@@ -307,6 +336,9 @@ static void check_worker(struct world *w, uint16_t worker)
 	if (!is_different(w))
 		compare_gauges(w->batch[worker], &w->models[worker], w->difference);
 	if (!is_different(w))
+		compare_events(w->batch[worker], &w->models[worker], &w->told_batch[worker],
+			       w->difference);
+	if (!is_different(w))
 		compare_listings(w->single[worker], w->now, &w->models[worker], w->difference);
 }
 
@@ -328,7 +360,7 @@ bool world_turn(struct world *w, size_t most)
 	size_t count = batch_size(w);
 
 	w->now = next_time(w, &scene);
-	if (chance_one_in(&w->chance, 100))
+	if (chance_one_in(&w->chance, 40))
 		reconfigure(w);
 	expire(w);
 	w->passage_count = 0;

@@ -38,6 +38,8 @@ struct world {
 	struct setting setting;
 	uint64_t now;
 	uint64_t events, digest;
+	uint64_t reloads, rejected;
+	uint64_t told_single[WORKERS_MOST], told_batch[WORKERS_MOST]; /* sums of events */
 	struct nat *single[WORKERS_MOST], *batch[WORKERS_MOST];
 	void *memory[2 * WORKERS_MOST];
 	struct model_pairing pairing;
