@@ -63,6 +63,7 @@ static bool is_held(const struct nat *n, const struct tuple *t, const struct por
 		    uint16_t port, uint16_t *beyond)
 {
 	return is_reserved(n, t, w, port, beyond) ||
+	       (w->other && ports_is_taken(&n->ports, w->address, w->other - 1u, port)) ||
 	       mapping_has(n, t->protocol, endpoint_at(n, w, port));
 }
 
@@ -146,11 +147,13 @@ static int port_of(struct nat *n, const struct nat_policy *p, const struct tuple
 		   uint16_t address)
 {
 	uint16_t wanted = be16_host(t->local_port);
+	uint8_t other = sibling_protocol(p, t->protocol);
 	struct ports_wish w = {
 		.address = address,
 		.protocol = ports_protocol(t->protocol),
 		.range = range_for(p, t),
 		.parity = parity_of(p, t),
+		.other = other ? (uint8_t)(ports_protocol(other) + 1) : 0,
 	};
 	int port;
 

@@ -117,12 +117,21 @@ static bool in_enums(const struct nat_policy *p)
 	       p->exhausted <= NAT_EXHAUSTED_OVERLOAD && p->unsolicited <= NAT_UNSOLICITED_SILENT;
 }
 
+static bool may_be_independent(const struct nat_policy *p)
+{
+	return p->behaviour[NAT_CLASS_UDP].mapping == NAT_ENDPOINT_INDEPENDENT &&
+	       p->behaviour[NAT_CLASS_TCP].mapping == NAT_ENDPOINT_INDEPENDENT &&
+	       p->port_selection < NAT_PORT_BLOCK;
+}
+
 static const char *policy_fault(const struct nat_config *c, const struct nat_policy *p)
 {
 	if (p->prefix_len > 32)
 		return "inside prefix longer than 32 bits";
 	if (!in_enums(p))
 		return "behaviour that there is not";
+	if (p->protocol_independent && !may_be_independent(p))
+		return "mappings for all protocols that depend on the remote endpoint, or on a plan";
 	if (p->twice.len > 32)
 		return "twice NAT of a prefix longer than 32 bits";
 	if (p->new_per_second && !p->new_burst)

@@ -290,6 +290,13 @@ bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tup
 bool choose_shared(struct nat *n, const struct nat_policy *p, const struct tuple *t,
 		   struct endpoint *shared);
 
+/* sibling.c: the other protocol of an endpoint, 0 if the policy knows none; its outside endpoint, if it
+ * is free for this one too; a mapping m of an outside endpoint that only the other protocol has. */
+uint8_t sibling_protocol(const struct nat_policy *p, uint8_t protocol);
+bool sibling_endpoint(const struct nat *n, const struct nat_policy *p, const struct tuple *inside,
+		      uint16_t *address, uint16_t *port);
+enum reason sibling_let_in(const struct nat *n, struct mapping *m, bool hairpinned);
+
 /* mapping.c */
 struct tuple mapping_inside_key(const struct tuple *t, enum nat_dependence mapping);
 uint32_t mapping_find(const struct nat *n, const struct tuple *key);

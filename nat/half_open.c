@@ -17,7 +17,7 @@ uint32_t half_open_most(const struct nat_config *c)
 
 uint32_t half_open_room(const struct nat_config *c)
 {
-	return 2 * half_open_most(c);
+	return 2 * sessions_of_worker(c);
 }
 
 static uint32_t position(const struct half_open *h, uint32_t i)
@@ -72,7 +72,8 @@ static void put(struct nat *n, uint32_t i, uint32_t session)
 	session_at(n, session)->half_open = at;
 }
 
-/* As there is room for twice as many as may begin, many gaps are closed at once. */
+/* As there is room for twice as many as there can be, many gaps are closed at once. (There may be
+ * more than the limit: a connection that begins anew after it was over needs no admission.) */
 static void close_gaps(struct nat *n)
 {
 	struct half_open *h = &n->half_open;
@@ -87,29 +88,18 @@ static void close_gaps(struct nat *n)
 	h->listed = kept;
 }
 
-/* Who begins anew, after the connection was over, needs no admission: there may be more than room. */
-static void list(struct nat *n, uint32_t session)
-{
-	struct half_open *h = &n->half_open;
-
-	if (h->listed == h->room)
-		close_gaps(n);
-	if (h->listed == h->room) {
-		h->ring[h->first] = SLAB_NONE;
-		drop_gaps(h);
-	}
-	put(n, h->listed++, session);
-}
-
 void half_open_note(struct nat *n, uint32_t session, bool begins)
 {
 	struct half_open *h = &n->half_open;
 	uint32_t at = session_at(n, session)->half_open;
 
 	h->count += begins ? 1 : UINT32_MAX;
-	if (begins)
-		list(n, session);
-	else if (h->ring[at] == session)
+	if (!begins) {
 		h->ring[at] = SLAB_NONE;
-	drop_gaps(h);
+		drop_gaps(h);
+		return;
+	}
+	if (h->listed == h->room)
+		close_gaps(n);
+	put(n, h->listed++, session);
 }

@@ -212,7 +212,8 @@ static enum reason make_dynamic(struct nat *n, const struct nat_policy *p, const
 		return make_one_to_one(n, p, m, out);
 	m->filtering = (uint8_t)p->behaviour[nat_class_of(t->protocol)].filtering;
 	m->planned = nat_policy_is_planned(p);
-	if (choose_endpoint(n, p, t, &m->address, &port)) {
+	if (sibling_endpoint(n, p, &m->key[SIDE_INSIDE], &m->address, &port) ||
+	    choose_endpoint(n, p, t, &m->address, &port)) {
 		m->key[SIDE_OUTSIDE] = outside_key(t->protocol,
 						   (struct endpoint){ n->config.pool[m->address],
 								      be16_from(port) });
@@ -322,7 +323,8 @@ static enum reason plan_static(const struct nat *n, const struct tuple *t, const
 							   : NULL;
 
 		if (!p)
-			return REASON_NO_MAPPING;
+			return stale ? REASON_NO_MAPPING : sibling_let_in(n, m, o->hairpinned);
+		m->one_to_one = true;
 		m->filtering = (uint8_t)p->behaviour[nat_class_of(t->protocol)].filtering;
 		r = check_filter(n, m, o, t->remote);
 	}
@@ -363,6 +365,8 @@ enum reason mapping_for_outside(struct nat *n, const struct tuple *t, const stru
 		return r;
 	if (m.forward)
 		return forward_mapping(n, &m, mapping);
+	if (!m.one_to_one)
+		return mapping_make(n, &m, mapping);
 	return make_one_to_one(n, policy_of(&n->config, m.key[SIDE_INSIDE].local), &m, mapping);
 }
 

@@ -109,6 +109,7 @@ static void read_selection(const struct section *s, struct nat_policy *policy)
 	policy->port_selection = (enum nat_port_selection)section_word(s, "port_selection");
 	policy->conflict = (enum nat_conflict)section_word(s, "on_conflict");
 	policy->parity = section_bool(s, "parity");
+	policy->protocol_independent = section_bool(s, "protocol_independent");
 	policy->block_size = (uint16_t)section_number(s, "block_size");
 	policy->blocks_per_host = (uint16_t)section_number(s, "blocks_per_host");
 	policy->dynamic_shares = (uint16_t)section_number(s, "dynamic_shares");

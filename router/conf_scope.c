@@ -36,6 +36,7 @@ static const struct {
 	{ "port_selection", NAPT44, ANY },
 	{ "on_conflict", NAPT44, PRESERVE },
 	{ "parity", NAPT44, ANY },
+	{ "protocol_independent", NAPT44, ANY },
 	{ "block_size", NAPT44, PLANNED },
 	{ "blocks_per_host", NAPT44, PLANNED },
 	{ "dynamic_shares", NAPT44, DETERMINISTIC },
@@ -103,12 +104,30 @@ static bool parity_is_off(const struct nat_policy *p)
 			      p->port_selection == NAT_PORT_CONTIGUOUS);
 }
 
+static bool independence_depends(const struct nat_policy *p)
+{
+	return p->protocol_independent &&
+	       (p->behaviour[NAT_CLASS_UDP].mapping != NAT_ENDPOINT_INDEPENDENT ||
+		p->behaviour[NAT_CLASS_TCP].mapping != NAT_ENDPOINT_INDEPENDENT);
+}
+
+static bool independence_is_planned(const struct nat_policy *p)
+{
+	return p->protocol_independent && p->port_selection >= NAT_PORT_BLOCK;
+}
+
 /* What does not go together, in the line of which key. */
 static const struct {
 	const char *key;
 	bool (*holds)(const struct nat_policy *p);
 	const char *fault;
 } contradictions[] = {
+	{ "protocol_independent", independence_depends,
+	  "nat.protocol_independent = true contradicts a mapping that depends on the remote endpoint: "
+	  "there would be several outside endpoints to share; mapping = \"endpoint-independent\"" },
+	{ "protocol_independent", independence_is_planned,
+	  "nat.protocol_independent = true contradicts port_selection = \"block\" or "
+	  "\"deterministic\", whose ports are not looked after by protocol; leave one of them out" },
 	{ "pooling", block_is_arbitrary,
 	  "nat.pooling = \"arbitrary\" contradicts port_selection = \"block\": a block belongs to "
 	  "one host, on one address; \"paired\" or \"soft\"" },

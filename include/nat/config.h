@@ -102,6 +102,8 @@ struct nat_policy {
 	enum nat_port_selection port_selection;
 	enum nat_conflict conflict;
 	bool parity; /* RFC 4787 REQ-4, when a port must be changed */
+	bool protocol_independent; /* TCP and UDP of an inside endpoint share the outside one, and what
+				    * strangers may use (RFC 7857 sections 5 and 6) */
 	uint16_t block_size, blocks_per_host; /* BLOCK; also DETERMINISTIC's dynamic part */
 	uint16_t dynamic_shares; /* DETERMINISTIC: shares of the ports that are no host's own (D) */
 	enum nat_pooling pooling;

@@ -275,17 +275,16 @@ static const char *visit_fault(struct model *m, const struct model_visitor *v)
 	return NULL;
 }
 
-const char *choice_target_fault(struct model *m, const struct nat_forward *f, uint8_t protocol,
-				struct place outside, struct place remote, struct place inside)
+const char *choice_target_fault(struct model *m, const struct nat_forward *f,
+				struct model_visitor visitor)
 {
-	struct model_visitor v = { protocol, outside, remote, inside };
 	size_t targets = f->grouped ? f->targets : 1;
 
 	if (f->sticky)
-		v.remote.port = 0;
+		visitor.remote.port = 0;
 	for (size_t i = 0; i < targets; i++)
-		if (place_equal(rule_target(&f[i], outside), inside))
-			return f->grouped ? visit_fault(m, &v) : NULL;
+		if (place_equal(rule_target(&f[i], visitor.outside), visitor.inside))
+			return f->grouped ? visit_fault(m, &visitor) : NULL;
 	return "forward leads elsewhere";
 }
 

@@ -31,9 +31,9 @@ bool choice_shared_is_empty(struct model *m, const struct nat_policy *p,
 bool choice_is_crowded(struct model *m, const struct nat_policy *p, const struct model_mapping *new,
 		       struct place remote);
 
-/* Whether f, a forward with one target or several, may lead a visitor to inside. */
-const char *choice_target_fault(struct model *m, const struct nat_forward *f, uint8_t protocol,
-				struct place outside, struct place remote, struct place inside);
+/* Whether f, a forward with one target or several, may lead a visitor to its inside. */
+const char *choice_target_fault(struct model *m, const struct nat_forward *f,
+				struct model_visitor visitor);
 
 /* Whether chosen may stand inside for the remote endpoint wanted: its port, if it can. */
 const char *choice_disguise_fault(struct model *m, uint8_t protocol, struct place inside,

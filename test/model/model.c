@@ -92,11 +92,13 @@ static bool is_basic(const struct nat_config *c, uint32_t local, enum nat_side s
 				   : rule_basic_inwards(c, local, &inside) != NULL;
 }
 
-/* The ends that a session would have as seen from a side; outwards: d was sent from inside to
- * outside. False if it has none. */
+/* The ends that a session would have as seen from a side, false if none. A quoted datagram was sent
+ * towards the side that it comes from. */
 static bool ends_of(const struct nat_config *c, const struct datagram *d, enum nat_side seen,
-		    bool outwards, struct place *local, struct place *remote)
+		    struct place *local, struct place *remote)
 {
+	bool outwards = (seen == SIDE_INSIDE) != d->quoted;
+
 	*local = outwards ? d->source : d->destination;
 	*remote = outwards ? d->destination : d->source;
 	if (d->protocol == PROTO_ICMP)
@@ -147,8 +149,8 @@ static struct model_answer query_or_ports(struct visit *v)
 {
 	struct model_session *s = NULL;
 	struct place local, remote;
-	bool has_ends = ends_of(&v->m->config, v->d, v->from, v->from == SIDE_INSIDE, &local,
-				&remote) && !v->d->first_fragment;
+	bool has_ends = ends_of(&v->m->config, v->d, v->from, &local, &remote) &&
+			!v->d->first_fragment;
 
 	if (has_ends)
 		s = session_with(v->m, v->from, v->d->protocol, local, remote);
@@ -156,14 +158,6 @@ static struct model_answer query_or_ports(struct visit *v)
 }
 
 /* Errors. */
-
-/* The datagram that d quotes was sent towards the side that d comes from. */
-static bool quoted_of(const struct nat_config *c, struct datagram *inner, const struct datagram *d,
-		      enum nat_side from, struct place *local, struct place *remote)
-{
-	return datagram_read_quoted(inner, d) == REASON_NONE &&
-	       ends_of(c, inner, from, from == SIDE_OUTSIDE, local, remote);
-}
 
 /* RFC 5508 REQ-4, REQ-5: the quoted datagram becomes what its sender has sent, the error's own
  * address on our end becomes the sender's, and the remote host's what the other side knows. */
@@ -235,7 +229,8 @@ static struct model_answer error(struct visit *v)
 
 	if (!datagram_icmp_right(v->d))
 		return v->known_only ? without : drop(REASON_ICMP_SUM);
-	if (!quoted_of(&v->m->config, &inner, v->d, v->from, &local, &remote) ||
+	if (datagram_read_quoted(&inner, v->d) != REASON_NONE ||
+	    !ends_of(&v->m->config, &inner, v->from, &local, &remote) ||
 	    inner.source.address != v->d->destination.address)
 		return v->known_only ? without : drop(REASON_ICMP_QUOTE);
 	s = session_with(v->m, v->from, inner.protocol, local, remote);
@@ -264,11 +259,9 @@ int model_owner(const struct nat_config *c, const struct datagram *d, enum nat_s
 
 	if (d->first_fragment || d->later_fragment)
 		return -1;
+	if (d->kind == KIND_ERROR && datagram_read_quoted(&inner, d) != REASON_NONE)
+		return -1;
 	if (d->kind == KIND_ERROR)
-		return quoted_of(c, &inner, d, from, &local, &remote)
-			       ? rule_owner(c, inner.protocol, local, from)
-			       : -1;
-	return ends_of(c, d, from, from == SIDE_INSIDE, &local, &remote)
-		       ? rule_owner(c, d->protocol, local, from)
-		       : -1;
+		d = &inner;
+	return ends_of(c, d, from, &local, &remote) ? rule_owner(c, d->protocol, local, from) : -1;
 }

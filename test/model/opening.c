@@ -276,9 +276,10 @@ static void seek_forward(struct visit *v, const struct nat_forward *f, bool stal
 	new->from_forward = true;
 	new->alone = f->grouped || stale;
 	new->filtering = NAT_ENDPOINT_INDEPENDENT;
+	struct model_visitor visitor = { new->protocol, new->outside, b->remote[SIDE_OUTSIDE],
+					 new->inside };
 	if (v->choice->verdict != NAT_DROP)
-		find_fault(v, choice_target_fault(v->m, f, new->protocol, new->outside,
-						  b->remote[SIDE_OUTSIDE], new->inside));
+		find_fault(v, choice_target_fault(v->m, f, visitor));
 }
 
 static enum reason seek_inwards(struct visit *v, struct beginning *b)
@@ -324,8 +325,11 @@ static void disguise(struct visit *v, struct beginning *b)
 	if (!f || !be32_host(f->source))
 		return;
 	seen->address = be32_host(f->source);
-	if (v->choice->verdict == NAT_DROP)
+	if (v->choice->verdict == NAT_DROP) { /* there is always some port */
+		while (session_with(m, SIDE_INSIDE, p->protocol, p->inside, *seen))
+			seen->port++;
 		return;
+	}
 	find_fault(v, choice_disguise_fault(m, p->protocol, p->inside, *seen, v->choice->source));
 	*seen = v->choice->source;
 }

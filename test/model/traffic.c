@@ -122,6 +122,11 @@ static struct place remote_place(const struct scene *s)
 	return p;
 }
 
+/* Forwards with several targets, and with disguised visitors. */
+static const struct place visited_places[] = {
+	{ ADDRESS(192, 0, 2, 2), 5000 }, { ADDRESS(192, 0, 2, 3), 443 },
+};
+
 static struct place outside_place(const struct scene *s)
 {
 	const struct model *owner;
@@ -130,6 +135,8 @@ static struct place outside_place(const struct scene *s)
 
 	if (session && !one_in(s, 4))
 		return session->outside;
+	if (one_in(s, 5))
+		return CHANCE_OF(s->chance, visited_places);
 	p.address = one_in(s, 8) ? ADDRESS(203, 0, 113, 200)
 				 : CHANCE_OF(s->chance, pool_addresses);
 	if (one_in(s, 8))

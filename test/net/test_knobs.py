@@ -236,7 +236,7 @@ def answers(net):
 
 
 def test_unsolicited_syn(unasked):
-    """RFC 5382 REQ-4: silence for six seconds; then, if nobody inside had that idea too, an error."""
+    """RFC 5382 REQ-4: silence for six seconds; then, if nobody inside calls as well, an error."""
     told, silenced, opened = unasked[:2], unasked[2:3], unasked[3:]
     time.sleep(0.5)
     for net in opened:

@@ -200,12 +200,10 @@ FAR = "10.99.0.67"  # as lan1's hosts know it
 
 @tun_and_own
 class TestTwice:
-    def test_ping(self, twice):
+    def test_ping_and_udp(self, twice):
         ping(twice.neighbour, B, FAR)
         assert {p.source for p in twice.beside.received(protocol=ICMP)} == {FAR}
         assert {p.source for p in twice.outside.received(protocol=ICMP)} == {"203.0.113.6"}
-
-    def test_udp(self, twice):
         a, b = twice.neighbour.udp(B, 5000), twice.server.udp(twice.far, 53)
         assert exchange(a, (FAR, 53), b) == ("203.0.113.6", 5000)
 
@@ -223,7 +221,7 @@ class TestTwice:
             assert a.getsockopt(socket.IPPROTO_IP, IP_MTU) == 1400
 
     def test_errors(self, twice):
-        """Of the host itself, about a port that is closed."""
+        """Of the host itself, about a port that is closed, and about one step after another."""
         a = twice.neighbour.udp(B, 5000)
         a.connect((FAR, 9))
         a.send(b"anybody?")
@@ -231,8 +229,6 @@ class TestTwice:
             a.recv(10)
         error = twice.beside.wait(type=3, code=3)
         assert (error.source, error.inner.everyone()) == (FAR, {B, FAR})
-
-    def test_traceroute(self, twice):
         out = twice.neighbour.run("traceroute", "-n", "-q", "1", "-w", "2", "-m", "3", "-s", B, FAR)
         assert re.findall(r"^ *\d +(\S+)", out, re.M) == [ROUTER_N, FAR], out
 

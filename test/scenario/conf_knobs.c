@@ -52,6 +52,7 @@ static const struct knob knobs[] = {
 	{ "port_selection", POLICY(port_selection), selections },
 	{ "on_conflict", POLICY(conflict), conflicts },
 	{ "parity", POLICY(parity), switches },
+	{ "protocol_independent", POLICY(protocol_independent), switches },
 	{ "pooling", POLICY(pooling), poolings },
 	{ "hairpin", POLICY(hairpin), hairpins },
 	{ "refresh", POLICY(refresh), refreshes },
