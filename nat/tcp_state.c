@@ -20,11 +20,13 @@ enum { SAME = 0, INI = TCP_INIT_INSIDE, INO = TCP_INIT_OUTSIDE, EST = TCP_ESTABL
        FNI = TCP_FIN_INSIDE, FNO = TCP_FIN_OUTSIDE, BTH = TCP_FIN_BOTH, TRA = TCP_TRANSITORY };
 
 /* RFC 7857 section 2, RFC 6146 section 3.5.2.2. A SYN after both FINs or a reset opens anew, and
- * so does one after a SYN: it may be another attempt with another sequence number. */
+ * so does one after a SYN: it may be another attempt with another sequence number. A connection from
+ * outside is established only when its opener has answered the answer, and so has shown that it is
+ * where it says (RFC 4987 section 2). */
 static const uint8_t transitions[SIDE_COUNT][TCP_STATE_COUNT][SEG_COUNT] = {
 	[SIDE_INSIDE] = {		/* SYN   SYNACK FIN   RST   ACK */
 		[TCP_INIT_INSIDE] =	{ INI,  SAME, SAME, SAME, SAME },
-		[TCP_INIT_OUTSIDE] =	{ EST,  EST,  SAME, SAME, SAME },
+		[TCP_INIT_OUTSIDE] =	{ EST,  SAME, SAME, SAME, SAME },
 		[TCP_ESTABLISHED] =	{ SAME, SAME, FNI,  TRA,  SAME },
 		[TCP_FIN_INSIDE] =	{ SAME, SAME, SAME, TRA,  SAME },
 		[TCP_FIN_OUTSIDE] =	{ SAME, SAME, BTH,  TRA,  SAME },
@@ -33,7 +35,7 @@ static const uint8_t transitions[SIDE_COUNT][TCP_STATE_COUNT][SEG_COUNT] = {
 	},
 	[SIDE_OUTSIDE] = {
 		[TCP_INIT_INSIDE] =	{ EST,  EST,  SAME, SAME, SAME },
-		[TCP_INIT_OUTSIDE] =	{ INO,  SAME, SAME, SAME, SAME },
+		[TCP_INIT_OUTSIDE] =	{ INO,  SAME, FNO,  SAME, EST },
 		[TCP_ESTABLISHED] =	{ SAME, SAME, FNO,  TRA,  SAME },
 		[TCP_FIN_INSIDE] =	{ SAME, SAME, BTH,  TRA,  SAME },
 		[TCP_FIN_OUTSIDE] =	{ SAME, SAME, SAME, TRA,  SAME },
@@ -222,6 +224,15 @@ static bool answers_syn(const struct session *s, const uint8_t *tcp, enum nat_si
 	return s->state != opening || load32(tcp + TCP_ACK) - data <= s->end[side_other(from)] - data;
 }
 
+/* The end of a handshake acknowledges what the other side has just sent. */
+static bool completes(const struct session *s, const uint8_t *tcp, enum nat_side from)
+{
+	enum nat_side other = side_other(from);
+
+	return s->state != TCP_INIT_OUTSIDE || from == SIDE_INSIDE ||
+	       (has_sent(s, other) && s->end[other] - load32(tcp + TCP_ACK) <= WINDOW_MOST);
+}
+
 static void move_to(struct session *s, enum tcp_state next, bool *refresh)
 {
 	s->state = (uint8_t)next;
@@ -265,9 +276,10 @@ enum reason tcp_step(struct session *s, const struct pkt *p, enum nat_side from,
 		*refresh = false;
 		return REASON_NONE;
 	}
-	if (seg == SEG_SYNACK && !answers_syn(s, tcp, from))
+	if ((seg == SEG_SYNACK && !answers_syn(s, tcp, from)) || !completes(s, tcp, from))
 		return REASON_NONE;
-	if ((seg == SEG_SYN || seg == SEG_SYNACK) && next == TCP_ESTABLISHED)
+	if ((seg == SEG_SYN || seg == SEG_SYNACK) &&
+	    (next == TCP_ESTABLISHED || s->state == TCP_INIT_OUTSIDE))
 		note_scale(s, tcp, from);
 	track(s, p, from);
 	if (next != SAME)

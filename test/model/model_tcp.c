@@ -107,6 +107,15 @@ static bool answers(const struct tcp *t, enum nat_side from, const struct segmen
 	return !opening || from == opener || ack <= end;
 }
 
+/* Of whoever began outside, only what acknowledges the last that came from inside. */
+static bool greets_back(const struct tcp_side *inside, const struct segment *s)
+{
+	int64_t behind = (int64_t)inside->end - s->ack;
+
+	behind += behind < 0 ? INT64_C(1) << 32 : 0;
+	return inside->sent && behind <= 0xffff;
+}
+
 /* Whether a segment is taken into account. */
 static bool counts(const struct tcp *t, enum nat_side from, const struct segment *s,
 		   enum segment_class class)
@@ -115,7 +124,8 @@ static bool counts(const struct tcp *t, enum nat_side from, const struct segment
 
 	if (class == CLASS_RST)
 		return !o->known || s->seq == o->ack;
-	return in_window(t, from, s) && (class != CLASS_SYNACK || answers(t, from, s));
+	return in_window(t, from, s) && (class != CLASS_SYNACK || answers(t, from, s)) &&
+	       (t->state != TCP_INIT_OUTSIDE || from == SIDE_INSIDE || greets_back(o, s));
 }
 
 /* RFC 7857 section 2, RFC 6146 section 3.5.2, told by the side that sends (me) and the other (you);
@@ -132,8 +142,15 @@ static enum tcp_state next_state(enum tcp_state state, enum nat_side me, enum se
 
 	if (class == CLASS_SYN && over)
 		return init_me;
-	if ((class == CLASS_SYN || class == CLASS_SYNACK) && state == init_you)
+	/* Inside, the answer to a SYN from outside settles nothing: its opener must answer, too. */
+	if (class == CLASS_SYN && state == init_you)
 		return TCP_ESTABLISHED;
+	if (class == CLASS_SYNACK && state == TCP_INIT_INSIDE && !inside)
+		return TCP_ESTABLISHED;
+	if (class == CLASS_ACK && state == TCP_INIT_OUTSIDE && !inside)
+		return TCP_ESTABLISHED;
+	if (class == CLASS_FIN && state == TCP_INIT_OUTSIDE && !inside)
+		return TCP_FIN_OUTSIDE;
 	if ((class == CLASS_SYNACK || class == CLASS_ACK) && state == TCP_TRANSITORY)
 		return TCP_ESTABLISHED;
 	if (class == CLASS_FIN && (state == TCP_ESTABLISHED || state == TCP_TRANSITORY))
@@ -174,7 +191,8 @@ enum reason tcp_take(struct tcp *t, enum nat_side from, const struct segment *s,
 		to = t->state;
 	*refresh = to != t->state || (class != CLASS_RST && keeps_alive(t->state, from) &&
 				      (opens || in_window(t, from, s)));
-	if (to == TCP_ESTABLISHED && to != t->state && s->flags & TCP_SYN)
+	if (counted && !opens && (s->flags & TCP_SYN) && class != CLASS_RST &&
+	    ((to == TCP_ESTABLISHED && to != t->state) || t->state == TCP_INIT_OUTSIDE))
 		t->side[from].scale = s->scale;
 	if (opens)
 		tcp_open(t, from, s);
