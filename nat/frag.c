@@ -9,6 +9,8 @@
  */
 #include "core.h"
 
+enum { PATIENCE_MS = 1000, LOOKED_AT = 32 };
+
 static struct tuple key_of(const struct pkt *p, enum nat_side from)
 {
 	return (struct tuple){
@@ -64,6 +66,26 @@ static void expire(struct nat *n, nat_time now)
 		end(n, f->oldest);
 }
 
+/* At the limit, a datagram whose first fragment has let others wait for a while gives way, so that a
+ * trickle of orphans does not stop everybody else's (RFC 4787 REQ-14a). */
+static uint32_t take_record(struct nat *n, nat_time now)
+{
+	struct fragments *f = &n->fragments;
+	uint32_t number = slab_take(&f->slab), old = f->oldest;
+
+	if (number != SLAB_NONE)
+		return number;
+	for (int i = 0; i < LOOKED_AT && old != SLAB_NONE; i++, old = at(f, old)->newer) {
+		if (now.ms - at(f, old)->begun_ms < PATIENCE_MS)
+			break;
+		if (at(f, old)->known)
+			continue;
+		end(n, old);
+		return slab_take(&f->slab);
+	}
+	return SLAB_NONE;
+}
+
 /* The datagram's record, made if there is none; SLAB_NONE if there is no room. */
 static uint32_t find_or_make(struct nat *n, nat_time now, const struct tuple *key)
 {
@@ -73,7 +95,7 @@ static uint32_t find_or_make(struct nat *n, nat_time now, const struct tuple *ke
 
 	if (number != TABLE_NONE)
 		return number;
-	number = slab_take(&f->slab);
+	number = take_record(n, now);
 	if (number == SLAB_NONE)
 		return SLAB_NONE;
 	*at(f, number) = (struct datagram){ .key = *key, .serial = ++f->serial,

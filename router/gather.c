@@ -4,17 +4,36 @@
  */
 #include "worker_core.h"
 
+enum { PATIENCE_MS = 1000 };
+
+static struct held *longest_held(struct worker *w)
+{
+	struct held *longest = &w->held[0];
+
+	for (size_t i = 0; i < HELD_MOST; i++) {
+		if (!w->held[i].frame)
+			return &w->held[i];
+		if (w->held[i].until_ms < longest->until_ms)
+			longest = &w->held[i];
+	}
+	return longest;
+}
+
+/* Where there is no room, who has waited for a while gives way. */
 static void hold(struct worker *w, struct frame *f, uint32_t datagram)
 {
-	uint32_t wait = worker_conf(w)->nat.timeout_ms[TIMEOUT_FRAGMENT];
+	uint64_t wait = worker_conf(w)->nat.timeout_ms[TIMEOUT_FRAGMENT];
+	struct held *h = longest_held(w);
 
-	for (size_t i = 0; i < HELD_MOST; i++)
-		if (!w->held[i].frame) {
-			w->held[i] = (struct held){ f, datagram, w->now.ms + wait };
-			w->held_count++;
-			return;
-		}
-	frame_drop(w, f, REASON_FRAGMENT_LIMIT);
+	if (h->frame && h->until_ms + PATIENCE_MS > w->now.ms + wait) {
+		frame_drop(w, f, REASON_FRAGMENT_LIMIT);
+		return;
+	}
+	if (h->frame)
+		frame_drop(w, h->frame, REASON_FRAGMENT);
+	else
+		w->held_count++;
+	*h = (struct held){ f, datagram, w->now.ms + wait };
 }
 
 /* What waited for this first fragment follows it. */

@@ -50,6 +50,37 @@ struct use {
 	struct ports tcp, udp, tcp_forward, udp_forward, all;
 };
 
+/* Whether the host has one of the addresses. If not, no socket may be bound to it. */
+static bool is_shared(const be32 *addresses, size_t count)
+{
+	bool shared = false;
+
+	for (size_t i = 0; i < count && !shared; i++) {
+		const struct sockaddr_in a = { .sin_family = AF_INET,
+					       .sin_addr.s_addr = addresses[i].raw };
+		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		shared = bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 ||
+			 errno != EADDRNOTAVAIL;
+		if (fd >= 0)
+			close(fd);
+	}
+	return shared;
+}
+
+/* What the host's own connections must leave alone: ports of addresses that are the host's, too. */
+static void use_of_host(struct use *u, const struct nat_config *c)
+{
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		if (p->type != NAT_NAPT44 || !is_shared(&c->pool[p->pool_first], p->pool_count))
+			continue;
+		ports_add(&u->all, p->ports.first, p->ports.last);
+		ports_add(&u->all, p->low_ports.first, p->low_ports.last);
+	}
+}
+
 static void use_of(struct use *u, const struct nat_config *c)
 {
 	for (size_t i = 0; i < c->policy_count; i++) {
@@ -61,7 +92,7 @@ static void use_of(struct use *u, const struct nat_config *c)
 		ports_add(&u->tcp, p->low_ports.first, p->low_ports.last);
 	}
 	u->udp = u->tcp;
-	u->all = u->tcp;
+	use_of_host(u, c);
 	for (size_t i = 0; i < c->forward_count; i++) {
 		const struct nat_forward *f = &c->forwards[i];
 
@@ -270,24 +301,6 @@ static int install_rules(struct guard *g, const struct conf *c, const struct use
 	return r;
 }
 
-/* Whether the host has one of the addresses. If not, no socket may be bound to it. */
-static bool is_shared(const struct nat_config *c)
-{
-	bool shared = false;
-
-	for (size_t i = 0; i < c->pool_count && !shared; i++) {
-		const struct sockaddr_in a = { .sin_family = AF_INET,
-					       .sin_addr.s_addr = c->pool[i].raw };
-		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-		shared = bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 ||
-			 errno != EADDRNOTAVAIL;
-		if (fd >= 0)
-			close(fd);
-	}
-	return shared;
-}
-
 /* libnftables would tell, but on standard error. */
 static bool is_privileged(void)
 {
@@ -308,7 +321,7 @@ int guard_update(struct guard *g, const struct conf *c, struct io_error *error)
 	if (!u)
 		return io_refuse(error, -ENOMEM, "guard: out of memory");
 	use_of(u, &c->nat);
-	if (is_shared(&c->nat))
+	if (is_shared(c->nat.pool, c->nat.pool_count))
 		r = host_ports_move(&g->host_ports, &u->all, error);
 	else
 		host_ports_restore(&g->host_ports);

@@ -312,6 +312,7 @@ struct model {
 	bool open, known;
 	enum reason dead;
 	uint64_t begun;
+	size_t order; /* of beginning */
 	uint32_t name, end; /* end 0: not known */
 	uint8_t come[UNITS + 1];
 };
@@ -357,6 +358,29 @@ static enum reason model_place(struct model *m, uint32_t begin, uint32_t end, bo
 	return REASON_NONE;
 }
 
+static size_t latest(const struct model *all)
+{
+	size_t order = 0;
+
+	for (size_t i = 0; i < STRANGERS; i++)
+		order = all[i].order > order ? all[i].order : order;
+	return order;
+}
+
+/* Who began first of those that still lack their first fragment after a second. */
+static bool gives_way(struct model *all, nat_time now)
+{
+	struct model *old = NULL;
+
+	for (size_t i = 0; i < STRANGERS; i++)
+		if (all[i].open && !all[i].known && now.ms - all[i].begun >= 1000 &&
+		    (!old || all[i].order < old->order))
+			old = &all[i];
+	if (old)
+		old->open = false;
+	return old;
+}
+
 static bool model_finds_room(struct model *all, struct model *m, nat_time now)
 {
 	size_t open = 0;
@@ -365,8 +389,10 @@ static bool model_finds_room(struct model *all, struct model *m, nat_time now)
 		all[i].open = all[i].open && now.ms - all[i].begun < FRAGMENT_MS;
 		open += all[i].open;
 	}
+	if (!m->open && open == ROOM && gives_way(all, now))
+		open--;
 	if (!m->open && open < ROOM)
-		*m = (struct model){ .open = true, .begun = now.ms };
+		*m = (struct model){ .open = true, .begun = now.ms, .order = latest(all) + 1 };
 	return m->open;
 }
 

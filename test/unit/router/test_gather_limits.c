@@ -186,6 +186,24 @@ static void few_are_held(void **state)
 	assert_works(r);
 }
 
+/* A trickle of orphans stops nobody: who has waited for a second gives way. */
+static void orphans_give_way(void **state)
+{
+	struct rig *r = *state;
+	struct packet sent = udp(HOST, LEN);
+
+	for (unsigned id = 0; id < 100; id++) {
+		sent = with_id(sent, 1000 + id);
+		push_piece(r, LAN0, &sent, 8, 16);
+	}
+	rig_later(r, 1000);
+	for (unsigned o = 0; o < ORDERS; o++) {
+		sent = with_id(sent, o);
+		push_thirds(r, LAN0, &sent, orders[o], false);
+		assert_int_equal(rig_drain(r, WAN0), 3);
+	}
+}
+
 /* All from one remote host gather at one worker, which has its share of the limit. */
 static void few_datagrams_are_open(void **state)
 {
@@ -430,6 +448,7 @@ int main(void)
 		RIG_ROWS(the_first_never_comes_in_time, brief),
 		RIG_ROWS(the_first_comes_late, brief),
 		RIG_ROWS(few_are_held, brief),
+		RIG_ROWS(orphans_give_way, plain),
 		RIG_ROWS(few_datagrams_are_open, few),
 		RIG_ROWS(what_stays_inside_takes_no_room, few),
 		RIG_ROWS(floods_hurt_nobody, plain),
