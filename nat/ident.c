@@ -26,7 +26,7 @@ static bool matters(const struct nat *n, const struct pkt *p)
 }
 
 /* The view keeps the one that is not in the datagram. */
-static void exchange(struct pkt *p)
+static void swap(struct pkt *p)
 {
 	be16 was = be16_load(p->ip + V4_IDENT), now = p->ident;
 
@@ -41,11 +41,11 @@ void ident_rewrite(struct nat *n, struct pkt *p)
 		return;
 	if (!pkt_is_fragment(p))
 		p->ident = ident_next(n, p);
-	exchange(p);
+	swap(p);
 }
 
 void ident_restore(const struct nat *n, struct pkt *p)
 {
 	if (matters(n, p))
-		exchange(p);
+		swap(p);
 }

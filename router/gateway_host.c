@@ -118,7 +118,8 @@ static bool same_interface(const struct conf_interface *a, const struct conf_int
 			     b->host_address_count) &&
 	       same_prefixes(a->host_routes, a->host_route_count, b->host_routes,
 			     b->host_route_count) &&
-	       same_text(a->netns, b->netns) && strcmp(a->name, b->name) == 0 && strcmp(a->device, b->device) == 0 &&
+	       same_text(a->netns, b->netns) && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->device, b->device) == 0 &&
 	       a->type == b->type && a->side == b->side && a->mtu == b->mtu &&
 	       a->queues == b->queues && a->offload == b->offload;
 }
@@ -131,6 +132,9 @@ static const char *difference(const struct conf *was, const struct conf *now)
 		return "seed or control";
 	if (was->nat.sessions != now->nat.sessions || was->nat.fragments != now->nat.fragments)
 		return "limits.sessions or limits.fragments";
+	if (was->nat.half_open != now->nat.half_open || was->nat.held_ports != now->nat.held_ports ||
+	    was->nat.unsolicited != now->nat.unsolicited)
+		return "limits.half_open, limits.held_ports or limits.unsolicited";
 	if (was->interface_count != now->interface_count)
 		return "interfaces";
 	for (size_t i = 0; i < was->interface_count; i++)

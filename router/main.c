@@ -138,7 +138,7 @@ static int check(const struct request *q)
 	return EXIT_SUCCESS;
 }
 
-static int ask(const struct request *q, int (*answer)(const struct conf *, const char *, bool))
+static int answer_from(const struct request *q, int (*answer)(const struct conf *, const char *, bool))
 {
 	struct conf *c = conf_read(q->file, stderr);
 	struct io_error error = { "" };
@@ -154,12 +154,12 @@ static int ask(const struct request *q, int (*answer)(const struct conf *, const
 
 static int ports(const struct request *q)
 {
-	return ask(q, plan_ports);
+	return answer_from(q, plan_ports);
 }
 
 static int holder(const struct request *q)
 {
-	return ask(q, plan_holder);
+	return answer_from(q, plan_holder);
 }
 
 static const struct command {

@@ -59,9 +59,8 @@ size_t nat_size(const struct nat_config *c);
  * arrays must outlive the NAT. Workers of one gateway get the same seed. */
 struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[static 32]);
 
-/* Work by other policies, forwards and timeouts from now on. What sized the arena (worker,
- * workers, sessions, half_open, fragments, held_ports, unsolicited, events, pool) must be as
- * before. Sessions
+/* Work by other policies, forwards and timeouts from now on. What sized the arena (worker, workers,
+ * sessions, half_open, fragments, held_ports, unsolicited, events, pool) must be as before. Sessions
  * stay as they are, and nobody else gets their ports, nor blocks before these have rested; but what
  * another worker owns from now on ends: when nat_expire() reaches it, or a datagram would be its. */
 void nat_configure(struct nat *n, const struct nat_config *c);

@@ -9,7 +9,7 @@
 
 static void names_and_numbers_lead_back(void **state)
 {
-	char number[PROTOCOL_TEXT], other[PROTOCOL_TEXT];
+	char number[PROTOCOL_TEXT], other[12];
 
 	(void)state;
 	for (int i = 0; i <= UINT8_MAX; i++) {
