@@ -75,7 +75,7 @@ void dccp_step(struct session *s, const struct pkt *p, enum nat_side from, bool 
 	uint8_t next = transitions[from][s->state][kind_of(p)];
 
 	*refresh = s->state == TCP_ESTABLISHED ||
-		   (s->state != TCP_TRANSITORY && from == SIDE_INSIDE) || next != SAME;
+		   (s->state == TCP_INIT_INSIDE && from == SIDE_INSIDE) || next != SAME;
 	if (next != SAME)
 		move_to(s, next);
 }

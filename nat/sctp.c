@@ -141,7 +141,7 @@ enum reason sctp_step(struct nat *n, uint32_t session, const struct pkt *p, enum
 	if (r != REASON_NONE)
 		return r;
 	*refresh = s->state == TCP_ESTABLISHED ||
-		   (s->state != TCP_TRANSITORY && from == SIDE_INSIDE) || next != SAME;
+		   (s->state == TCP_INIT_INSIDE && from == SIDE_INSIDE) || next != SAME;
 	if (next != SAME)
 		move_to(s, next);
 	return REASON_NONE;

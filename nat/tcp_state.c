@@ -48,7 +48,7 @@ static const uint8_t transitions[SIDE_COUNT][TCP_STATE_COUNT][SEG_COUNT] = {
  * by the side it comes from. */
 static const struct { uint8_t timeout; bool refreshed[SIDE_COUNT]; } states[TCP_STATE_COUNT] = {
 	[TCP_INIT_INSIDE] = { TIMEOUT_TCP_OPENING, { true, false } },
-	[TCP_INIT_OUTSIDE] = { TIMEOUT_TCP_OPENING, { true, false } },
+	[TCP_INIT_OUTSIDE] = { TIMEOUT_TCP_OPENING, { false, false } },
 	[TCP_ESTABLISHED] = { TIMEOUT_TCP_ESTABLISHED, { true, true } },
 	[TCP_FIN_INSIDE] = { TIMEOUT_TCP_ESTABLISHED, { true, true } },
 	[TCP_FIN_OUTSIDE] = { TIMEOUT_TCP_ESTABLISHED, { true, true } },

@@ -163,7 +163,7 @@ static enum tcp_state next_state(enum tcp_state state, enum nat_side me, enum se
 static bool keeps_alive(enum tcp_state state, enum nat_side from)
 {
 	switch (state) {
-	case TCP_INIT_INSIDE: case TCP_INIT_OUTSIDE:
+	case TCP_INIT_INSIDE:
 		return from == SIDE_INSIDE;
 	case TCP_ESTABLISHED: case TCP_FIN_INSIDE: case TCP_FIN_OUTSIDE:
 		return true;
