@@ -200,14 +200,15 @@ bool ftp_admits(const struct ftp *f, const struct session *s, const struct nat_j
 {
 	const struct stream_segment g = stream_segment_of(job->p);
 	const struct stream *t = &f->stream;
+	bool opens = (g.flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN;
 	bool changed = t->held || t->edits;
 
-	if (job->from == SIDE_OUTSIDE || f->opened != s->opened || !f->knows[SIDE_INSIDE] ||
-	    (g.flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN)
+	if (job->from == SIDE_OUTSIDE || f->opened != s->opened || !f->knows[SIDE_INSIDE])
 		return true;
+	/* Of a fragment only the number is changed: nothing of it may be an edit's, or due beside one. */
 	if (pkt_is_fragment(job->p))
-		return !changed || (!t->held && !is_before(g.begin, t->edit[t->edits - 1].end));
-	if (!f->off && is_before(t->next, g.begin))
+		return !changed || (!t->held && is_before(t->edit[t->edits - 1].end, g.begin));
+	if (!opens && !f->off && is_before(t->next, g.begin))
 		return false;
 	return !changed || job->room >= job->p->len + GROWTH_MOST;
 }
