@@ -342,6 +342,8 @@ void tcp_begin(struct session *s, const struct pkt *p, enum nat_side from);
 enum reason tcp_step(struct session *s, const struct pkt *p, enum nat_side from, bool *refresh);
 uint32_t tcp_fragment_sequence(const struct pkt *first);
 void tcp_continue(struct session *s, const struct pkt *later, enum nat_side from);
+/* Would the receiver take this segment? */
+bool tcp_is_taken(const struct session *s, const struct pkt *p, enum nat_side from);
 bool tcp_quote_fits(const struct session *s, uint32_t sequence, enum nat_side sender);
 
 /* transport.c: what protocols that open connections have in common. unsolicited: a packet from

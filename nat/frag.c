@@ -9,7 +9,7 @@
  */
 #include "core.h"
 
-enum { PATIENCE_MS = 1000, LOOKED_AT = 32 };
+enum { PATIENCE_MS = 1000 };
 
 static struct tuple key_of(const struct pkt *p, enum nat_side from)
 {
@@ -66,24 +66,18 @@ static void expire(struct nat *n, nat_time now)
 		end(n, f->oldest);
 }
 
-/* At the limit, a datagram whose first fragment has let others wait for a while gives way, so that a
- * trickle of orphans does not stop everybody else's (RFC 4787 REQ-14a). */
+/* At the limit, who has been incomplete for a while gives way, so that a trickle of fragments does not
+ * stop everybody else's (RFC 4787 REQ-14a). */
 static uint32_t take_record(struct nat *n, nat_time now)
 {
 	struct fragments *f = &n->fragments;
-	uint32_t number = slab_take(&f->slab), old = f->oldest;
+	uint32_t number = slab_take(&f->slab);
 
-	if (number != SLAB_NONE)
+	if (number != SLAB_NONE || f->oldest == SLAB_NONE ||
+	    now.ms - at(f, f->oldest)->begun_ms < PATIENCE_MS)
 		return number;
-	for (int i = 0; i < LOOKED_AT && old != SLAB_NONE; i++, old = at(f, old)->newer) {
-		if (now.ms - at(f, old)->begun_ms < PATIENCE_MS)
-			break;
-		if (at(f, old)->known)
-			continue;
-		end(n, old);
-		return slab_take(&f->slab);
-	}
-	return SLAB_NONE;
+	end(n, f->oldest);
+	return slab_take(&f->slab);
 }
 
 /* The datagram's record, made if there is none; SLAB_NONE if there is no room. */

@@ -136,16 +136,19 @@ enum reason helper_step(struct nat *n, const struct nat_job *job, struct session
 	uint8_t was[TCP_HEADER_MOST];
 	size_t len = (size_t)(tcp[TCP_OFFSET] >> 4) * 4;
 	enum reason r;
+	bool taken;
 
 	if (!admits(n, job, s))
 		return REASON_HELPER;
+	taken = job->from == SIDE_INSIDE || tcp_is_taken(s, job->p, job->from);
 	memcpy(was, tcp, len);
 	if (shifted && job->from == SIDE_OUTSIDE)
-		stream_acknowledge(shifted, job->p);
+		stream_acknowledge(shifted, job->p, taken);
 	r = tcp_step(s, job->p, job->from, refresh);
-	if (r == REASON_NONE)
+	/* What somebody makes up outside is nothing that the server has said. */
+	if (r == REASON_NONE && taken)
 		read_segment(n, job, s);
-	else
+	if (r != REASON_NONE)
 		memcpy(tcp, was, len);
 	return r;
 }

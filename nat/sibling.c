@@ -56,7 +56,11 @@ enum reason sibling_let_in(const struct nat *n, struct mapping *m, bool hairpinn
 		return REASON_FILTERED;
 	m->key[SIDE_INSIDE] = s->key[SIDE_INSIDE];
 	m->key[SIDE_INSIDE].protocol = outside->protocol;
-	m->address = s->address;
+	/* It may have another mapping by this protocol. */
+	if (mapping_find(n, &m->key[SIDE_INSIDE]) != SLAB_NONE)
+		return REASON_NO_MAPPING;
+	/* The port is the sibling's: a stranger uses up none of the host's. */
+	m->address = NO_ADDRESS;
 	m->refresh = (uint8_t)p->refresh;
 	return REASON_NONE;
 }

@@ -271,7 +271,7 @@ static void note_acknowledged(struct stream *s, uint32_t sequence)
 		s->acknowledged = sequence;
 }
 
-void stream_acknowledge(struct stream *s, struct pkt *p)
+void stream_acknowledge(struct stream *s, struct pkt *p, bool believed)
 {
 	uint8_t *tcp = pkt_transport(p);
 	uint32_t header = header_len(tcp), ack;
@@ -280,7 +280,8 @@ void stream_acknowledge(struct stream *s, struct pkt *p)
 	if (!(tcp[TCP_FLAGS] & SEGMENT_ACK))
 		return;
 	ack = stream_inward(s, load32(tcp + TCP_ACK));
-	note_acknowledged(s, ack);
+	if (believed)
+		note_acknowledged(s, ack);
 	if (ack == s->next - s->held)
 		ack = s->next;
 	store32(tcp + TCP_ACK, ack);

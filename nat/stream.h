@@ -68,8 +68,8 @@ void stream_let_go(struct stream *s, uint32_t begin, const uint8_t *text, size_t
  * there is. A fragment must touch no edit. */
 void stream_carry(const struct stream *s, struct pkt *p);
 
-/* What the receiver acknowledges with p, in the sender's numbers. */
-void stream_acknowledge(struct stream *s, struct pkt *p);
+/* What the receiver acknowledges with p, in the sender's numbers; believed: it counts. */
+void stream_acknowledge(struct stream *s, struct pkt *p, bool believed);
 
 /* What stream_carry() and stream_acknowledge() did to the numbers in a header, undone. */
 void stream_undo(const struct stream *s, struct pkt *p, bool outward);

@@ -156,6 +156,11 @@ static bool in_window(const struct session *s, enum nat_side receiver, uint32_t 
 	return ahead >= -(WINDOW_MOST << shift) && ahead <= (int32_t)s->window[receiver] << shift;
 }
 
+bool tcp_is_taken(const struct session *s, const struct pkt *p, enum nat_side from)
+{
+	return in_window(s, side_other(from), load32(pkt_transport(p) + TCP_SEQ));
+}
+
 /* RFC 7323 section 2.2: the window of a SYN is not scaled. It is kept in units of the scale that will
  * be in use, rounded up. */
 static uint16_t window_of(const struct session *s, const uint8_t *tcp, enum nat_side from)

@@ -367,18 +367,18 @@ static size_t latest(const struct model *all)
 	return order;
 }
 
-/* Who began first of those that still lack their first fragment after a second. */
+/* Who began first, if that was a second ago. */
 static bool gives_way(struct model *all, nat_time now)
 {
 	struct model *old = NULL;
 
 	for (size_t i = 0; i < STRANGERS; i++)
-		if (all[i].open && !all[i].known && now.ms - all[i].begun >= 1000 &&
-		    (!old || all[i].order < old->order))
+		if (all[i].open && (!old || all[i].order < old->order))
 			old = &all[i];
-	if (old)
-		old->open = false;
-	return old;
+	if (now.ms - old->begun < 1000)
+		return false;
+	old->open = false;
+	return true;
 }
 
 static bool model_finds_room(struct model *all, struct model *m, nat_time now)
