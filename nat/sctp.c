@@ -112,7 +112,8 @@ static enum reason note_tags(struct nat *n, uint32_t session, const struct pkt *
 		return take_tag(n, session, vtag_of(p));
 	/* From outside only where it is expected: it tells whose errors and aborts are believed. */
 	if (from == SIDE_OUTSIDE && ((kind == INIT_ACK && s->state == TCP_INIT_INSIDE) ||
-				     (kind == INIT && s->state == TCP_INIT_OUTSIDE)))
+				     (kind == INIT && (s->state == TCP_INIT_OUTSIDE ||
+						       s->state == TCP_TRANSITORY))))
 		s->end[SIDE_OUTSIDE] = initiate;
 	return REASON_NONE;
 }
