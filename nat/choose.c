@@ -15,8 +15,12 @@ static uint16_t address_of(const struct nat *n, const struct nat_policy *p, cons
 	bool arbitrary = p->pooling == NAT_POOLING_ARBITRARY;
 	uint64_t other = arbitrary ? (uint64_t)t->local_port.raw << 8 | t->protocol : 0;
 	uint64_t h = hash_words(&n->hash, t->local.raw, other);
+	uint32_t at = (uint32_t)(((h >> 32) * p->pool_count) >> 32);
 
-	return (uint16_t)(p->pool_first + (uint32_t)(((h >> 32) * p->pool_count) >> 32));
+	/* Who had an address that was taken away goes to the next; all others stay. */
+	for (uint32_t i = 0; i < p->pool_count && !n->config.pool[p->pool_first + at].raw; i++)
+		at = at + 1 < p->pool_count ? at + 1 : 0;
+	return (uint16_t)(p->pool_first + at);
 }
 
 /* RFC 4787 REQ-3a: ports below 1024 stay there, if the policy has such a range. */
@@ -216,7 +220,7 @@ bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tup
 		int found;
 
 		*address = choose_address(n, p, t, i);
-		found = port_of(n, p, t, *address);
+		found = n->config.pool[*address].raw ? port_of(n, p, t, *address) : PORT_NONE;
 		if (found == PORT_NONE)
 			continue;
 		*port = (uint16_t)found;

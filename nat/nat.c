@@ -219,10 +219,27 @@ static bool is_over(int64_t deadline, nat_time now)
 	return (deadline + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS <= (int64_t)(now.ms / WHEEL_TICK_MS);
 }
 
-/* To another worker, by a configuration of which the sweep has not reached the session. */
+/* Its outside address is no longer one of ours. */
+static bool has_lost_address(const struct nat *n, const struct session *s)
+{
+	const struct mapping *m = &n->mappings[s->mapping];
+	be32 outside = s->key[SIDE_OUTSIDE].local;
+
+	if (m->address != NO_ADDRESS)
+		return !be32_equal(n->config.pool[m->address], outside);
+	return !m->forward && !m->one_to_one && !is_outside_address(n, outside);
+}
+
+/* Whether a new configuration leaves no place for a session here. */
+static bool must_go(const struct nat *n, const struct session *s)
+{
+	return owner_is_other(n, s) || has_lost_address(n, s);
+}
+
+/* The same, where the sweep has not reached the session. */
 static bool has_moved(const struct nat *n, uint32_t number)
 {
-	return number >= n->sweep && owner_is_other(n, session_at(n, number));
+	return number >= n->sweep && must_go(n, session_at(n, number));
 }
 
 /* The session a datagram belongs to. One that is over but was not reached by nat_expire() yet ends
@@ -326,7 +343,7 @@ static void reconsider(struct nat *n, nat_time now, uint32_t number)
 {
 	struct session *s = session_at(n, number);
 
-	if (owner_is_other(n, s)) {
+	if (must_go(n, s)) {
 		wheel_take(&n->wheel, number);
 		session_end(n, number);
 		return;

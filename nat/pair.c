@@ -204,7 +204,7 @@ static enum reason choose(struct nat *n, const struct pkt *p, const struct tuple
 		uint16_t at = choose_address(n, policy, &m->key[SIDE_INSIDE], i);
 		struct endpoint e = { n->config.pool[at], t->local_port };
 
-		if (forward_by_external(&n->config, t->protocol, e))
+		if (!e.address.raw || forward_by_external(&n->config, t->protocol, e))
 			continue;
 		m->key[SIDE_OUTSIDE].local = e.address;
 		r = try_address(n, p, t, m, found);

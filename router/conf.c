@@ -213,6 +213,7 @@ void conf_free(struct conf *c)
 	free(c->nats);
 	free(c->policies);
 	free(c->pool);
+	free(c->places);
 	free(c->forwards);
 	free(c->rules);
 	free(c->log.collectors);

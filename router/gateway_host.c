@@ -140,16 +140,15 @@ static const char *difference(const struct conf *was, const struct conf *now)
 	for (size_t i = 0; i < was->interface_count; i++)
 		if (!same_interface(&was->interfaces[i], &now->interfaces[i]))
 			return "interfaces";
-	if (was->nat.pool_count != now->nat.pool_count ||
-	    memcmp(was->pool, now->pool, was->nat.pool_count * sizeof(*was->pool)) != 0)
-		return "a nat pool";
 	return NULL;
 }
 
-int gateway_same_shape(const struct conf *was, const struct conf *now, struct io_error *error)
+int gateway_same_shape(const struct conf *was, struct conf *now, struct io_error *error)
 {
 	const char *what = difference(was, now);
 
+	if (!what)
+		what = gateway_keep_places(was, now);
 	if (!what)
 		return 0;
 	snprintf(error->text, sizeof(error->text),

@@ -157,7 +157,7 @@ struct nat_config {
 	uint32_t timeout_ms[TIMEOUT_COUNT];
 	const struct nat_policy *policies; /* first match wins */
 	size_t policy_count;
-	const be32 *pool; /* outside addresses, each once */
+	const be32 *pool; /* outside addresses, each once; 0: one that was taken away */
 	size_t pool_count;
 	const struct nat_forward *forwards;
 	size_t forward_count;

@@ -60,9 +60,11 @@ size_t nat_size(const struct nat_config *c);
 struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[static 32]);
 
 /* Work by other policies, forwards and timeouts from now on. What sized the arena (worker, workers,
- * sessions, half_open, fragments, held_ports, unsolicited, events, pool) must be as before. Sessions
- * stay as they are, and nobody else gets their ports, nor blocks before these have rested; but what
- * another worker owns from now on ends: when nat_expire() reaches it, or a datagram would be its. */
+ * sessions, half_open, fragments, held_ports, unsolicited, events, pool) must be as before; but an
+ * address of the pool may be taken away (0) and given back. Sessions stay as they are, and nobody else
+ * gets their ports, nor blocks before these have rested; but those of an address that was taken away
+ * end, and what another worker owns from now on: when nat_expire() reaches it, or a datagram would be
+ * its. */
 void nat_configure(struct nat *n, const struct nat_config *c);
 
 /* The worker that owns a datagram from a side: (port >> 1) mod workers, where port is the inside

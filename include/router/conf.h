@@ -101,6 +101,7 @@ struct conf {
 	struct nat_policy *policies;
 	size_t nat_count;
 	be32 *pool;
+	be32 *places; /* that the running NATs have ports for, pool[i] is places[i] or 0; NULL: pool */
 	struct nat_forward *forwards;
 	struct conf_rule *rules;
 	size_t rule_count;

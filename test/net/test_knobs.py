@@ -334,10 +334,31 @@ def test_reload_of_knobs(network, setup):
 
 @on_tuns
 def test_reload_without_a_part_of_the_pool(network, setup):
-    """It needs a restart: said, and nothing changes."""
-    net = network(setup, nat=dict(pool=[POOL, "203.0.113.7"]))
+    """6888-R3: what is on the other addresses goes on; what was on these ends, and comes back on others
+    or, when they are given back, on them."""
+    pool = ["203.0.113.4-203.0.113.5", "203.0.113.6", "203.0.113.7"]
+    net = network(setup, nat=dict(pool=pool))
     open_ones = [conversation(net, n) for n in range(4)]
-    net.values["nat"][0]["pool"].pop()
+    used, = {m["outside"].split(":")[0] for m in net.router.ask("mappings", "limit=0")["mappings"]}
+    others = [a for a in ("203.0.113.6", "203.0.113.7") if a != used]
+    reload(net, pool=["203.0.113.4-203.0.113.5", *(p for p in pool[1:] if p not in others)])
+    for _ in range(5):
+        go_on(open_ones)
+    reload(net, pool=[a for a in ("203.0.113.4", "203.0.113.5", *pool[1:]) if a != used])
+    until(lambda: not net.router.ask("status")["sessions"], "sessions of the address to end")
+    again = conversation(net, 9)
+    assert used not in str(net.router.ask("mappings", "limit=0"))
+    reload(net, pool=pool)
+    go_on([again])
+    assert net.router.stop() == [f"router: {net.conf} loaded"] * 3
+
+
+@on_tuns
+def test_reload_with_another_pool(network, setup):
+    """There are no ports for it: that is said, and nothing changes."""
+    net = network(setup, nat=dict(pool=[POOL]))
+    open_ones = [conversation(net, n) for n in range(2)]
+    net.values["nat"][0]["pool"] = [POOL, "203.0.113.7"]
     net.conf.write_text(configuration(net.values))
     net.router.process.send_signal(signal.SIGHUP)
     for _ in range(5):
