@@ -78,7 +78,9 @@ const struct conf_key conf_nat_keys[] = {
 	  "itself counts." },
 	{ "nat", "pool", KEY_TEXTS, 0, 0, "", NULL,
 	  "For napt44. Outside addresses: single ones, ranges \"first-last\", or alone "
-	  "\"interface:NAME\" for the IPv4 address of an outside interface." },
+	  "\"interface:NAME\" for the IPv4 address of an outside interface. A "
+	  "reload may take addresses away, whose sessions end, and give them back; others need a "
+	  "restart." },
 	{ "nat", "ports", KEY_TEXT, 1, 11, "1024-65535", NULL,
 	  "Outside ports that may be used. With \"interface:NAME\" the default is \"4096-65535\": "
 	  "what is below stays for the host itself." },
