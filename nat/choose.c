@@ -58,6 +58,8 @@ static bool is_reserved(const struct nat *n, const struct tuple *t, const struct
 	struct endpoint e = endpoint_at(n, w, port);
 	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, e);
 
+	if (!f && w->other)
+		f = forward_by_external(&n->config, t->protocol ^ PROTO_TCP ^ PROTO_UDP, e);
 	*beyond = f ? f->last : port;
 	return f || block_covers(n, w->address, port, beyond);
 }

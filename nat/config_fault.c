@@ -121,7 +121,7 @@ static bool may_be_independent(const struct nat_policy *p)
 {
 	return p->behaviour[NAT_CLASS_UDP].mapping == NAT_ENDPOINT_INDEPENDENT &&
 	       p->behaviour[NAT_CLASS_TCP].mapping == NAT_ENDPOINT_INDEPENDENT &&
-	       p->port_selection < NAT_PORT_BLOCK;
+	       p->port_selection < NAT_PORT_BLOCK && !(p->helpers & NAT_HELPER_FTP);
 }
 
 static const char *policy_fault(const struct nat_config *c, const struct nat_policy *p)
@@ -131,7 +131,7 @@ static const char *policy_fault(const struct nat_config *c, const struct nat_pol
 	if (!in_enums(p))
 		return "behaviour that there is not";
 	if (p->protocol_independent && !may_be_independent(p))
-		return "mappings for all protocols that depend on the remote endpoint, or on a plan";
+		return "mappings for all protocols that depend on the remote endpoint, on a plan or with FTP help";
 	if (p->twice.len > 32)
 		return "twice NAT of a prefix longer than 32 bits";
 	if (p->new_per_second && !p->new_burst)

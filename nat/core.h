@@ -74,12 +74,13 @@ struct mapping {
 	bool used;	   /* has had a session, so its outside endpoint was seen */
 	bool planned;	   /* its port lies in a range of its host */
 	bool one_to_one;   /* as its policy says, or said */
+	bool borrowed;	   /* a stranger opened it at its sibling's port: no more of its host's */
 	uint32_t block;	   /* that range, if planned */
 };
 
 enum { NO_ADDRESS = UINT16_MAX, NO_POLICY = UINT16_MAX };
 
-_Static_assert(sizeof(struct mapping) == 52, "a mapping is less than a cache line");
+_Static_assert(sizeof(struct mapping) == 56, "a mapping is less than a cache line");
 
 /* key: outside endpoint of the mapping and remote address. */
 struct peer {

@@ -207,7 +207,7 @@ bool ftp_admits(const struct ftp *f, const struct session *s, const struct nat_j
 		return true;
 	/* Of a fragment only the number is changed: nothing of it may be an edit's, or due beside one. */
 	if (pkt_is_fragment(job->p))
-		return !changed || (!t->held && is_before(t->edit[t->edits - 1].end, g.begin));
+		return !changed || (!t->held && stream_ends_before(t, g.begin));
 	if (!opens && !f->off && is_before(t->next, g.begin))
 		return false;
 	return !changed || job->room >= job->p->len + GROWTH_MOST;

@@ -90,7 +90,7 @@ static void note(struct nat *n, const struct mapping *m, enum nat_event_kind kin
 /* A port or identifier that nobody else can have meanwhile (RFC 6888 REQ-4). */
 static bool holds_port(const struct mapping *m)
 {
-	return !m->forward && (m->planned || m->address != NO_ADDRESS);
+	return !m->forward && !m->borrowed && (m->planned || m->address != NO_ADDRESS);
 }
 
 /* Make a mapping of these keys; the outside port must be free, unless the mapping shares it. */

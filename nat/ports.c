@@ -74,14 +74,15 @@ bool ports_is_taken(const struct ports *p, uint16_t address, enum ports_protocol
 	return row(p, address, o)[slot / WORD_BITS] >> slot % WORD_BITS & 1;
 }
 
-/* First clear bit of slots [begin, end), of one parity if wanted. */
-static int64_t find_clear(const uint64_t *bits, uint32_t begin, uint32_t end, int parity)
+/* First slot of [begin, end), of one parity if wanted, whose bit is clear in both. */
+static int64_t find_clear(const uint64_t *const bits[2], uint32_t begin, uint32_t end, int parity)
 {
 	static const uint64_t masks[] = { ~0ull, 0x5555555555555555, 0xaaaaaaaaaaaaaaaa };
 	uint64_t wanted = masks[parity + 1];
 
 	for (uint32_t at = begin; at < end;) {
-		uint64_t free = ~bits[at / WORD_BITS] & wanted & ~0ull << at % WORD_BITS;
+		uint64_t taken = bits[0][at / WORD_BITS] | bits[1][at / WORD_BITS];
+		uint64_t free = ~taken & wanted & ~0ull << at % WORD_BITS;
 
 		if (free) {
 			uint32_t slot = at / WORD_BITS * WORD_BITS + (uint32_t)__builtin_ctzll(free);
@@ -95,7 +96,8 @@ static int64_t find_clear(const uint64_t *bits, uint32_t begin, uint32_t end, in
 
 int ports_find(const struct ports *p, const struct ports_wish *w)
 {
-	const uint64_t *bits = row(p, w->address, w->protocol);
+	enum ports_protocol other = w->other ? w->other - 1u : w->protocol;
+	const uint64_t *const bits[2] = { row(p, w->address, w->protocol), row(p, w->address, other) };
 	uint32_t begin = slot_from(p, w->range.first);
 	uint32_t end = slot_from(p, w->range.last + 1u);
 	uint32_t middle = slot_from(p, w->start);

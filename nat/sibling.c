@@ -4,6 +4,7 @@
  * other.
  */
 #include "core.h"
+#include "transport.h"
 
 uint8_t sibling_protocol(const struct nat_policy *p, uint8_t protocol)
 {
@@ -25,9 +26,14 @@ static const struct mapping *find(const struct nat *n, const struct tuple *like,
 /* Whether the port that the sibling has is free for this protocol, too. */
 static bool may_follow(const struct nat *n, const struct mapping *sibling, uint8_t protocol)
 {
-	return sibling && !sibling->planned && sibling->address != NO_ADDRESS &&
-	       !ports_is_taken(&n->ports, sibling->address, ports_protocol(protocol),
-			       be16_host(sibling->key[SIDE_OUTSIDE].local_port));
+	struct endpoint e;
+
+	if (!sibling || sibling->planned || sibling->address == NO_ADDRESS)
+		return false;
+	e = tuple_local(&sibling->key[SIDE_OUTSIDE]);
+	return !ports_is_taken(&n->ports, sibling->address, ports_protocol(protocol),
+			       be16_host(e.port)) &&
+	       !forward_by_external(&n->config, protocol, e) && !mapping_has(n, protocol, e);
 }
 
 bool sibling_endpoint(const struct nat *n, const struct nat_policy *p, const struct tuple *inside,
@@ -59,8 +65,9 @@ enum reason sibling_let_in(const struct nat *n, struct mapping *m, bool hairpinn
 	/* It may have another mapping by this protocol. */
 	if (mapping_find(n, &m->key[SIDE_INSIDE]) != SLAB_NONE)
 		return REASON_NO_MAPPING;
-	/* The port is the sibling's: a stranger uses up none of the host's. */
-	m->address = NO_ADDRESS;
+	/* A stranger uses up none of the ports that the host may have. */
+	m->borrowed = true;
+	m->address = s->address;
 	m->refresh = (uint8_t)p->refresh;
 	return REASON_NONE;
 }

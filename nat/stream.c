@@ -113,6 +113,14 @@ static bool touches(const struct stream *s, const struct edit *e, const struct p
 	return (is_before(e->begin, g->end) && is_before(g->begin, e->end)) || is_due(s, e, g);
 }
 
+bool stream_ends_before(const struct stream *s, uint32_t sequence)
+{
+	const struct edit *last = &s->edit[s->edits - 1];
+	const struct part rest = { sequence, sequence };
+
+	return !is_before(sequence, last->end) && !is_due(s, last, &rest);
+}
+
 static struct part overlap(const struct edit *e, const struct part *g)
 {
 	return (struct part){ is_before(e->begin, g->begin) ? g->begin : e->begin,

@@ -64,6 +64,9 @@ void stream_edit(struct stream *s, uint32_t begin, const uint8_t *text, size_t l
 /* What was held back from begin on may go as it was: with what comes behind it. Takes room too. */
 void stream_let_go(struct stream *s, uint32_t begin, const uint8_t *text, size_t len);
 
+/* Nothing is done to what begins at this number; there are edits. */
+bool stream_ends_before(const struct stream *s, uint32_t sequence);
+
 /* Make p, a segment of the sender, what the receiver is to get. It may become longer by all the text
  * there is. A fragment must touch no edit. */
 void stream_carry(const struct stream *s, struct pkt *p);

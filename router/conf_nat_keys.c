@@ -120,7 +120,8 @@ const struct conf_key conf_nat_keys[] = {
 	{ "nat", "protocol_independent", KEY_BOOL, 0, 0, "false", NULL,
 	  "TCP and UDP of an inside endpoint get one outside endpoint, and where the filtering is "
 	  "endpoint-independent, a mapping of either lets in both (RFC 7857 sections 5 and 6). Needs "
-	  "endpoint-independent mapping, and no block or deterministic ports." },
+	  "endpoint-independent mapping, and neither block or deterministic ports nor the helper "
+	  "ftp." },
 	{ "nat", "parity", KEY_BOOL, 0, 0, "true", NULL,
 	  "Keep even ports even and odd ports odd when a port must change (RFC 4787 REQ-4)." },
 	{ "nat", "block_size", KEY_NUMBER, NAT_BLOCK_LEAST, NAT_BLOCK_MOST, "512", NULL,

@@ -111,6 +111,11 @@ static bool independence_depends(const struct nat_policy *p)
 		p->behaviour[NAT_CLASS_TCP].mapping != NAT_ENDPOINT_INDEPENDENT);
 }
 
+static bool independence_has_ftp(const struct nat_policy *p)
+{
+	return p->protocol_independent && (p->helpers & NAT_HELPER_FTP);
+}
+
 static bool independence_is_planned(const struct nat_policy *p)
 {
 	return p->protocol_independent && p->port_selection >= NAT_PORT_BLOCK;
@@ -125,6 +130,9 @@ static const struct {
 	{ "protocol_independent", independence_depends,
 	  "nat.protocol_independent = true contradicts a mapping that depends on the remote endpoint: "
 	  "there would be several outside endpoints to share; mapping = \"endpoint-independent\"" },
+	{ "protocol_independent", independence_has_ftp,
+	  "nat.protocol_independent = true contradicts the helper \"ftp\", which keeps the TCP of a host "
+	  "apart from its UDP; leave one of them out" },
 	{ "protocol_independent", independence_is_planned,
 	  "nat.protocol_independent = true contradicts port_selection = \"block\" or "
 	  "\"deterministic\", whose ports are not looked after by protocol; leave one of them out" },
