@@ -102,7 +102,8 @@ void nat_process(struct nat *n, nat_time now, struct nat_job *job);
 void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t count);
 
 /* Turn the octets of a NAT_FORWARD back into what came in, so that an ICMP error can quote them. What
- * a helper wrote into the payload stays. */
+ * a helper wrote into the payload stays, and so does the number of a segment with text that it had
+ * held back. */
 void nat_undo(const struct nat *n, struct nat_job *job);
 
 /* A SYN from outside that nobody claimed in time (RFC 5382 REQ-4): its sender is to get port

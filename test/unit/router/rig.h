@@ -28,6 +28,7 @@ struct setting {
 	const char *limits, *timeouts, *routes, *nat, *forwards, *rewrite, *log;
 	unsigned seed;
 	bool idents; /* given anew (RFC 7857 section 10) */
+	bool mute[INTERFACES]; /* no ICMP errors */
 };
 
 #define RIG_LIMITS "sessions = 4096; sessions_per_host = 4096; fragments = 64;"
@@ -86,9 +87,9 @@ static inline void rig_write(FILE *f, const struct setting *s)
 	fprintf(f, "timeouts = { %s };\ninterfaces = (\n", rig_or(s->timeouts, ""));
 	for (size_t i = 0; i < INTERFACES; i++)
 		fprintf(f, "{ name = \"%s\"; type = \"mem\"; side = \"%s\";"
-			   "  mtu = %u; address = [ %s ]; }%s\n",
-			names[i], i == WAN0 ? "outside" : "inside", s->mtu[i], addresses[i],
-			i == WAN0 ? " );" : ",");
+			   "  mtu = %u; icmp_errors = %s; address = [ %s ]; }%s\n",
+			names[i], i == WAN0 ? "outside" : "inside", s->mtu[i],
+			s->mute[i] ? "false" : "true", addresses[i], i == WAN0 ? " );" : ",");
 	fprintf(f, "routes = ( %s );\n", rig_or(s->routes, RIG_ROUTES));
 	fprintf(f, "nat = ( %s );\n", rig_or(s->nat, RIG_NAT("\"198.51.100.2\"", "")));
 	fprintf(f, "forwards = ( %s );\n", rig_or(s->forwards, ""));

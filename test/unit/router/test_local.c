@@ -6,6 +6,8 @@ static const struct setting plain[] = RIG_WIDTHS();
 static const struct setting shared[] = RIG_WIDTHS(.nat = RIG_NAT("\"interface:wan0\"", ""));
 static const struct setting bare[] = RIG_WIDTHS(
 	.lan1 = "", .routes = "{ prefix = \"172.30.0.0/24\"; interface = \"lan1\"; }");
+static const struct setting mute_outside[] = RIG_WIDTHS(.mute = { [WAN0] = true });
+static const struct setting mute_inside[] = RIG_WIDTHS(.mute = { [LAN0] = true });
 
 static void assert_answers(struct rig *r, size_t interface, const char *way, const char *back)
 {
@@ -287,6 +289,38 @@ static void hop_limit_in_ipv6(void **state)
 	assert_error(&error, 3, 0, "2001:db8:f::1 > 2001:db8:9::9", &sent);
 }
 
+/* RFC 5508 REQ-9: no error leaves by an interface that is to be silent; pings are none. */
+static void outside_may_be_silent(void **state)
+{
+	struct rig *r = *state;
+	struct packet sent = udp("10.0.0.10:5000 > 203.0.113.9:53", 40), out, answer;
+	struct packet syn = tcp("203.0.113.9:4000 > 198.51.100.2:5001", SYN, 77, 0, 0);
+
+	out = rig_pass(r, LAN0, &sent, WAN0);
+	answer = with_ttl(reply(&out), 1);
+	rig_refuse(r, WAN0, &answer, REASON_TTL);
+	rig_refuse(r, WAN0, &syn, REASON_NO_MAPPING);
+	rig_later(r, 10000);
+	rig_expect_silence(r);
+	assert_int_equal(rig_counters(r).errors_sent, 0);
+	assert_answers(r, WAN0, "203.0.113.9 > 198.51.100.1", "198.51.100.1 > 203.0.113.9");
+	sent = with_ttl(sent, 1);
+	rig_error(r, LAN0, &sent, REASON_TTL);
+}
+
+static void inside_may_be_silent(void **state)
+{
+	struct rig *r = *state;
+	struct packet sent = with_ttl(udp("10.0.0.10:5000 > 203.0.113.9:53", 40), 1);
+	struct packet service = udp("10.0.0.10:5000 > 10.0.0.1:53", 40);
+	struct packet other = with_ttl(udp("10.0.1.10:5000 > 203.0.113.9:53", 40), 1);
+
+	rig_refuse(r, LAN0, &sent, REASON_TTL);
+	rig_refuse(r, LAN0, &service, REASON_LOCAL_SERVICE);
+	assert_answers(r, LAN0, "10.0.0.10 > 10.0.0.1", "10.0.0.1 > 10.0.0.10");
+	rig_error(r, LAN1, &other, REASON_TTL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +341,8 @@ int main(void)
 		RIG_ROWS(an_interface_without_address_borrows_of_its_side, bare),
 		RIG_ROWS(errors_carry_the_dscp_of_their_cause, plain),
 		RIG_ROWS(no_error_about_these, plain),
+		RIG_ROWS(outside_may_be_silent, mute_outside),
+		RIG_ROWS(inside_may_be_silent, mute_inside),
 		RIG_ROWS(hop_limit_in_ipv6, plain),
 	};
 
