@@ -161,7 +161,6 @@ static int port_of(struct nat *n, const struct nat_policy *p, const struct tuple
 		.parity = parity_of(p, t),
 		.other = other ? (uint8_t)(ports_protocol(other) + 1) : 0,
 	};
-	int port;
 
 	if (nat_policy_is_planned(p))
 		return block_find_port(n, p, t, address);
@@ -172,10 +171,7 @@ static int port_of(struct nat *n, const struct nat_policy *p, const struct tuple
 	if (p->port_selection == NAT_PORT_PRESERVE && p->conflict == NAT_CONFLICT_REFUSE)
 		return PORT_NONE;
 	w.start = start_of(n, p, t, &w);
-	port = find_from(n, t, &w);
-	if (port != PORT_NONE && p->port_selection == NAT_PORT_SEQUENTIAL)
-		n->next_port[address * PORTS_PROTOCOLS + w.protocol] = (uint16_t)(port + 1);
-	return port;
+	return find_from(n, t, &w);
 }
 
 /* RFC 7422: it follows from the plan, for whoever is a host by it. */
@@ -212,6 +208,15 @@ static bool is_used_towards(const struct nat *n, const struct nat_policy *p, con
 	return session_find(n, &outside) != SLAB_NONE;
 }
 
+/* Sequential selection goes on behind what was given last. */
+static void note_given(struct nat *n, const struct nat_policy *p, uint8_t protocol, uint16_t address,
+		       uint16_t port)
+{
+	if (p->port_selection == NAT_PORT_SEQUENTIAL)
+		n->next_port[address * PORTS_PROTOCOLS + ports_protocol(protocol)] =
+			(uint16_t)(port + 1);
+}
+
 bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tuple *t,
 		     uint16_t *address, uint16_t *port)
 {
@@ -227,8 +232,10 @@ bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tup
 			continue;
 		*port = (uint16_t)found;
 		e = (struct endpoint){ n->config.pool[*address], be16_from(*port) };
-		if (!is_used_towards(n, p, t, e))
-			return true;
+		if (is_used_towards(n, p, t, e))
+			continue;
+		note_given(n, p, t->protocol, *address, *port);
+		return true;
 	}
 	return false;
 }

@@ -168,6 +168,10 @@ static enum reason make_shared(struct nat *n, const struct nat_policy *p, const 
 {
 	struct endpoint shared;
 
+	/* It may have one towards this remote endpoint since another policy, kept by others. */
+	*out = mapping_find(n, t);
+	if (*out != SLAB_NONE)
+		return REASON_NONE;
 	/* A key without a remote endpoint is that of an ordinary mapping. */
 	if (!t->remote.raw || !choose_shared(n, p, t, &shared))
 		return REASON_OUT_OF_PORTS;

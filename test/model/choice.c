@@ -90,7 +90,7 @@ static struct model_given *given_last(struct model *m, uint8_t protocol, uint32_
 	for (size_t i = 0; i < m->given_count; i++)
 		if (m->given[i].protocol == protocol && m->given[i].address == address)
 			return &m->given[i];
-	m->given[m->given_count] = (struct model_given){ address, protocol, 65535 };
+	m->given[m->given_count] = (struct model_given){ address, protocol, false, 65535 };
 	return &m->given[m->given_count++];
 }
 
@@ -123,14 +123,22 @@ static const char *preserve_fault(struct model *m, const struct nat_policy *p,
 	return NULL;
 }
 
+void choice_forget(struct model *m, uint8_t protocol)
+{
+	for (size_t i = 0; i < m->given_count; i++)
+		m->given[i].unknown |= m->given[i].protocol == protocol;
+}
+
 static const char *sequential_fault(struct model *m, const struct nat_policy *p,
 				    const struct model_mapping *new)
 {
 	struct model_given *last = given_last(m, new->protocol, new->outside.address);
 	struct place next = next_free(m, p, new, last->port);
+	bool unknown = last->unknown;
 
 	last->port = new->outside.port;
-	return place_equal(next, new->outside) ? NULL : "outside port is not the next free one";
+	last->unknown = false;
+	return unknown || place_equal(next, new->outside) ? NULL : "outside port is not the next free one";
 }
 
 /* RFC 4787 section 4.2.3: neighbours inside are neighbours outside, if they can be. */
@@ -172,13 +180,16 @@ static const char *pairing_fault(struct model *m, const struct nat_policy *p,
 	uint32_t inside = new->inside.address, outside = new->outside.address;
 	uint32_t paired = paired_address(m, p, inside);
 
+	/* One's own may also be passed over for a port that is shared towards the remote endpoint. */
 	if (paired && paired != outside &&
-	    (p->pooling != NAT_POOLING_SOFT || !none_is_free(m, p, new, paired)))
+	    (p->pooling != NAT_POOLING_SOFT ||
+	     (p->exhausted != NAT_EXHAUSTED_OVERLOAD && !none_is_free(m, p, new, paired))))
 		return "outside address differs from the host's others";
 	if (paired || p->pooling == NAT_POOLING_ARBITRARY)
 		return NULL;
-	/* Its own, as no other was full. */
-	if (p->pooling == NAT_POOLING_PAIRED || !full_addresses(m, p, new, outside))
+	/* Its own, as no other was full, or passed over for a port that is shared. */
+	if (p->pooling == NAT_POOLING_PAIRED ||
+	    (p->exhausted != NAT_EXHAUSTED_OVERLOAD && !full_addresses(m, p, new, outside)))
 		pair(m, p, inside, outside);
 	return NULL;
 }

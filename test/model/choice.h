@@ -43,4 +43,7 @@ const char *choice_disguise_fault(struct model *m, uint8_t protocol, struct plac
 const char *choice_ident_fault(struct model *m, const struct datagram *d, uint16_t ident,
 			       unsigned count);
 
+/* What was chosen last may have been taken back: sequential selection goes on from who knows where. */
+void choice_forget(struct model *m, uint8_t protocol);
+
 #endif

@@ -68,6 +68,8 @@ static enum reason choose(struct visit *v, const struct nat_policy *policy, stru
 
 	crowded = choice_is_crowded(v->m, policy, new, remote);
 	empty |= overload && crowded;
+	if (v->choice->reason == REASON_SESSION_CONFLICT)
+		choice_forget(v->m, new->protocol);
 	if (v->choice->reason == REASON_SESSION_CONFLICT && crowded && !overload)
 		return REASON_SESSION_CONFLICT; /* with who shared it by the policy of before */
 	if (v->choice->verdict == NAT_DROP)
@@ -80,10 +82,14 @@ static enum reason choose(struct visit *v, const struct nat_policy *policy, stru
 		find_fault(v, fault);
 		return REASON_NONE;
 	}
+	new->remote = b->remote[SIDE_INSIDE];
+	/* Or its own towards this remote endpoint, that others have kept since another policy. */
+	b->known = mapping_inside(v->m, new);
+	if (b->known)
+		return REASON_NONE;
 	find_fault(v, choice_shared_fault(v->m, policy, new, remote));
 	new->alone = true;
 	new->holds = false;
-	new->remote = b->remote[SIDE_INSIDE];
 	new->filtering = NAT_ADDRESS_PORT_DEPENDENT;
 	return REASON_NONE;
 }

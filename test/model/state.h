@@ -62,6 +62,7 @@ struct model_pairing {
 struct model_given {
 	uint32_t address;
 	uint8_t protocol;
+	bool unknown; /* one was taken back, by a conflict that shows no port */
 	uint16_t port;
 };
 
