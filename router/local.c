@@ -74,6 +74,21 @@ static bool is_told(const struct worker *w, const struct frame *f, enum reason r
 	return f->from == SIDE_INSIDE || r == REASON_TTL || r == REASON_TOO_BIG;
 }
 
+/* NULL: there is no frame, or nothing that may be said. */
+static struct frame *frame_error(struct worker *w, const struct icmp_error *e,
+				 const struct pkt *cause)
+{
+	struct frame *f = frame_take(w);
+
+	if (!f)
+		return NULL;
+	f->len = (uint32_t)icmp_error_make(frame_ip(f), e, cause);
+	if (f->len && pkt_parse(&f->p, frame_ip(f), f->len, NULL) == REASON_NONE)
+		return f;
+	frame_release(w, f);
+	return NULL;
+}
+
 static struct frame *make_error(struct worker *w, struct frame *cause, enum reason r,
 				enum nat_answer answer)
 {
@@ -83,18 +98,13 @@ static struct frame *make_error(struct worker *w, struct frame *cause, enum reas
 		.mtu = (uint16_t)(r == REASON_TOO_BIG ? io_mtu(w->setup.ios[cause->egress]) : 0),
 		.ttl = ERROR_TTL,
 	};
-	struct frame *f = e.source ? frame_take(w) : NULL;
+	struct frame *f = e.source ? frame_error(w, &e, &cause->p) : NULL;
 
-	if (!f)
-		return NULL;
-	f->len = (uint32_t)icmp_error_make(frame_ip(f), &e, &cause->p);
-	if (f->len && pkt_parse(&f->p, frame_ip(f), f->len, NULL) == REASON_NONE) {
+	if (f) {
 		f->ingress = cause->ingress;
 		f->from = cause->from;
-		return f;
 	}
-	frame_release(w, f);
-	return NULL;
+	return f;
 }
 
 static void send_error(struct worker *w, struct frame *error)
@@ -141,18 +151,15 @@ void local_reject(struct worker *w)
 {
 	struct pkt cause;
 
-	for (int i = 0; i < FRAME_BATCH && nat_rejected_next(w->nat, w->now, &cause); i++) {
+	for (int i = 0; i < FRAME_BATCH && w->spare_count &&
+			nat_rejected_next(w->nat, w->now, &cause); i++) {
 		struct icmp_error e = { .reason = REASON_LOCAL_SERVICE,
 					.source = pkt_destination(&cause), .ttl = ERROR_TTL };
-		struct frame *f = frame_take(w);
+		struct frame *f = frame_error(w, &e, &cause);
 
-		if (!f)
-			return;
-		f->len = (uint32_t)icmp_error_make(frame_ip(f), &e, &cause);
-		if (f->len && pkt_parse(&f->p, frame_ip(f), f->len, NULL) == REASON_NONE &&
-		    leaves_loudly(w, f))
+		if (f && leaves_loudly(w, f))
 			send_error(w, f);
-		else
+		else if (f)
 			frame_release(w, f);
 	}
 }
