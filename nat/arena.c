@@ -149,7 +149,7 @@ void nat_configure(struct nat *n, const struct nat_config *c)
 	n->gathers = gathers(c);
 	n->translates |= translates(c);
 	n->workers_inverse = UINT32_MAX / c->workers + 1;
-	n->host_limit = (c->sessions_per_host + c->workers - 1) / c->workers;
+	n->host_limit = nat_config_part(c, c->sessions_per_host);
 	pool_configure(n);
 	blocks_reconsider(n);
 }

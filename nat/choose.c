@@ -59,7 +59,7 @@ static bool is_reserved(const struct nat *n, const struct tuple *t, const struct
 	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, e);
 
 	if (!f && w->other)
-		f = forward_by_external(&n->config, t->protocol ^ PROTO_TCP ^ PROTO_UDP, e);
+		f = forward_by_external(&n->config, w->other, e);
 	*beyond = f ? f->last : port;
 	return f || block_covers(n, w->address, port, beyond);
 }
@@ -69,7 +69,7 @@ static bool is_held(const struct nat *n, const struct tuple *t, const struct por
 		    uint16_t port, uint16_t *beyond)
 {
 	return is_reserved(n, t, w, port, beyond) ||
-	       (w->other && ports_is_taken(&n->ports, w->address, w->other - 1u, port)) ||
+	       (w->other && ports_is_taken(&n->ports, w->address, ports_protocol(w->other), port)) ||
 	       mapping_has(n, t->protocol, endpoint_at(n, w, port));
 }
 
@@ -153,13 +153,12 @@ static int port_of(struct nat *n, const struct nat_policy *p, const struct tuple
 		   uint16_t address)
 {
 	uint16_t wanted = be16_host(t->local_port);
-	uint8_t other = sibling_protocol(p, t->protocol);
 	struct ports_wish w = {
 		.address = address,
 		.protocol = ports_protocol(t->protocol),
 		.range = range_for(p, t),
 		.parity = parity_of(p, t),
-		.other = other ? (uint8_t)(ports_protocol(other) + 1) : 0,
+		.other = sibling_protocol(p, t->protocol),
 	};
 
 	if (nat_policy_is_planned(p))

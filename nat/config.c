@@ -163,7 +163,7 @@ const struct nat_policy *policy_of_pool(const struct nat_config *c, uint16_t ind
 
 uint32_t unsolicited_of_worker(const struct nat_config *c)
 {
-	return (c->unsolicited + c->workers - 1) / c->workers;
+	return nat_config_part(c, c->unsolicited);
 }
 
 bool is_outside_address(const struct nat *n, be32 address)
@@ -177,10 +177,10 @@ bool is_outside_address(const struct nat *n, be32 address)
 
 uint32_t sessions_of_worker(const struct nat_config *c)
 {
-	return (c->sessions + c->workers - 1) / c->workers;
+	return nat_config_part(c, c->sessions);
 }
 
 uint32_t fragments_of_worker(const struct nat_config *c)
 {
-	return (c->fragments + c->workers - 1) / c->workers;
+	return nat_config_part(c, c->fragments);
 }

@@ -10,9 +10,7 @@ enum { PRESSURE_MS = 30000 };
 
 uint32_t half_open_most(const struct nat_config *c)
 {
-	uint32_t most = c->half_open ? c->half_open : (c->sessions + 3) / 4;
-
-	return (most + c->workers - 1) / c->workers;
+	return nat_config_part(c, c->half_open ? c->half_open : (c->sessions + 3) / 4);
 }
 
 uint32_t half_open_room(const struct nat_config *c)

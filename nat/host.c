@@ -58,9 +58,7 @@ enum reason host_admits(const struct nat *n, be32 inside)
 /* A worker's part of what is for all together: that of a host, unless the host is one worker's. */
 static uint32_t share(const struct nat *n, const struct nat_policy *p, uint32_t whole)
 {
-	if (nat_policy_is_planned(p))
-		return whole;
-	return (whole + n->config.workers - 1) / n->config.workers;
+	return nat_policy_is_planned(p) ? whole : nat_config_part(&n->config, whole);
 }
 
 /* In thousandths of a session, so that a rate per second pays for so many each millisecond. */
@@ -74,10 +72,13 @@ static uint64_t still_spent(const struct nat *n, const struct nat_policy *p, con
 enum reason host_admits_opening(const struct nat *n, const struct nat_policy *p, be32 inside)
 {
 	enum reason r = host_admits(n, inside);
-	const struct host *h = host_of(n, inside);
+	const struct host *h;
 
-	if (r != REASON_NONE || !p->new_per_second || !h)
+	if (r != REASON_NONE || !p->new_per_second)
 		return r;
+	h = host_of(n, inside);
+	if (!h)
+		return REASON_NONE;
 	return still_spent(n, p, h) + SESSION_COST > share(n, p, p->new_burst) * (uint64_t)SESSION_COST
 		       ? REASON_RATE_LIMIT
 		       : REASON_NONE;
@@ -96,9 +97,9 @@ void host_note_opening(struct nat *n, const struct session *s)
 
 enum reason host_admits_port(const struct nat *n, const struct nat_policy *p, be32 inside)
 {
-	const struct host *h = host_of(n, inside);
+	const struct host *h = p->ports_per_host ? host_of(n, inside) : NULL;
 
-	return p->ports_per_host && h && h->mappings >= share(n, p, p->ports_per_host)
+	return h && h->mappings >= share(n, p, p->ports_per_host)
 		       ? REASON_PORT_LIMIT
 		       : REASON_NONE;
 }

@@ -65,7 +65,6 @@ static void unindex_mapping(struct nat *n, uint32_t number)
 			     number << 1 | SIDE_INSIDE);
 }
 
-/* RFC 6888 REQ-14: of ports in a range, the range is what is told. */
 bool mapping_has(const struct nat *n, uint8_t protocol, struct endpoint outside)
 {
 	struct tuple key = outside_key(protocol, outside);
@@ -73,6 +72,7 @@ bool mapping_has(const struct nat *n, uint8_t protocol, struct endpoint outside)
 	return mapping_find(n, &key) != SLAB_NONE;
 }
 
+/* RFC 6888 REQ-14: of ports in a range, the range is what is told. */
 static void note(struct nat *n, const struct mapping *m, enum nat_event_kind kind)
 {
 	const struct tuple *inside = &m->key[SIDE_INSIDE], *outside = &m->key[SIDE_OUTSIDE];

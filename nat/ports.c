@@ -21,7 +21,7 @@ size_t ports_size(size_t pool_count, uint16_t workers)
 
 uint32_t ports_rests(const struct nat_config *c)
 {
-	return (c->held_ports + c->workers - 1) / c->workers;
+	return nat_config_part(c, c->held_ports);
 }
 
 void ports_init(struct ports *p, uint64_t *bits, struct port_rest *rests,
@@ -96,7 +96,7 @@ static int64_t find_clear(const uint64_t *const bits[2], uint32_t begin, uint32_
 
 int ports_find(const struct ports *p, const struct ports_wish *w)
 {
-	enum ports_protocol other = w->other ? w->other - 1u : w->protocol;
+	enum ports_protocol other = w->other ? ports_protocol(w->other) : w->protocol;
 	const uint64_t *const bits[2] = { row(p, w->address, w->protocol), row(p, w->address, other) };
 	uint32_t begin = slot_from(p, w->range.first);
 	uint32_t end = slot_from(p, w->range.last + 1u);

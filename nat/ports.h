@@ -48,7 +48,7 @@ struct ports_wish {
 	enum ports_protocol protocol;
 	struct port_range range;
 	int parity;	/* 0 even, 1 odd, -1 either */
-	uint8_t other;	/* protocol for which it must be free as well, plus one; 0: none */
+	uint8_t other;	/* IP protocol for which it must be free as well; 0: none */
 	uint16_t start; /* look from here upwards, and around */
 };
 

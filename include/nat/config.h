@@ -165,6 +165,12 @@ struct nat_config {
 
 enum { NAT_POLICIES_MOST = 1024, NAT_POOL_MOST = 4096, NAT_WORKERS_MOST = 64, NAT_FORWARDS_MOST = 4096 };
 
+/* A worker's part of what is for all together, rounded up. */
+static inline uint32_t nat_config_part(const struct nat_config *c, uint32_t whole)
+{
+	return (whole + c->workers - 1) / c->workers;
+}
+
 static inline enum nat_class nat_class_of(uint8_t protocol)
 {
 	return protocol == PROTO_TCP || protocol == PROTO_DCCP || protocol == PROTO_SCTP
