@@ -18,6 +18,7 @@
 #include "slab.h"
 #include "table.h"
 #include "wheel.h"
+#include "wrap.h"
 
 /* Bits of session.flags. */
 enum {

@@ -16,7 +16,6 @@ uint8_t nat_event_number(enum nat_event_kind k)
 void event_note(struct nat *n, struct nat_event e)
 {
 	struct events *q = &n->events;
-	uint32_t at = q->first + q->count;
 
 	if (!(n->config.event_mask >> e.kind & 1))
 		return;
@@ -25,8 +24,7 @@ void event_note(struct nat *n, struct nat_event e)
 		return;
 	}
 	e.at = n->now;
-	q->ring[at < q->most ? at : at - q->most] = e;
-	q->count++;
+	q->ring[wrap_at(q->first, q->count++, q->most)] = e;
 }
 
 bool nat_event_next(struct nat *n, struct nat_event *out)
@@ -36,7 +34,7 @@ bool nat_event_next(struct nat *n, struct nat_event *out)
 	if (!q->count)
 		return false;
 	*out = q->ring[q->first];
-	q->first = q->first + 1 < q->most ? q->first + 1 : 0;
+	q->first = wrap_at(q->first, 1, q->most);
 	q->count--;
 	return true;
 }

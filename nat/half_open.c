@@ -20,9 +20,7 @@ uint32_t half_open_room(const struct nat_config *c)
 
 static uint32_t position(const struct half_open *h, uint32_t i)
 {
-	uint32_t at = h->first + i;
-
-	return at < h->room ? at : at - h->room;
+	return wrap_at(h->first, i, h->room);
 }
 
 /* The first in the ring is the one that began first. */

@@ -135,7 +135,7 @@ static void wake_first(struct ports *p)
 	struct port_ref ref = p->rests[p->rests_first].ref;
 
 	flip(p, ref.address, ref.protocol, ref.port);
-	p->rests_first = p->rests_first + 1 < p->rests_most ? p->rests_first + 1 : 0;
+	p->rests_first = wrap_at(p->rests_first, 1, p->rests_most);
 	p->rests_count--;
 }
 
@@ -149,8 +149,8 @@ void ports_rest(struct ports *p, struct port_ref ref, uint64_t until_ms)
 	}
 	if (p->rests_count == p->rests_most)
 		wake_first(p);
-	at = p->rests_first + p->rests_count++;
-	p->rests[at < p->rests_most ? at : at - p->rests_most] = (struct port_rest){ until_ms, ref };
+	at = wrap_at(p->rests_first, p->rests_count++, p->rests_most);
+	p->rests[at] = (struct port_rest){ until_ms, ref };
 	p->used[ref.protocol]--;
 }
 

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "nat/config.h"
+#include "wrap.h"
 
 enum { PORT_NONE = -1 };
 enum ports_protocol {

@@ -7,9 +7,7 @@
 
 static uint32_t place(const struct unsolicited *u, uint32_t i)
 {
-	uint32_t at = u->first + i;
-
-	return at < u->most ? at : at - u->most;
+	return wrap_at(u->first, i, u->most);
 }
 
 /* How many places from the first on, or count if it is not held. */
