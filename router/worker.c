@@ -1,14 +1,10 @@
 /*
  * A worker's turn: what other workers handed over, then what its queues hold, batch by batch
- * through the stages; then sessions that are over, and questions from other threads.
- *
- * Sleeping: a worker that has nothing to do says so in links->sleeping, looks once more, and only
- * then waits; whoever pushes into one of its rings looks at the flag after the push. Both sides
- * have a full barrier in between, so that one of the two sees the other.
+ * through the stages; then sessions that are over, and questions from other threads. When it takes
+ * its turns and when it sleeps is in worker_run.c.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,8 +12,7 @@
 
 #include "worker_core.h"
 
-enum { EXPIRE_BUDGET = 512, SLEEP_MOST_MS = 256, SPINS = 32, ASK_MS = 1000,
-       PARK_SLEEP_MS = 5 };
+enum { EXPIRE_BUDGET = 512, ASK_MS = 1000 };
 enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
 
 /* After every batch, so that the NAT has room for what the next one does. */
@@ -61,12 +56,6 @@ static void work_again(struct worker *w)
 		memmove(w->again, w->again + count, w->again_count * sizeof(*frames));
 		work_on(w, frames, count);
 	}
-}
-
-static struct ring *ring_between(struct ring **rings, const struct worker *w, uint16_t from,
-				 uint16_t to)
-{
-	return rings[(size_t)from * w->workers + to];
 }
 
 static size_t receive_handed(struct worker *w, uint16_t from)
@@ -195,68 +184,6 @@ size_t worker_step(struct worker *w, nat_time now)
 	return worked;
 }
 
-static nat_time read_clock(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (nat_time){ (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 };
-}
-
-static bool has_work(const struct worker *w)
-{
-	for (uint16_t other = 0; other < w->workers; other++)
-		if (other != w->id &&
-		    !ring_is_empty(ring_between(w->setup.links->rings, w, other, w->id)))
-			return true;
-	return __atomic_load_n(&w->mail.state, __ATOMIC_RELAXED) == MAIL_ASKED;
-}
-
-/* Learn which queues have something; wait for that at most so long. */
-static void look(struct worker *w, int wait_ms)
-{
-	struct epoll_event events[WORKER_INTERFACES_MOST + 1];
-	int count = epoll_wait(w->epoll, events, WORKER_INTERFACES_MOST + 1, wait_ms);
-	uint64_t wakeups;
-
-	for (int i = 0; i < count; i++) {
-		if (events[i].data.u32 < WORKER_INTERFACES_MOST)
-			w->ready |= 1u << events[i].data.u32;
-		else if (read(w->setup.links->wakeups[w->id], &wakeups, sizeof(wakeups)) < 0)
-			continue;
-	}
-}
-
-static void wait_for_work(struct worker *w)
-{
-	bool *sleeping = &w->setup.links->sleeping[w->id];
-
-	__atomic_store_n(sleeping, true, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!has_work(w)) {
-		rcu_thread_offline();
-		look(w, w->parked_count ? PARK_SLEEP_MS : SLEEP_MOST_MS);
-		rcu_thread_online();
-	}
-	__atomic_store_n(sleeping, false, __ATOMIC_RELAXED);
-}
-
-void worker_run(struct worker *w, const bool *stop)
-{
-	unsigned idle = 0;
-
-	rcu_register_thread();
-	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
-		idle = worker_step(w, read_clock()) ? 0 : idle + 1;
-		rcu_quiescent_state();
-		if (idle > SPINS)
-			wait_for_work(w);
-		else
-			look(w, 0);
-	}
-	rcu_unregister_thread();
-}
-
 struct counters worker_counters(const struct worker *w)
 {
 	struct counters c;
@@ -272,9 +199,9 @@ struct counters worker_counters(const struct worker *w)
 static bool wait_for_answer(struct mail *m)
 {
 	const struct timespec pause = { .tv_nsec = 50000 };
-	uint64_t until_ms = read_clock().ms + ASK_MS;
+	uint64_t until_ms = worker_clock().ms + ASK_MS;
 
-	while (read_clock().ms < until_ms) {
+	while (worker_clock().ms < until_ms) {
 		if (__atomic_load_n(&m->state, __ATOMIC_ACQUIRE) == MAIL_ANSWERED)
 			return true;
 		nanosleep(&pause, NULL);
@@ -356,33 +283,6 @@ static int allocate(struct worker *w)
 	return 0;
 }
 
-static int watch(struct worker *w, int fd, uint32_t number)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.u32 = number };
-
-	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
-}
-
-static int watch_all(struct worker *w)
-{
-	int r;
-
-	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (w->epoll < 0)
-		return -errno;
-	r = watch(w, w->setup.links->wakeups[w->id], WORKER_INTERFACES_MOST);
-	for (uint16_t i = 0; !r && i < worker_conf(w)->interface_count; i++) {
-		int fd = io_descriptor(w->setup.ios[i], w->id);
-
-		if (fd >= 0)
-			r = watch(w, fd, i);
-		else
-			w->always |= 1u << i;
-		w->ready |= 1u << i;
-	}
-	return r;
-}
-
 struct worker *worker_new(const struct worker_setup *s)
 {
 	struct worker *w = calloc(1, sizeof(*w));
@@ -399,7 +299,7 @@ struct worker *worker_new(const struct worker_setup *s)
 	limiter_init(&w->limiter, w->setup.seed);
 	r = allocate(w);
 	if (!r)
-		r = watch_all(w);
+		r = worker_watch(w);
 	if (!r)
 		return w;
 	worker_free(w);

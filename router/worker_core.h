@@ -108,6 +108,17 @@ static inline const struct conf *worker_conf(const struct worker *w)
 	return w->snapshot->conf;
 }
 
+static inline struct ring *ring_between(struct ring **rings, const struct worker *w, uint16_t from,
+					uint16_t to)
+{
+	return rings[(size_t)from * w->workers + to];
+}
+
+/* worker_run.c: the clock, read once per turn, and what the worker waits for: its queues, and the
+ * others' wake-ups. worker_watch() fails with a negative errno. */
+nat_time worker_clock(void);
+int worker_watch(struct worker *w);
+
 /* frames.c: where frames come from and go. frame_drop() counts, and releases. */
 struct frame *frame_take(struct worker *w);
 void frame_release(struct worker *w, struct frame *f);
