@@ -23,8 +23,8 @@ struct destination {
 
 enum { CHAINS_LEAST = 1024, CANDIDATES_MOST = UINT16_MAX };
 
-struct rib {
-	struct fib *fib;
+struct routes {
+	struct rib rib; /* the part that everybody knows; it comes first */
 	struct hops hops;
 	struct destination *all; /* all[0] is not used */
 	uint32_t used, most, free;
@@ -36,23 +36,26 @@ _Static_assert(sizeof(struct prefix) == 18, "a prefix is compared and hashed as 
 
 struct rib *rib_new(void)
 {
-	struct rib *r = calloc(1, sizeof(*r));
+	struct routes *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
-	r->fib = fib_new();
+	r->rib = (struct rib){ .fib = fib_new(), .version = 1 };
 	r->used = 1;
 	r->chain_count = CHAINS_LEAST;
 	r->chains = calloc(CHAINS_LEAST, sizeof(*r->chains));
-	if (hops_open(&r->hops) || !r->fib || !r->chains) {
-		rib_free(r);
+	if (hops_open(&r->hops) || !r->rib.fib || !r->chains) {
+		rib_free(&r->rib);
 		return NULL;
 	}
-	return r;
+	r->rib.hops = r->hops.all;
+	return &r->rib;
 }
 
-void rib_free(struct rib *r)
+void rib_free(struct rib *rib)
 {
+	struct routes *r = (struct routes *)rib;
+
 	if (!r)
 		return;
 	for (uint32_t i = 1; i < r->used; i++)
@@ -60,21 +63,16 @@ void rib_free(struct rib *r)
 	free(r->all);
 	free(r->chains);
 	hops_close(&r->hops);
-	fib_free(r->fib);
+	fib_free(r->rib.fib);
 	free(r);
 }
 
-struct fib *rib_fib(struct rib *r)
-{
-	return r->fib;
-}
-
-static uint32_t *chain_of(const struct rib *r, const struct prefix *p)
+static uint32_t *chain_of(const struct routes *r, const struct prefix *p)
 {
 	return &r->chains[hash_octets(0, p, sizeof(*p)) & (r->chain_count - 1)];
 }
 
-static uint32_t find(const struct rib *r, const struct prefix *p)
+static uint32_t find(const struct routes *r, const struct prefix *p)
 {
 	uint32_t i = *chain_of(r, p);
 
@@ -84,7 +82,7 @@ static uint32_t find(const struct rib *r, const struct prefix *p)
 }
 
 /* Twice as many chains, if there is memory for them; they only make it faster. */
-static void lengthen(struct rib *r)
+static void lengthen(struct routes *r)
 {
 	uint32_t count = 2 * r->chain_count;
 	uint32_t *chains = calloc(count, sizeof(*chains));
@@ -105,7 +103,7 @@ static void lengthen(struct rib *r)
 }
 
 /* A destination that is free; 0: no memory. */
-static uint32_t take(struct rib *r)
+static uint32_t take(struct routes *r)
 {
 	uint32_t i = r->free, most = r->most ? 2 * r->most : 64;
 	struct destination *all;
@@ -124,7 +122,7 @@ static uint32_t take(struct rib *r)
 	return r->used++;
 }
 
-static uint32_t make(struct rib *r, const struct prefix *p)
+static uint32_t make(struct routes *r, const struct prefix *p)
 {
 	uint32_t i, *chain;
 
@@ -141,7 +139,7 @@ static uint32_t make(struct rib *r, const struct prefix *p)
 }
 
 /* Its prefix stays, so that a listing that has come this far can go on. */
-static void release_if_empty(struct rib *r, uint32_t i)
+static void release_if_empty(struct routes *r, uint32_t i)
 {
 	struct destination *d = &r->all[i];
 	uint32_t *at = chain_of(r, &d->prefix);
@@ -158,7 +156,7 @@ static void release_if_empty(struct rib *r, uint32_t i)
 	r->count--;
 }
 
-static bool is_unicast(const struct rib *r, const struct candidate *c)
+static bool is_unicast(const struct routes *r, const struct candidate *c)
 {
 	enum hop_kind kind = r->hops.all[c->hop].kind;
 
@@ -166,7 +164,7 @@ static bool is_unicast(const struct rib *r, const struct candidate *c)
 }
 
 /* Negative if a is better, 0 if they are equal. */
-static int compare(const struct rib *r, const struct candidate *a, const struct candidate *b)
+static int compare(const struct routes *r, const struct candidate *a, const struct candidate *b)
 {
 	if (a->metric != b->metric)
 		return a->metric < b->metric ? -1 : 1;
@@ -176,7 +174,7 @@ static int compare(const struct rib *r, const struct candidate *a, const struct 
 }
 
 /* How many of the first candidates are in use: equal unicast routes share. */
-static uint16_t in_use(const struct rib *r, const struct destination *d)
+static uint16_t in_use(const struct routes *r, const struct destination *d)
 {
 	uint16_t i = 1;
 
@@ -189,7 +187,7 @@ static uint16_t in_use(const struct rib *r, const struct destination *d)
 }
 
 /* The number of the hop a destination ought to have, referred to; 0: none. */
-static int take_best(struct rib *r, const struct destination *d)
+static int take_best(struct routes *r, const struct destination *d)
 {
 	struct hop group = { .kind = HOP_GROUP, .group_count = in_use(r, d) };
 
@@ -204,8 +202,18 @@ static int take_best(struct rib *r, const struct destination *d)
 	return hops_take(&r->hops, &group);
 }
 
+/* What lookups find, and after that the version. */
+static int publish(struct routes *r, const struct prefix *p, uint16_t number)
+{
+	int error = number ? fib_set(r->rib.fib, p, number) : fib_remove(r->rib.fib, p);
+
+	if (!error)
+		__atomic_store_n(&r->rib.version, r->rib.version + 1, __ATOMIC_RELEASE);
+	return error;
+}
+
 /* Make the forwarding table say what the candidates say. */
-static int install(struct rib *r, struct destination *d)
+static int install(struct routes *r, struct destination *d)
 {
 	int number = take_best(r, d), error = 0;
 	uint16_t drop = d->hop;
@@ -213,8 +221,7 @@ static int install(struct rib *r, struct destination *d)
 	if (number < 0)
 		return number;
 	if (number != d->hop)
-		error = number ? fib_set(r->fib, &d->prefix, (uint16_t)number) :
-				 fib_remove(r->fib, &d->prefix);
+		error = publish(r, &d->prefix, (uint16_t)number);
 	if (error)
 		drop = (uint16_t)number;
 	else
@@ -241,7 +248,7 @@ static void erase(struct destination *d, uint16_t at)
 	memmove(from, from + 1, (size_t)(d->count - at) * sizeof(*from));
 }
 
-static int add_candidate(struct rib *r, struct destination *d, const struct candidate *c)
+static int add_candidate(struct routes *r, struct destination *d, const struct candidate *c)
 {
 	struct candidate *more;
 	uint16_t at = d->count;
@@ -264,7 +271,7 @@ static int add_candidate(struct rib *r, struct destination *d, const struct cand
 }
 
 /* Which candidate a route is; d->count: none. */
-static uint16_t position(const struct rib *r, const struct destination *d,
+static uint16_t position(const struct routes *r, const struct destination *d,
 			 const struct route *route)
 {
 	struct hop hop = hop_plain(&route->hop);
@@ -285,7 +292,7 @@ static bool is_valid(const struct route *route)
 	       (a->version == 4 || a->version == 6) && route->prefix.len <= address_bits(a);
 }
 
-static int add_new(struct rib *r, uint32_t i, const struct route *route)
+static int add_new(struct routes *r, uint32_t i, const struct route *route)
 {
 	struct candidate c = { .metric = route->metric, .origin = (uint8_t)route->origin };
 	struct hop hop = hop_plain(&route->hop);
@@ -300,8 +307,9 @@ static int add_new(struct rib *r, uint32_t i, const struct route *route)
 	return error;
 }
 
-int rib_add(struct rib *r, const struct route *route)
+int rib_add(struct rib *rib, const struct route *route)
 {
+	struct routes *r = (struct routes *)rib;
 	struct prefix prefix = prefix_masked(route->prefix);
 	uint32_t i = find(r, &prefix);
 	int error;
@@ -319,8 +327,9 @@ int rib_add(struct rib *r, const struct route *route)
 	return error;
 }
 
-int rib_remove(struct rib *r, const struct route *route)
+int rib_remove(struct rib *rib, const struct route *route)
 {
+	struct routes *r = (struct routes *)rib;
 	struct prefix prefix = prefix_masked(route->prefix);
 	uint32_t i = find(r, &prefix);
 	uint16_t at = i ? position(r, &r->all[i], route) : 0;
@@ -341,43 +350,10 @@ int rib_remove(struct rib *r, const struct route *route)
 	return 0;
 }
 
-bool rib_is_group(const struct rib *r, uint16_t number)
-{
-	return r->hops.all[number].kind == HOP_GROUP;
-}
-
-uint16_t rib_choose(const struct rib *r, uint16_t group, uint32_t hash)
-{
-	const struct hop *hop = &r->hops.all[group];
-
-	return hop->group[hash % hop->group_count];
-}
-
-const struct hop *rib_hop(const struct rib *r, uint16_t number, uint32_t hash)
-{
-	return &r->hops.all[rib_is_group(r, number) ? rib_choose(r, number, hash) : number];
-}
-
-static bool leads_out(const struct hop *hop, uint16_t interface)
-{
-	return (hop->kind == HOP_VIA || hop->kind == HOP_LINK) && hop->interface == interface;
-}
-
-bool rib_leads_out(const struct rib *r, uint16_t number, uint16_t interface)
-{
-	const struct hop *hop = &r->hops.all[number];
-
-	if (hop->kind != HOP_GROUP)
-		return leads_out(hop, interface);
-	for (uint16_t i = 0; i < hop->group_count; i++)
-		if (leads_out(&r->hops.all[hop->group[i]], interface))
-			return true;
-	return false;
-}
-
 /* The cursor is where the next one would be: destination in the upper bits, candidate in 16. */
-bool rib_next(const struct rib *r, size_t *cursor, struct route *route, bool *best)
+bool rib_next(const struct rib *rib, size_t *cursor, struct route *route, bool *best)
 {
+	const struct routes *r = (const struct routes *)rib;
 	size_t i = *cursor >> 16, at = *cursor & 0xffff;
 	struct fib_cursor place = { .started = i > 0 };
 	struct prefix p;
@@ -387,7 +363,7 @@ bool rib_next(const struct rib *r, size_t *cursor, struct route *route, bool *be
 	if (i)
 		place.at = r->all[i].prefix;
 	if (!i || at >= r->all[i].count) {
-		if (!fib_next(r->fib, &place, &p, &hop))
+		if (!fib_next(r->rib.fib, &place, &p, &hop))
 			return false;
 		i = find(r, &p);
 		at = 0;
@@ -399,8 +375,10 @@ bool rib_next(const struct rib *r, size_t *cursor, struct route *route, bool *be
 	return true;
 }
 
-void rib_reclaim(struct rib *r)
+void rib_reclaim(struct rib *rib)
 {
-	fib_reclaim(r->fib);
+	struct routes *r = (struct routes *)rib;
+
+	fib_reclaim(r->rib.fib);
 	hops_reclaim(&r->hops);
 }

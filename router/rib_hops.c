@@ -3,17 +3,22 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { NUMBERS = FIB_HOP_MOST + 1 };
+enum { NUMBERS = FIB_HOP_MOST + 1, LINE = 64 };
+
+_Static_assert(sizeof(struct hop) == LINE, "a packet reads one cache line of its hop");
 
 int hops_open(struct hops *h)
 {
 	*h = (struct hops){
-		.all = calloc(NUMBERS, sizeof(*h->all)),
+		.all = aligned_alloc(LINE, NUMBERS * sizeof(*h->all)),
 		.uses = calloc(NUMBERS, sizeof(*h->uses)),
 		.chains = calloc(HOP_CHAINS, sizeof(*h->chains)),
 		.used = 1,
 	};
-	return h->all && h->uses && h->chains ? 0 : -ENOMEM;
+	if (!h->all || !h->uses || !h->chains)
+		return -ENOMEM;
+	h->all[0] = (struct hop){ .kind = HOP_NONE };
+	return 0;
 }
 
 void hops_close(struct hops *h)

@@ -16,7 +16,7 @@ enum { HOP_CHAINS = 4096 };
 struct hop_use { uint32_t count; uint16_t next; };
 
 struct hops {
-	struct hop *all; /* by number; 0 is HOP_NONE, as are those never used or free again */
+	struct hop *all; /* by number; 0 is HOP_NONE, as are those that are free again */
 	struct hop_use *uses;
 	uint16_t *chains; /* by hash: first number of those whose hash this is */
 	uint32_t used;	  /* numbers below it were handed out once */
@@ -45,6 +45,5 @@ static inline uint32_t hash_octets(uint32_t hash, const void *octets, size_t len
 		hash = (hash ^ at[i]) * 16777619u;
 	return hash;
 }
-
 
 #endif

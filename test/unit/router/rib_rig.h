@@ -75,14 +75,14 @@ static inline size_t route_count(const struct rib *r)
 	return count;
 }
 
-/* How often each of some gateways 192.0.2.0 … is chosen among hashes 0 … 479. */
+/* How often each of some gateways 192.0.2.0 … is chosen among 480 hashes, evenly spaced. */
 static inline void count_shares(struct rib *r, const char *to, unsigned shares[32])
 {
 	uint16_t n = number(r, to);
 
 	memset(shares, 0, 32 * sizeof(shares[0]));
-	for (uint32_t hash = 0; hash < 480; hash++) {
-		const struct hop *hop = rib_hop(r, n, hash);
+	for (uint32_t i = 0; i < 480; i++) {
+		const struct hop *hop = rib_hop(r, n, i * (UINT32_MAX / 480 + 1));
 
 		assert_int_equal(hop->kind, HOP_VIA);
 		shares[hop->via.octets[3]]++;

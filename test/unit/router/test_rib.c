@@ -130,6 +130,39 @@ static void knows_where_routes_lead_out(void **state)
 	rib_free(r);
 }
 
+static bool grows(const struct rib *r, uint32_t *version)
+{
+	uint32_t before = *version;
+
+	*version = rib_version(r);
+	return *version != before;
+}
+
+/* What lookups cannot see does not count: a route that is not the best, one that is known. */
+static void version_says_what_changed(void **state)
+{
+	struct rib *r = rib_new();
+	uint32_t version = 0;
+
+	(void)state;
+	assert_true(grows(r, &version));
+	add(r, "10.0.0.0/8", via("192.0.2.1"), 1, ORIGIN_STATIC);
+	assert_true(grows(r, &version));
+	add(r, "10.0.0.0/8", via("192.0.2.1"), 1, ORIGIN_STATIC);
+	add(r, "10.0.0.0/8", via("192.0.2.2"), 2, ORIGIN_STATIC);
+	rib_reclaim(r);
+	assert_false(grows(r, &version));
+	add(r, "10.0.0.0/8", via("192.0.2.3"), 1, ORIGIN_STATIC);
+	assert_true(grows(r, &version));
+	drop(r, "10.0.0.0/8", via("192.0.2.3"), 1, ORIGIN_STATIC);
+	assert_true(grows(r, &version));
+	drop(r, "10.0.0.0/8", via("192.0.2.1"), 1, ORIGIN_STATIC);
+	assert_true(grows(r, &version));
+	drop(r, "10.0.0.0/8", via("192.0.2.2"), 2, ORIGIN_STATIC);
+	assert_true(grows(r, &version));
+	rib_free(r);
+}
+
 static void knows_a_route_once(void **state)
 {
 	struct rib *r = rib_new();
@@ -256,13 +289,14 @@ static size_t model_best(const struct model *m, const struct prefix *p, const st
 static void compare(struct rib *r, const struct model *m, const struct prefix *p)
 {
 	const struct route *best[MODEL_MOST];
-	size_t count = model_best(m, p, best);
+	uint32_t count = (uint32_t)model_best(m, p, best);
 	uint16_t n = number_of(r, &p->address);
 
 	if (!count)
 		assert_int_equal(n, 0);
-	for (uint32_t i = 0; i < count && i < HOP_GROUP_MOST; i++) {
-		const struct hop *hop = rib_hop(r, n, i);
+	count = count < HOP_GROUP_MOST ? count : HOP_GROUP_MOST;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct hop *hop = rib_hop(r, n, UINT32_MAX / (2 * count) * (2 * i + 1));
 
 		assert_int_equal(hop->kind, best[i]->hop.kind);
 		assert_true(address_equal(&hop->via, &best[i]->hop.via));
@@ -353,6 +387,7 @@ int main(void)
 		cmocka_unit_test(equal_routes_share),
 		cmocka_unit_test(at_most_so_many_share),
 		cmocka_unit_test(knows_where_routes_lead_out),
+		cmocka_unit_test(version_says_what_changed),
 		cmocka_unit_test(knows_a_route_once),
 		cmocka_unit_test(refuses_what_is_no_route),
 		cmocka_unit_test(lists_by_prefix_and_metric),
