@@ -1,9 +1,5 @@
 #include "nat/checksum.h"
 
-#include <string.h>
-
-#include "nat/bytes.h"
-
 /* 32-bit words added up in 64 bits: carries collect in the upper half, and folding them in at the
  * end is one's-complement addition (RFC 1071 section 2(C)). Good for 16 GiB. */
 static csum_t fold(uint64_t sum)
@@ -45,48 +41,25 @@ csum_t csum_diff(const void *was, const void *now, size_t len)
 	return csum_sub(csum_of(now, len), csum_of(was, len));
 }
 
-static uint16_t load_raw(const uint8_t field[static 2])
-{
-	return be16_load(field).raw;
-}
-
-static void store_raw(uint8_t field[static 2], uint16_t raw)
-{
-	be16_store(field, (be16){ raw });
-}
-
-/* RFC 1624 eqn. 3: HC' = ~(~HC + ~m + m'). */
-static uint16_t patched(uint16_t field, csum_t diff)
-{
-	return (uint16_t)~csum_add((csum_t){ (uint16_t)~field }, diff).raw;
-}
-
-void csum_patch(uint8_t field[static 2], csum_t diff)
-{
-	/* A difference of nothing must not turn 0000 into ffff. */
-	if (!csum_is_zero(diff))
-		store_raw(field, patched(load_raw(field), diff));
-}
-
 void csum_patch_udp(uint8_t field[static 2], csum_t diff)
 {
-	uint16_t was = load_raw(field);
+	uint16_t was = be16_load(field).raw;
 	uint16_t now;
 
 	if (was == 0 || csum_is_zero(diff))
 		return;
-	now = patched(was, diff);
-	store_raw(field, now ? now : 0xffff);
+	now = csum_patched(was, diff);
+	be16_store(field, (be16){ now ? now : 0xffff });
 }
 
 void csum_patch_partial(uint8_t field[static 2], csum_t diff)
 {
-	store_raw(field, csum_add((csum_t){ load_raw(field) }, diff).raw);
+	be16_store(field, (be16){ csum_add((csum_t){ be16_load(field).raw }, diff).raw });
 }
 
 void csum_store(uint8_t field[static 2], csum_t sum)
 {
-	store_raw(field, (uint16_t)~sum.raw);
+	be16_store(field, (be16){ (uint16_t)~sum.raw });
 }
 
 csum_t csum_pseudo(const uint8_t *source, const uint8_t *destination, size_t address_len,

@@ -32,6 +32,30 @@ enum {
 /* Bits of session.scales beside two times four bits of shift: both SYNs carried the option. */
 enum { SCALE_UNKNOWN = 15 };
 
+/* What has passed: lower halves, and above them twelve bits of packets and twenty of octets. */
+struct tally { uint32_t packets, octets, above; };
+
+enum { TALLY_OCTETS_AT = 12 };
+
+static inline void tally_add(struct tally *t, uint32_t octets)
+{
+	t->packets++;
+	t->octets += octets;
+	if (t->packets == 0 || t->octets < octets)
+		t->above += (t->packets == 0) +
+			    ((uint32_t)(t->octets < octets) << TALLY_OCTETS_AT);
+}
+
+static inline uint64_t tally_packets(const struct tally *t)
+{
+	return (uint64_t)(t->above & ((1u << TALLY_OCTETS_AT) - 1)) << 32 | t->packets;
+}
+
+static inline uint64_t tally_octets(const struct tally *t)
+{
+	return (uint64_t)(t->above >> TALLY_OCTETS_AT) << 32 | t->octets;
+}
+
 /* The first line is what a packet reads and writes; the second is written by one that passes (the
  * counters), and otherwise when the session begins, moves or ends. */
 struct session {
@@ -48,18 +72,18 @@ struct session {
 						    * GRE: end is the call ID a side has chosen */
 	uint16_t window[SIDE_COUNT];
 
-	uint64_t packets[SIDE_COUNT], octets[SIDE_COUNT];
+	struct tally tally[SIDE_COUNT];
+	struct nat_way way;
+	uint16_t policy; /* index, or NO_POLICY; only for a look at what it says */
 	struct wheel_link link;
 	uint32_t mapping;
 	uint32_t peer; /* SLAB_NONE if the mapping's filter needs none */
-	uint16_t policy; /* index, or NO_POLICY; only for a look at what it says */
-	uint16_t unused[1];
 	uint32_t helper; /* record of the helper, or SLAB_NONE */
 	uint32_t opened; /* sequence number of the SYN that did; ESP: when, low bits of the time */
 	uint32_t half_open; /* if it is: where in the ring of those that are */
 };
 
-_Static_assert(offsetof(struct session, packets) == 64, "a packet reads one cache line");
+_Static_assert(offsetof(struct session, tally) == 64, "a packet reads one cache line");
 _Static_assert(sizeof(struct session) == 128, "a session is two cache lines");
 
 struct mapping {
@@ -334,7 +358,6 @@ enum reason session_make_as(struct nat *n, const struct tuple *t, const struct t
 			    uint32_t mapping, uint32_t *session);
 enum reason session_rename(struct nat *n, uint32_t session, const struct tuple *key);
 void session_end(struct nat *n, uint32_t session);
-struct rewrite session_rewrite(const struct session *s, enum nat_side from);
 bool session_has_peer(const struct nat *n, const struct mapping *m, be32 remote);
 int64_t session_deadline(const struct nat *n, const struct session *s, nat_time now);
 
@@ -416,6 +439,12 @@ static inline void clock_to(struct nat *n, nat_time now)
 static inline struct session *session_at(const struct nat *n, uint32_t number)
 {
 	return &n->sessions[number];
+}
+
+/* Whether what a look-up in sessions_by said still names the session of a tuple. */
+static inline bool session_is_of(const struct nat *n, uint32_t value, const struct tuple *t)
+{
+	return value != TABLE_NONE && tuple_equal(&session_at(n, value >> 1)->key[value & 1], t);
 }
 
 #endif

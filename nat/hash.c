@@ -14,10 +14,10 @@ bool hash_has_aes(void)
 	return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_AES);
 }
 
-__attribute__((target("aes"))) uint64_t hash_aes(const struct hash_key *key, const struct tuple *t)
+__attribute__((target("aes"))) uint64_t hash_aes(const struct hash_key *key, uint64_t a, uint64_t b)
 {
 	const __m128i k = _mm_loadu_si128((const __m128i *)(const void *)key->k);
-	__m128i x = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(const void *)t), k);
+	__m128i x = _mm_xor_si128(_mm_set_epi64x((int64_t)b, (int64_t)a), k);
 
 	for (int i = 0; i < 4; i++)
 		x = _mm_aesenc_si128(x, k);
@@ -31,12 +31,9 @@ bool hash_has_aes(void)
 	return false;
 }
 
-uint64_t hash_aes(const struct hash_key *key, const struct tuple *t)
+uint64_t hash_aes(const struct hash_key *key, uint64_t a, uint64_t b)
 {
-	uint64_t words[2];
-
-	memcpy(words, t, sizeof(words));
-	return hash_words(key, words[0], words[1]);
+	return hash_words(key, a, b);
 }
 
 #endif

@@ -17,9 +17,9 @@ struct hash_key {
 	bool aes; /* the processor can */
 };
 
-/* Whether hash_aes() may be called; the hash of a tuple by it. */
+/* Whether hash_aes() may be called; the hash of two words by it. */
 bool hash_has_aes(void);
-uint64_t hash_aes(const struct hash_key *key, const struct tuple *t);
+uint64_t hash_aes(const struct hash_key *key, uint64_t a, uint64_t b);
 
 static inline uint64_t hash_rotate(uint64_t x, int by)
 {
@@ -64,10 +64,8 @@ static inline uint64_t hash_tuple(const struct hash_key *key, const struct tuple
 {
 	uint64_t words[2];
 
-	if (key->aes)
-		return hash_aes(key, t);
 	memcpy(words, t, sizeof(words));
-	return hash_words(key, words[0], words[1]);
+	return key->aes ? hash_aes(key, words[0], words[1]) : hash_words(key, words[0], words[1]);
 }
 
 #endif

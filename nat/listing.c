@@ -16,8 +16,8 @@ static struct nat_session copy_session(const struct nat *n, uint32_t number, nat
 		.timeout = s->timeout,
 		.idle_ms = (uint32_t)now.ms - s->seen_ms,
 		.expires_ms = left > 0 ? (uint32_t)left : 0,
-		.packets = { s->packets[0], s->packets[1] },
-		.octets = { s->octets[0], s->octets[1] },
+		.packets = { tally_packets(&s->tally[0]), tally_packets(&s->tally[1]) },
+		.octets = { tally_octets(&s->tally[0]), tally_octets(&s->tally[1]) },
 		.from_forward = n->mappings[s->mapping].forward,
 	};
 }

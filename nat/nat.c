@@ -1,66 +1,16 @@
 /*
  * The face of the library: from datagrams to verdicts.
  *
- * A batch goes through in three stages, so that the cache misses of its datagrams overlap: all
- * tuples and hashes, with the index lines fetched; then the session lines that the index points
- * at; then one datagram after the other, in order, as if alone.
+ * A batch is looked up as a whole (seek.c); then one datagram after the other is translated, in order,
+ * as if alone.
  */
 #include "helper.h"
 #include "transport.h"
+#include "tuple_common.h"
 
-enum { BATCH = 32, PAUSE_MOST_MS = 1 << 30 };
+enum { BATCH = 64, PAUSE_MOST_MS = 1 << 30 };
 
 _Static_assert(TIMEOUT_MOST_S * 1000ll < PAUSE_MOST_MS, "a pause outlasts every timeout");
-
-/* What a datagram is looked up by. */
-struct sought {
-	struct tuple tuple;
-	uint64_t hash;
-	enum reason reason; /* why it has no tuple */
-};
-
-/* RFC 5508 REQ-7b, RFC 7857 section 12: hosts with an address of their own outside are asked from
- * there, too. */
-static enum reason seek_query(const struct nat *n, const struct nat_job *job, struct tuple *t)
-{
-	enum reason r = tuple_of_query(t, job->p, job->from);
-	const struct nat_policy *p;
-	be32 inside;
-
-	if (r != REASON_NONE)
-		return r;
-	p = job->from == SIDE_INSIDE ? policy_of(&n->config, t->local)
-				     : policy_of_outside(&n->config, t->local, &inside);
-	return p && p->type == NAT_ONE_TO_ONE ? REASON_NONE : REASON_NOT_A_QUERY;
-}
-
-static void seek(const struct nat *n, const struct nat_job *job, struct sought *k)
-{
-	k->reason = REASON_FRAGMENT;
-	if (job->p->version != 4)
-		k->reason = REASON_NO_TRANSPORT;
-	else if (!pkt_is_fragment(job->p) || (job->p->flags & PKT_PORTS_KNOWN))
-		k->reason = tuple_of(&k->tuple, job->p, job->from);
-	if (k->reason == REASON_NOT_A_QUERY && n->one_to_one)
-		k->reason = seek_query(n, job, &k->tuple);
-	if (k->reason != REASON_NONE)
-		return;
-	k->hash = hash_tuple(&n->hash, &k->tuple);
-	table_prefetch(&n->sessions_by, k->hash);
-}
-
-static void seek_further(const struct nat *n, const struct sought *k)
-{
-	uint32_t value;
-
-	if (k->reason != REASON_NONE)
-		return;
-	value = table_guess(&n->sessions_by, k->hash);
-	if (value == TABLE_NONE)
-		return;
-	__builtin_prefetch(session_at(n, value >> 1), 1);
-	__builtin_prefetch(&session_at(n, value >> 1)->packets, 1);
-}
 
 static void conclude(struct nat_job *job, enum nat_verdict verdict, enum reason reason)
 {
@@ -70,8 +20,7 @@ static void conclude(struct nat_job *job, enum nat_verdict verdict, enum reason 
 
 static void count(struct session *s, const struct nat_job *job)
 {
-	s->packets[job->from]++;
-	s->octets[job->from] += job->p->len;
+	tally_add(&s->tally[job->from], job->p->len);
 }
 
 /* A move to another timeout class may bring the deadline nearer than the wheel has it. */
@@ -110,18 +59,47 @@ static enum reason take_account(struct nat *n, nat_time now, const struct nat_jo
 	return REASON_NONE;
 }
 
+/* What to write is the other side's tuple, and the differences are kept: nothing is summed. */
+static inline struct rewrite rewrite_of(const struct session *s, enum nat_side from)
+{
+	const struct tuple *now = &s->key[side_other(from)];
+	struct rewrite r = { .addresses = s->addresses, .ports = s->ports };
+	uint64_t addresses;
+	uint32_t ports;
+
+	memcpy(&addresses, (const uint8_t *)now + TUPLE_ADDRESSES, sizeof(addresses));
+	memcpy(&ports, (const uint8_t *)now + TUPLE_PORTS, sizeof(ports));
+	if (from == SIDE_OUTSIDE) {
+		addresses = swap_addresses(addresses);
+		ports = swap_ports(ports);
+		r.addresses = csum_negate(r.addresses);
+		r.ports = csum_negate(r.ports);
+	}
+	memcpy((uint8_t *)&r + REWRITE_ADDRESSES, &addresses, sizeof(addresses));
+	memcpy((uint8_t *)&r + REWRITE_PORTS, &ports, sizeof(ports));
+	if (now->protocol == PROTO_ICMP)
+		r.source_port = r.destination_port = now->local_port;
+	else if (now->protocol == PROTO_GRE && from == SIDE_OUTSIDE)
+		r.destination_port = be16_from((uint16_t)s->end[SIDE_INSIDE]);
+	return r;
+}
+
 static void translate(struct nat *n, struct nat_job *job, uint32_t number)
 {
-	const struct session *s = session_at(n, number);
-	struct rewrite r = session_rewrite(s, job->from);
-	bool hairpin = job->from == SIDE_INSIDE && (s->flags & SESSION_HAIRPIN);
+	struct session *s = session_at(n, number);
+	struct rewrite r = rewrite_of(s, job->from);
 
 	rewrite_apply(job->p, &r);
-	if (n->config.unique_idents && job->from == SIDE_INSIDE)
-		ident_rewrite(n, job->p);
 	job->session = number;
-	job->redirected = job->from == SIDE_INSIDE && session_is_redirected(s);
-	conclude(job, hairpin ? NAT_HAIRPIN : NAT_FORWARD, REASON_NONE);
+	job->way = &s->way;
+	conclude(job, NAT_FORWARD, REASON_NONE);
+	if (job->from == SIDE_OUTSIDE)
+		return;
+	if (s->flags & SESSION_HAIRPIN)
+		job->verdict = NAT_HAIRPIN;
+	job->redirected = session_is_redirected(s);
+	if (n->config.unique_idents)
+		ident_rewrite(n, job->p);
 }
 
 /* No session yet: make one if this side may open it. */
@@ -140,7 +118,7 @@ static void open_session(struct nat *n, struct nat_job *job, const struct tuple 
 
 /* RFC 4787 section 6: hairpinned with the inside source, there is nothing to translate on this
  * leg. */
-static bool keeps_source(const struct nat *n, const struct nat_job *job, const struct sought *k)
+static bool keeps_source(const struct nat *n, const struct nat_job *job, const struct nat_sought *k)
 {
 	const struct nat_policy *p;
 
@@ -151,14 +129,14 @@ static bool keeps_source(const struct nat *n, const struct nat_job *job, const s
 }
 
 /* An ICMP reply from inside that nobody asked for. */
-static bool answers_nothing(const struct nat_job *job, const struct sought *k)
+static bool answers_nothing(const struct nat_job *job, const struct nat_sought *k)
 {
 	return k->reason == REASON_NONE && k->tuple.protocol == PROTO_ICMP &&
 	       job->from == SIDE_INSIDE && !icmp_is_request(pkt_transport(job->p)[0]);
 }
 
 /* Neither session nor tuple: what policy says about it. */
-static void without_session(struct nat *n, struct nat_job *job, const struct sought *k)
+static void without_session(struct nat *n, struct nat_job *job, const struct nat_sought *k)
 {
 	if (job->known_only || policy_passes(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);
@@ -242,15 +220,18 @@ static bool has_moved(const struct nat *n, uint32_t number)
 	return number >= n->sweep && must_go(n, session_at(n, number));
 }
 
+/* Most are younger than any timeout. */
+static bool is_young(const struct nat *n, nat_time now, uint32_t number)
+{
+	return n->sweep == UINT32_MAX &&
+	       (uint32_t)now.ms - session_at(n, number)->seen_ms < n->timeout_least;
+}
+
 /* The session a datagram belongs to. One that is over but was not reached by nat_expire() yet ends
  * here. */
 static uint32_t living(struct nat *n, nat_time now, uint32_t number)
 {
-	if (number == SLAB_NONE)
-		return number;
-	/* Most are younger than any timeout. */
-	if (n->sweep == UINT32_MAX &&
-	    (uint32_t)now.ms - session_at(n, number)->seen_ms < n->timeout_least)
+	if (number == SLAB_NONE || is_young(n, now, number))
 		return number;
 	if (!is_over(session_deadline(n, session_at(n, number), now), now) && !has_moved(n, number))
 		return number;
@@ -259,33 +240,39 @@ static uint32_t living(struct nat *n, nat_time now, uint32_t number)
 	return SLAB_NONE;
 }
 
-static uint32_t find_living(struct nat *n, nat_time now, const struct nat_job *job,
-			    struct sought *k)
+/* Since it was sought, an earlier one of the batch may have opened the session, or ended it. */
+static uint32_t find_living(struct nat *n, nat_time now, struct nat_job *job)
 {
-	uint32_t value = table_find(&n->sessions_by, k->hash, &k->tuple);
-	uint32_t number = living(n, now, value == TABLE_NONE ? SLAB_NONE : value >> 1);
+	struct nat_sought *k = &job->sought;
+	uint32_t number;
 
+	if (!session_is_of(n, k->value, &k->tuple))
+		k->value = table_find(&n->sessions_by, k->hash, &k->tuple);
+	if (k->value != TABLE_NONE && is_young(n, now, k->value >> 1))
+		return k->value >> 1;
+	number = living(n, now, k->value == TABLE_NONE ? SLAB_NONE : k->value >> 1);
 	if (number != SLAB_NONE || !transport_is_paired(k->tuple.protocol))
 		return number;
 	return living(n, now, pair_find(n, job->p, &k->tuple));
 }
 
-static void process(struct nat *n, nat_time now, struct nat_job *job, struct sought *k)
+static void finish(struct nat *n, nat_time now, struct nat_job *job)
 {
 	uint32_t number = SLAB_NONE;
 	enum reason r;
 
 	job->session = NAT_NO_SESSION;
+	job->way = NULL;
 	job->answer = NAT_ANSWER_REASON;
 	job->redirected = false;
 	if (job->p->version == 4 && (job->p->flags & PKT_ICMP_ERROR) && !pkt_is_fragment(job->p)) {
 		process_error(n, job);
 		return;
 	}
-	if (k->reason == REASON_NONE)
-		number = find_living(n, now, job, k);
+	if (job->sought.reason == REASON_NONE)
+		number = find_living(n, now, job);
 	if (number == SLAB_NONE) {
-		without_session(n, job, k);
+		without_session(n, job, &job->sought);
 		return;
 	}
 	r = take_account(n, now, job, number);
@@ -295,29 +282,30 @@ static void process(struct nat *n, nat_time now, struct nat_job *job, struct sou
 		conclude(job, NAT_DROP, r);
 }
 
+void nat_finish(struct nat *n, nat_time now, struct nat_job *const *jobs, size_t count)
+{
+	clock_to(n, now);
+	for (size_t i = 0; i < count; i++)
+		finish(n, now, jobs[i]);
+}
+
 void nat_process(struct nat *n, nat_time now, struct nat_job *job)
 {
-	struct sought k;
-
-	clock_to(n, now);
-	seek(n, job, &k);
-	process(n, now, job, &k);
+	nat_seek(n, &job, 1);
+	nat_finish(n, now, &job, 1);
 }
 
 void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t count)
 {
-	struct sought sought[BATCH];
+	struct nat_job *part[BATCH];
 
-	clock_to(n, now);
-	for (size_t at = 0; at < count; at += BATCH) {
-		size_t part = count - at < BATCH ? count - at : BATCH;
+	for (size_t at = 0; at < count;) {
+		size_t in_part = 0;
 
-		for (size_t i = 0; i < part; i++)
-			seek(n, &jobs[at + i], &sought[i]);
-		for (size_t i = 0; i < part; i++)
-			seek_further(n, &sought[i]);
-		for (size_t i = 0; i < part; i++)
-			process(n, now, &jobs[at + i], &sought[i]);
+		while (in_part < BATCH && at < count)
+			part[in_part++] = &jobs[at++];
+		nat_seek(n, part, in_part);
+		nat_finish(n, now, part, in_part);
 	}
 }
 
@@ -327,7 +315,7 @@ void nat_undo(const struct nat *n, struct nat_job *job)
 
 	if (job->session == NAT_NO_SESSION)
 		return;
-	r = session_rewrite(session_at(n, job->session), side_other(job->from));
+	r = rewrite_of(session_at(n, job->session), side_other(job->from));
 	/* Written where they came from, in the direction they came. */
 	r = (struct rewrite){ .source = r.destination, .destination = r.source,
 			      .source_port = r.destination_port, .destination_port = r.source_port,

@@ -4,7 +4,6 @@
  */
 #include "nat/packet.h"
 
-#include "nat/checksum.h"
 #include "transport.h"
 
 enum {
@@ -47,13 +46,12 @@ static enum reason parse_options(struct pkt *p, size_t header)
 	return REASON_NONE;
 }
 
+/* Of what is a fragment: its offset is not zero, or there is more. */
 static enum reason note_fragment(struct pkt *p, uint16_t offset, bool more, size_t payload)
 {
 	/* RFC 791 counts the header in the length that 16 bits hold, RFC 8200 does not. */
 	size_t most = 65535u - (p->version == 4 ? p->transport : 0);
 
-	if (!offset && !more)
-		return REASON_NONE;
 	p->fragment_offset = offset;
 	p->flags |= offset ? PKT_FRAGMENT_LATER : PKT_FRAGMENT_FIRST;
 	if (p->flags & PKT_QUOTED)
@@ -67,28 +65,33 @@ static enum reason note_fragment(struct pkt *p, uint16_t offset, bool more, size
 	return REASON_NONE;
 }
 
-/* A header is a few whole words. */
+static uint64_t word_at(const uint8_t *at)
+{
+	uint32_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+/* A header is a few whole words, and nearly always five. */
 static bool header_sum_is_right(const uint8_t *ip, size_t header)
 {
-	uint64_t sum = 0;
+	uint64_t sum = word_at(ip) + word_at(ip + 4) + word_at(ip + 8) + word_at(ip + 12) +
+		       word_at(ip + 16);
 
-	for (size_t at = 0; at < header; at += 4) {
-		uint32_t word;
-
-		memcpy(&word, ip + at, sizeof(word));
-		sum += word;
-	}
+	for (size_t at = V4_HEADER; at < header; at += 4)
+		sum += word_at(ip + at);
 	sum = (sum & 0xffffffff) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (sum & 0xffff) + (sum >> 16) == 0xffff;
 }
 
-static enum reason parse_v4(struct pkt *p, size_t len)
+static inline enum reason parse_v4(struct pkt *p, size_t len)
 {
+	enum reason r = REASON_NONE;
 	size_t header, total;
 	uint16_t fragment;
-	enum reason r;
 
 	if (len < V4_HEADER)
 		return REASON_SHORT;
@@ -108,7 +111,9 @@ static enum reason parse_v4(struct pkt *p, size_t len)
 	fragment = load16(p->ip + 6);
 	if (fragment & 0x4000)
 		p->flags |= PKT_DONT_FRAGMENT;
-	r = note_fragment(p, (uint16_t)((fragment & 0x1fff) * 8), fragment & 0x2000, total - header);
+	if (fragment & 0x3fff)
+		r = note_fragment(p, (uint16_t)((fragment & 0x1fff) * 8), fragment & 0x2000,
+				  total - header);
 	if (r != REASON_NONE || header == V4_HEADER)
 		return r;
 	return parse_options(p, header);
@@ -139,6 +144,9 @@ static enum reason parse_extension(struct pkt *p, uint8_t *next)
 		p->protocol = at[0];
 		p->transport = (uint16_t)(p->transport + 8);
 		*next = at[0];
+		/* Whole and yet with such a header: RFC 6946. */
+		if (!(fragment & 0xfff9))
+			return REASON_NONE;
 		return note_fragment(p, fragment & 0xfff8, fragment & 1, room - 8);
 	}
 	len = *next == V6_AUTHENTICATION ? ((size_t)at[1] + 2) * 4 : ((size_t)at[1] + 1) * 8;
@@ -183,13 +191,13 @@ static enum reason parse_v6(struct pkt *p, size_t len)
 }
 
 /* The transport checksum, if its two octets are there. */
-static void note_checksum(struct pkt *p, size_t offset)
+static inline void note_checksum(struct pkt *p, size_t offset)
 {
 	if (p->transport + offset + 2 <= p->len)
 		p->checksum = (uint16_t)(p->transport + offset);
 }
 
-static enum reason parse_tcp(struct pkt *p, size_t room)
+static inline enum reason parse_tcp(struct pkt *p, size_t room)
 {
 	size_t offset = room > 12 ? (size_t)(pkt_transport(p)[12] >> 4) * 4 : 0;
 
@@ -205,7 +213,7 @@ static enum reason parse_tcp(struct pkt *p, size_t room)
 	return REASON_NONE;
 }
 
-static enum reason parse_udp(struct pkt *p, size_t room)
+static inline enum reason parse_udp(struct pkt *p, size_t room)
 {
 	uint16_t len = load16(pkt_transport(p) + 4);
 
@@ -280,10 +288,9 @@ static uint16_t icmp_kind(uint8_t protocol, uint8_t type)
 	}
 }
 
-static enum reason parse_transport(struct pkt *p)
+static enum reason parse_other(struct pkt *p)
 {
 	static const uint8_t least[UINT8_MAX + 1] = {
-		[PROTO_TCP] = QUOTED_TRANSPORT, [PROTO_UDP] = UDP_HEADER,
 		[PROTO_ICMP] = ICMP_HEADER,	[PROTO_ICMPV6] = ICMP_HEADER,
 		[PROTO_UDPLITE] = UDP_HEADER,	[PROTO_DCCP] = DCCP_HEADER,
 		[PROTO_SCTP] = SCTP_HEADER,	[PROTO_ESP] = ESP_HEADER,
@@ -291,17 +298,11 @@ static enum reason parse_transport(struct pkt *p)
 	};
 	size_t room = p->len - p->transport, wanted = least[p->protocol];
 
-	if (p->flags & PKT_FRAGMENT_LATER)
-		return REASON_NONE;
 	if ((p->flags & PKT_QUOTED) && wanted > QUOTED_TRANSPORT)
 		wanted = QUOTED_TRANSPORT;
 	if (room < wanted)
 		return REASON_TRANSPORT_SHORT;
 	switch (p->protocol) {
-	case PROTO_TCP:
-		return parse_tcp(p, room);
-	case PROTO_UDP:
-		return parse_udp(p, room);
 	case PROTO_UDPLITE:
 		return parse_udplite(p, room);
 	case PROTO_DCCP:
@@ -321,6 +322,20 @@ static enum reason parse_transport(struct pkt *p)
 	default:
 		return REASON_NONE;
 	}
+}
+
+/* TCP and UDP are nearly all there is. */
+static inline enum reason parse_transport(struct pkt *p)
+{
+	size_t room = p->len - p->transport;
+
+	if (p->flags & PKT_FRAGMENT_LATER)
+		return REASON_NONE;
+	if (p->protocol != PROTO_TCP && p->protocol != PROTO_UDP)
+		return parse_other(p);
+	if (room < QUOTED_TRANSPORT)
+		return REASON_TRANSPORT_SHORT;
+	return p->protocol == PROTO_TCP ? parse_tcp(p, room) : parse_udp(p, room);
 }
 
 /* What the device says must fit what the octets say: the partial checksum is the transport's, and
@@ -353,7 +368,7 @@ static enum reason note_offload(struct pkt *p, const struct pkt_offload *o)
 	return REASON_NONE;
 }
 
-static enum reason parse_ip(struct pkt *p, size_t len)
+static inline enum reason parse_ip(struct pkt *p, size_t len)
 {
 	if (len < 1)
 		return REASON_SHORT;
@@ -401,22 +416,11 @@ static uint32_t header_len(const struct pkt *p)
 	return p->transport + (uint32_t)UDP_HEADER;
 }
 
-uint32_t pkt_wire_len(const struct pkt *p)
+uint32_t pkt_segment_len(const struct pkt *p)
 {
-	uint32_t segment;
+	uint32_t segment = header_len(p) + p->gso_size;
 
-	if (!p->gso_size)
-		return p->len;
-	segment = header_len(p) + p->gso_size;
 	return segment < p->len ? segment : p->len;
-}
-
-void pkt_decrement_ttl(struct pkt *p)
-{
-	--*pkt_ttl(p);
-	/* The TTL is the upper half of its word. */
-	if (p->version == 4)
-		csum_patch(p->ip + 10, csum_negate((csum_t){ be16_from(0x0100).raw }));
 }
 
 /* Octets that the checksum covers, of len: senders may leave payload out (RFC 3828 section 3.1,

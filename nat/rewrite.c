@@ -3,6 +3,11 @@
 #include "transport.h"
 
 enum { V4_CHECKSUM = 10, V4_SOURCE = 12, ICMP_IDENTIFIER = 4 };
+enum { ADDRESSES = 8, PORTS = 4 }; /* octets of both */
+
+_Static_assert(offsetof(struct rewrite, destination) == REWRITE_ADDRESSES + 4 &&
+	       offsetof(struct rewrite, destination_port) == REWRITE_PORTS + 2,
+	       "fields lie as in a datagram");
 
 static csum_t words(be32 a, be32 b)
 {
@@ -43,8 +48,7 @@ static csum_t apply_ports(struct pkt *p, const struct rewrite *r)
 	uint8_t *at = pkt_transport(p);
 	uint8_t *field = p->ip + p->checksum;
 
-	be16_store(at, r->source_port);
-	be16_store(at + 2, r->destination_port);
+	memcpy(at, (const uint8_t *)r + REWRITE_PORTS, PORTS);
 	if (!p->checksum)
 		return r->ports;
 	/* The device adds the ports up when it completes the sum. */
@@ -86,9 +90,11 @@ static csum_t apply_call(struct pkt *p, const struct rewrite *r)
 csum_t rewrite_apply(struct pkt *p, const struct rewrite *r)
 {
 	/* The header's own checksum makes up for the addresses, so that its octets gain nothing. */
-	be32_store(p->ip + V4_SOURCE, r->source);
-	be32_store(p->ip + V4_SOURCE + 4, r->destination);
+	memcpy(p->ip + V4_SOURCE, (const uint8_t *)r + REWRITE_ADDRESSES, ADDRESSES);
 	csum_patch(p->ip + V4_CHECKSUM, r->addresses);
+	if ((p->protocol == PROTO_TCP || p->protocol == PROTO_UDP) &&
+	    !(p->flags & PKT_FRAGMENT_LATER))
+		return apply_ports(p, r);
 	if (transport_is_paired(p->protocol)) {
 		if (p->protocol == PROTO_GRE && !(p->flags & PKT_FRAGMENT_LATER))
 			return apply_call(p, r);

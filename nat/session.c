@@ -250,29 +250,9 @@ void session_end(struct nat *n, uint32_t session)
 	n->hosts[m->host].sessions--;
 	mapping_drop_unused(n, s->mapping);
 	s->key[SIDE_INSIDE].protocol = 0;
+	s->key[SIDE_OUTSIDE].protocol = 0;
 	slab_give(&n->session_slab, session);
 	n->ended++;
-}
-
-/* What to write is the other side's tuple, and the differences are kept: nothing is summed. */
-struct rewrite session_rewrite(const struct session *s, enum nat_side from)
-{
-	const struct tuple *now = &s->key[side_other(from)];
-	bool outward = from == SIDE_INSIDE;
-	struct rewrite r = {
-		.source = outward ? now->local : now->remote,
-		.destination = outward ? now->remote : now->local,
-		.source_port = outward ? now->local_port : now->remote_port,
-		.destination_port = outward ? now->remote_port : now->local_port,
-		.addresses = outward ? s->addresses : csum_negate(s->addresses),
-		.ports = outward ? s->ports : csum_negate(s->ports),
-	};
-
-	if (now->protocol == PROTO_GRE && !outward)
-		r.destination_port = be16_from((uint16_t)s->end[SIDE_INSIDE]);
-	if (now->protocol == PROTO_ICMP)
-		r.source_port = r.destination_port = now->local_port;
-	return r;
 }
 
 /* The clock of a session is 32 bits of milliseconds: timeouts are shorter than half its range. */

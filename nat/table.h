@@ -133,18 +133,31 @@ static inline uint32_t table_find(const struct table *t, uint64_t hash, const st
 	return value;
 }
 
-/* Two steps ahead of table_find(): fetch the bucket; then tell a record worth fetching. */
+/* Steps ahead of table_find(), so that the misses of many overlap: fetch the first bucket; then tell a
+ * record worth fetching. If there is none, but the key may be in its second bucket: fetch that, and
+ * look there. */
 static inline void table_prefetch(const struct table *t, uint64_t hash)
 {
 	__builtin_prefetch(&t->buckets[table_first(t, hash)]);
 }
 
-static inline uint32_t table_guess(const struct table *t, uint64_t hash)
+static inline uint32_t bucket_guess(const struct bucket *b, uint16_t tag)
 {
-	const struct bucket *b = &t->buckets[table_first(t, hash)];
-	uint32_t match = bucket_match(b, table_tag(hash));
+	uint32_t match = bucket_match(b, tag);
 
 	return match ? b->values[__builtin_ctz(match)] & ~TABLE_DISPLACED : TABLE_NONE;
+}
+
+static inline uint32_t table_guess(const struct table *t, uint64_t hash)
+{
+	return bucket_guess(&t->buckets[table_first(t, hash)], table_tag(hash));
+}
+
+static inline const struct bucket *table_second(const struct table *t, uint64_t hash)
+{
+	uint32_t first = table_first(t, hash);
+
+	return t->buckets[first].spilled ? &t->buckets[table_other(t, first, table_tag(hash))] : NULL;
 }
 
 #endif

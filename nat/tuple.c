@@ -1,6 +1,5 @@
-#include "nat/tuple.h"
-
 #include "transport.h"
+#include "tuple_common.h"
 
 /* RFC 5508 section 3.1: which queries an inside host asks and what comes back. */
 static const struct { uint8_t request, reply; } queries[] = {
@@ -33,13 +32,6 @@ static enum reason read_ports(const struct pkt *p, bool outward, be16 ports[stat
 	const uint8_t *transport = pkt_transport(p);
 	enum naming by;
 
-	/* Nearly all there is. */
-	if ((p->protocol == PROTO_TCP || p->protocol == PROTO_UDP) &&
-	    !(p->flags & (PKT_FRAGMENT_LATER | PKT_NO_PORTS))) {
-		ports[0] = be16_load(transport);
-		ports[1] = be16_load(transport + 2);
-		return REASON_NONE;
-	}
 	by = transport_naming(p->protocol);
 	if (by == NOT_AT_ALL)
 		return REASON_NO_TRANSPORT;
@@ -62,43 +54,6 @@ static enum reason read_ports(const struct pkt *p, bool outward, be16 ports[stat
 		return REASON_NOT_A_QUERY;
 	ports[0] = ports[1] = be16_load(transport + 4);
 	return REASON_NONE;
-}
-
-/* Two numbers as they lie in memory one after the other. A tuple is written in whole words, because
- * it is hashed and compared in whole words at once: a load that spans several stores must wait
- * until they have left the store buffer. */
-static uint64_t beside(uint32_t first, uint32_t second)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return first | (uint64_t)second << 32;
-#else
-	return (uint64_t)first << 32 | second;
-#endif
-}
-
-static uint32_t beside16(uint16_t first, uint16_t second)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return first | (uint32_t)second << 16;
-#else
-	return (uint32_t)first << 16 | second;
-#endif
-}
-
-static uint16_t octet_pair(uint8_t first, uint8_t second)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return (uint16_t)(first | second << 8);
-#else
-	return (uint16_t)(first << 8 | second);
-#endif
-}
-
-static void put(struct tuple *t, be32 local, be32 remote, uint32_t ports, uint32_t rest)
-{
-	const uint64_t words[2] = { beside(local.raw, remote.raw), beside(ports, rest) };
-
-	memcpy(t, words, sizeof(words));
 }
 
 /* What comes in carries the tag that the inside host chose. */
@@ -125,14 +80,20 @@ static enum reason fill(struct tuple *t, const struct pkt *p, enum nat_side side
 		ports[outward] = (be16){ 0 };
 	rest = beside16(octet_pair(p->protocol, (uint8_t)side), tag_of(p, side, outward).raw);
 	if (outward)
-		put(t, source, destination, beside16(ports[0].raw, ports[1].raw), rest);
+		tuple_put(t, beside(source.raw, destination.raw),
+			  beside16(ports[0].raw, ports[1].raw), rest);
 	else
-		put(t, destination, source, beside16(ports[1].raw, ports[0].raw), rest);
+		tuple_put(t, beside(destination.raw, source.raw),
+			  beside16(ports[1].raw, ports[0].raw), rest);
 	return REASON_NONE;
 }
 
 enum reason tuple_of(struct tuple *t, const struct pkt *p, enum nat_side from)
 {
+	if (tuple_is_common(p)) {
+		tuple_fill_common(t, p, from);
+		return REASON_NONE;
+	}
 	return fill(t, p, from, from == SIDE_INSIDE);
 }
 

@@ -1,15 +1,23 @@
 /* What may come in: well-formed datagrams with addresses that may be routed. */
 #include "worker_core.h"
 
-static bool parse(struct worker *w, struct frame *f)
+static bool parse(struct worker *w, struct frame *f, const struct conf_interface *interfaces)
 {
-	struct pkt_offload offload = frame_offload(f);
-	enum reason r = pkt_parse(&f->p, frame_ip(f), f->len, &offload);
+	struct pkt_offload offload;
+	enum reason r;
 
-	f->translate = false;
-	f->known_only = false;
-	f->session = NAT_NO_SESSION;
-	f->from = (uint8_t)worker_conf(w)->interfaces[f->ingress].side;
+	if (frame_has_offload(f)) {
+		offload = frame_offload(f);
+		r = pkt_parse(&f->p, frame_ip(f), f->len, &offload);
+	} else {
+		r = pkt_parse(&f->p, frame_ip(f), f->len, NULL);
+	}
+	f->translate = f->sought = f->recalled = f->routed = false;
+	f->job.p = &f->p;
+	f->job.from = interfaces[f->ingress].side;
+	f->job.known_only = f->job.hairpinned = false;
+	f->job.room = FRAME_LEN_MOST;
+	f->job.session = NAT_NO_SESSION;
 	if (r != REASON_NONE)
 		frame_drop(w, f, r);
 	return r == REASON_NONE;
@@ -17,11 +25,34 @@ static bool parse(struct worker *w, struct frame *f)
 
 size_t stage_parse(struct worker *w, struct frame **frames, size_t count)
 {
+	const struct conf_interface *interfaces = worker_conf(w)->interfaces;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (parse(w, frames[i]))
+		if (parse(w, frames[i], interfaces))
 			frames[kept++] = frames[i];
+	return kept;
+}
+
+/* Before anything is looked up: its owner will do it all. Fragments wait until their ports are known,
+ * and what is not IPv4 belongs to nobody. */
+size_t stage_hand(struct worker *w, struct frame **frames, size_t count)
+{
+	size_t kept = 0;
+
+	if (w->workers == 1)
+		return count;
+	for (size_t i = 0; i < count; i++) {
+		struct frame *f = frames[i];
+		uint16_t owner = w->id;
+
+		if (f->p.version == 4 && !pkt_is_fragment(&f->p))
+			owner = nat_owner(w->nat, &f->p, f->job.from);
+		if (owner == w->id)
+			frames[kept++] = f;
+		else
+			frame_hand(w, f, owner);
+	}
 	return kept;
 }
 
@@ -82,7 +113,7 @@ static bool is_spoofed(const struct worker *w, const struct frame *f)
 	uint16_t number = route_lookup(w, &f->p, pkt_source(&f->p));
 	const struct hop *hop = rib_hop(rib, number, 0);
 
-	if (f->from == SIDE_INSIDE)
+	if (f->job.from == SIDE_INSIDE)
 		return !rib_leads_out(rib, number, f->ingress);
 	switch (hop->kind) {
 	case HOP_VIA:
@@ -131,12 +162,12 @@ size_t stage_admit(struct worker *w, struct frame **frames, size_t count)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (frames[i]->p.version == 4) {
+		if (frames[i]->p.version == 4 && !frames[i]->recalled) {
 			fib_prefetch4(fib, be32_load(pkt_source(&frames[i]->p)));
 			fib_prefetch4(fib, be32_load(pkt_destination(&frames[i]->p)));
 		}
 	for (size_t i = 0; i < count; i++)
-		if (admit(w, frames[i]))
+		if (frames[i]->recalled || admit(w, frames[i]))
 			frames[kept++] = frames[i];
 	return kept;
 }

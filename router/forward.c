@@ -1,14 +1,23 @@
 /* The last leg: one hop less, small enough, rewritten by rule, and out in batches. */
 #include "worker_core.h"
 
+/* They are gone. */
+static void count_sent(struct worker *w, uint16_t interface, struct frame *const *frames, size_t count)
+{
+	struct link_counters *link = &w->counters.links[interface];
+	uint64_t octets = 0;
+
+	for (size_t i = 0; i < count; i++)
+		octets += frames[i]->p.len;
+	frames_release(w, frames, count);
+	bump(&link->packets_out, count);
+	bump(&link->octets_out, octets);
+	bump(&w->counters.reasons[REASON_NONE], count);
+}
+
 void forward_sent(struct worker *w, struct frame *f)
 {
-	struct link_counters *link = &w->counters.links[f->egress];
-
-	bump(&link->packets_out, 1);
-	bump(&link->octets_out, f->p.len);
-	bump(&w->counters.reasons[REASON_NONE], 1);
-	frame_release(w, f);
+	count_sent(w, f->egress, &f, 1);
 }
 
 /* What the queue refuses is counted by name; the rest goes on. */
@@ -22,8 +31,7 @@ static void send_box(struct worker *w, uint16_t interface)
 		enum reason r = io_send(w->setup.ios[interface], w->id, box->frames + at,
 					box->count - at, &sent);
 
-		for (size_t i = 0; i < sent; i++)
-			forward_sent(w, box->frames[at + i]);
+		count_sent(w, interface, box->frames + at, sent);
 		at += sent;
 		if (at == box->count)
 			break;
@@ -43,12 +51,13 @@ void forward_flush(struct worker *w)
 			send_box(w, i);
 }
 
-static struct address next_hop(const struct frame *f, const struct hop *hop)
+static __attribute__((noinline)) void find_next_hop(struct frame *f, const struct hop *hop)
 {
 	if (hop->kind == HOP_VIA)
-		return hop->via;
-	return f->p.version == 4 ? address_v4(pkt_destination(&f->p))
-				 : address_v6(pkt_destination(&f->p));
+		f->next_hop = hop->via;
+	else
+		f->next_hop = f->p.version == 4 ? address_v4(pkt_destination(&f->p))
+						: address_v6(pkt_destination(&f->p));
 }
 
 void forward_one(struct worker *w, struct frame *f, const struct hop *hop)
@@ -57,7 +66,8 @@ void forward_one(struct worker *w, struct frame *f, const struct hop *hop)
 
 	if (box->count == FRAME_BATCH)
 		send_box(w, f->egress);
-	f->next_hop = next_hop(f, hop);
+	if (w->neighbours & 1u << f->egress)
+		find_next_hop(f, hop);
 	box->frames[box->count++] = f;
 }
 
@@ -79,7 +89,7 @@ static bool route_again(struct worker *w, struct frame *f)
 
 static void forward(struct worker *w, struct frame *f)
 {
-	const struct hop *hop = rib_hop(w->snapshot->rib, f->hop, 0);
+	const struct hop *hop = &w->snapshot->rib->hops[f->hop];
 	uint32_t mtu = io_mtu(w->setup.ios[f->egress]);
 	bool fits = pkt_wire_len(&f->p) <= mtu;
 

@@ -7,22 +7,46 @@ struct frame *frame_take(struct worker *w)
 	struct frame *f = w->spare_count ? w->spare[--w->spare_count] : NULL;
 
 	if (f) {
-		f->translate = false;
-		f->known_only = false;
-		f->link_multicast = false;
-		f->session = NAT_NO_SESSION;
+		f->translate = f->sought = f->recalled = f->link_multicast = false;
+		f->routed = true; /* by whoever makes it */
+		f->job = (struct nat_job){ .p = &f->p, .session = NAT_NO_SESSION };
 		f->offload = (struct virtio_net_hdr){ 0 };
 	}
 	return f;
 }
 
-/* The ring back has room for every frame of its owner. */
+static void give_back(struct worker *w, uint16_t to)
+{
+	struct outbox *box = &w->returns[to];
+
+	/* The ring back has room for every frame of its owner. */
+	ring_push_many(ring_between(w->setup.links->returns, w, w->id, to), box->frames, box->count);
+	box->count = 0;
+}
+
+static void box_add(struct outbox *box, struct frame *f)
+{
+	box->frames[box->count++] = f;
+}
+
 void frame_release(struct worker *w, struct frame *f)
 {
-	if (f->worker == w->id)
+	if (f->worker == w->id) {
 		w->spare[w->spare_count++] = f;
-	else
-		ring_push(w->setup.links->returns[(size_t)w->id * w->workers + f->worker], f);
+		return;
+	}
+	if (w->returns[f->worker].count == FRAME_BATCH)
+		give_back(w, f->worker);
+	box_add(&w->returns[f->worker], f);
+}
+
+void frames_release(struct worker *w, struct frame *const *frames, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (frames[i]->worker == w->id)
+			w->spare[w->spare_count++] = frames[i];
+		else
+			frame_release(w, frames[i]);
 }
 
 void frame_drop(struct worker *w, struct frame *f, enum reason r)
@@ -33,6 +57,8 @@ void frame_drop(struct worker *w, struct frame *f, enum reason r)
 
 void frame_again(struct worker *w, struct frame *f)
 {
+	f->sought = false;
+	f->recalled = false;
 	if (w->again_count == AGAIN_MOST)
 		frame_drop(w, f, REASON_HANDOFF_FULL);
 	else
@@ -51,11 +77,32 @@ static void wake(const struct worker *w, uint16_t to)
 		return;
 }
 
-bool frame_hand(struct worker *w, struct frame *f, uint16_t to)
+static void hand_over(struct worker *w, uint16_t to)
 {
-	if (!ring_push(w->setup.links->rings[(size_t)w->id * w->workers + to], f))
-		return false;
-	bump(&w->counters.handed_off, 1);
+	struct outbox *box = &w->hands[to];
+	size_t went = ring_push_many(ring_between(w->setup.links->rings, w, w->id, to), box->frames,
+				     box->count);
+
+	bump(&w->counters.handed_off, went);
 	wake(w, to);
-	return true;
+	for (size_t i = went; i < box->count; i++)
+		frame_drop(w, box->frames[i], REASON_HANDOFF_FULL);
+	box->count = 0;
+}
+
+void frame_hand(struct worker *w, struct frame *f, uint16_t to)
+{
+	if (w->hands[to].count == FRAME_BATCH)
+		hand_over(w, to);
+	box_add(&w->hands[to], f);
+}
+
+void frames_flush(struct worker *w)
+{
+	for (uint16_t to = 0; to < w->workers; to++) {
+		if (w->hands[to].count)
+			hand_over(w, to);
+		if (w->returns[to].count)
+			give_back(w, to);
+	}
 }

@@ -54,10 +54,10 @@ static void release(struct worker *w, const struct frame *first, uint32_t datagr
 static bool learn(struct worker *w, struct frame *f)
 {
 	struct nat_fragment_note note;
-	enum nat_fragment what = nat_learn(w->nat, w->now, &f->p, f->from, &note);
+	enum nat_fragment what = nat_learn(w->nat, w->now, &f->p, f->job.from, &note);
 
 	/* What stays inside and cannot be told to belong to a session is routed as it is. */
-	if (f->known_only && what != FRAGMENT_KNOWN) {
+	if (f->job.known_only && what != FRAGMENT_KNOWN) {
 		f->p.flags |= PKT_PORTS_KNOWN;
 		return true;
 	}
@@ -78,13 +78,14 @@ static bool gather(struct worker *w, struct frame *f)
 	if (!f->translate || !pkt_is_fragment(&f->p) || (f->p.flags & PKT_PORTS_KNOWN))
 		return true;
 	/* Of what stays inside, only TCP and UDP can be an answer from an outside address. */
-	if (f->known_only && f->p.protocol != PROTO_TCP && f->p.protocol != PROTO_UDP)
+	if (f->job.known_only && f->p.protocol != PROTO_TCP && f->p.protocol != PROTO_UDP)
 		return true;
-	owner = nat_owner(w->nat, &f->p, f->from);
+	/* Once its ports are known it can be looked up. */
+	f->sought = false;
+	owner = nat_owner(w->nat, &f->p, f->job.from);
 	if (owner == w->id)
 		return learn(w, f);
-	if (!frame_hand(w, f, owner))
-		frame_drop(w, f, REASON_HANDOFF_FULL);
+	frame_hand(w, f, owner);
 	return false;
 }
 

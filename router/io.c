@@ -57,6 +57,11 @@ bool io_is_up(const struct io *io)
 	return atomic_load_explicit(&io->up, memory_order_relaxed);
 }
 
+bool io_has_neighbours(const struct io *io)
+{
+	return io->backend->has_neighbours;
+}
+
 bool io_has_offload(const struct io *io)
 {
 	return io->offload;

@@ -21,6 +21,7 @@ struct io_backend {
 	enum reason (*send)(struct io *io, uint16_t worker, struct frame **frames,
 			    size_t count, size_t *sent);
 	void (*refresh)(struct io *io);
+	bool has_neighbours; /* its links lead to several, told apart by frame.next_hop */
 };
 
 extern const struct io_backend io_tun, io_packet, io_mem;

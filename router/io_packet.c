@@ -333,4 +333,5 @@ const struct io_backend io_packet = {
 	.recv = packet_recv,
 	.send = packet_send,
 	.refresh = packet_refresh,
+	.has_neighbours = true,
 };

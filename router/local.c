@@ -15,7 +15,7 @@ static void send_own(struct worker *w, struct frame *f)
 {
 	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
 
-	f->session = NAT_NO_SESSION;
+	f->job.session = NAT_NO_SESSION;
 	switch (hop->kind) {
 	case HOP_VIA:
 	case HOP_LINK:
@@ -24,7 +24,7 @@ static void send_own(struct worker *w, struct frame *f)
 		return;
 	case HOP_POOL:
 	case HOP_POOL_LOCAL:
-		f->from = SIDE_OUTSIDE;
+		f->job.from = SIDE_OUTSIDE;
 		f->translate = true;
 		frame_again(w, f);
 		return;
@@ -55,23 +55,13 @@ static const uint8_t *error_source(const struct worker *w, const struct frame *f
 	return source;
 }
 
-/* As it came in, so that the sender knows it again. */
-static void restore(struct worker *w, struct frame *f)
-{
-	struct nat_job job = { .p = &f->p, .from = f->from, .session = f->session };
-
-	if (f->session != NAT_NO_SESSION)
-		nat_undo(w->nat, &job);
-	f->session = NAT_NO_SESSION;
-}
-
 /* From outside only what speaks of a datagram's way is said; that there is nothing to be had here
  * is not (RFC 5382 REQ-4: no answer to an unsolicited SYN). */
 static bool is_told(const struct worker *w, const struct frame *f, enum reason r)
 {
 	if (!worker_conf(w)->interfaces[f->ingress].icmp_errors)
 		return false;
-	return f->from == SIDE_INSIDE || r == REASON_TTL || r == REASON_TOO_BIG;
+	return f->job.from == SIDE_INSIDE || r == REASON_TTL || r == REASON_TOO_BIG;
 }
 
 /* NULL: there is no frame, or nothing that may be said. */
@@ -102,7 +92,7 @@ static struct frame *make_error(struct worker *w, struct frame *cause, enum reas
 
 	if (f) {
 		f->ingress = cause->ingress;
-		f->from = cause->from;
+		f->job.from = cause->job.from;
 	}
 	return f;
 }
@@ -124,7 +114,8 @@ void local_refuse_with(struct worker *w, struct frame *f, enum reason r, enum na
 	struct frame *error = NULL;
 
 	if (answer != NAT_ANSWER_SILENT && is_told(w, f, r)) {
-		restore(w, f);
+		/* As it came in, so that the sender knows it again. */
+		nat_undo(w->nat, &f->job);
 		error = make_error(w, f, r, answer);
 	}
 	frame_drop(w, f, r);

@@ -71,32 +71,49 @@ void ring_free(struct ring *r)
 	free(r);
 }
 
-bool ring_push(struct ring *r, struct frame *f)
+size_t ring_push_many(struct ring *r, struct frame *const *frames, size_t count)
 {
 	size_t pushed = atomic_load_explicit(&r->pushed, memory_order_relaxed);
+	size_t room = r->mask + 1 - (pushed - r->popped_seen);
 
-	if (pushed - r->popped_seen > r->mask) {
+	if (room < count) {
 		r->popped_seen = atomic_load_explicit(&r->popped, memory_order_acquire);
-		if (pushed - r->popped_seen > r->mask)
-			return false;
+		room = r->mask + 1 - (pushed - r->popped_seen);
+		count = room < count ? room : count;
 	}
-	r->slots[pushed & r->mask] = f;
-	atomic_store_explicit(&r->pushed, pushed + 1, memory_order_release);
-	return true;
+	for (size_t i = 0; i < count; i++)
+		r->slots[(pushed + i) & r->mask] = frames[i];
+	atomic_store_explicit(&r->pushed, pushed + count, memory_order_release);
+	return count;
+}
+
+size_t ring_pop_many(struct ring *r, struct frame **frames, size_t most)
+{
+	size_t popped = atomic_load_explicit(&r->popped, memory_order_relaxed);
+	size_t there = r->pushed_seen - popped;
+
+	if (there < most) {
+		r->pushed_seen = atomic_load_explicit(&r->pushed, memory_order_acquire);
+		there = r->pushed_seen - popped;
+		most = there < most ? there : most;
+	}
+	for (size_t i = 0; i < most; i++)
+		frames[i] = r->slots[(popped + i) & r->mask];
+	if (most)
+		atomic_store_explicit(&r->popped, popped + most, memory_order_release);
+	return most;
+}
+
+bool ring_push(struct ring *r, struct frame *f)
+{
+	return ring_push_many(r, &f, 1) == 1;
 }
 
 struct frame *ring_pop(struct ring *r)
 {
-	size_t popped = atomic_load_explicit(&r->popped, memory_order_relaxed);
+	struct frame *f;
 
-	if (popped == r->pushed_seen) {
-		r->pushed_seen = atomic_load_explicit(&r->pushed, memory_order_acquire);
-		if (popped == r->pushed_seen)
-			return NULL;
-	}
-	struct frame *f = r->slots[popped & r->mask];
-	atomic_store_explicit(&r->popped, popped + 1, memory_order_release);
-	return f;
+	return ring_pop_many(r, &f, 1) ? f : NULL;
 }
 
 bool ring_is_empty(const struct ring *r)

@@ -79,12 +79,12 @@ static bool route_onwards(struct worker *w, struct frame *f, const struct hop *h
 	enum nat_side to = c->interfaces[hop->interface].side;
 
 	f->egress = hop->interface;
-	if (f->from == SIDE_OUTSIDE && to == SIDE_OUTSIDE) {
+	if (f->job.from == SIDE_OUTSIDE && to == SIDE_OUTSIDE) {
 		local_refuse(w, f, REASON_OUTSIDE_TRANSIT);
 		return false;
 	}
-	f->known_only = f->from == SIDE_INSIDE && to == SIDE_INSIDE;
-	f->translate = f->p.version == 4 && (!f->known_only || may_be_called(c, &f->p) ||
+	f->job.known_only = f->job.from == SIDE_INSIDE && to == SIDE_INSIDE;
+	f->translate = f->p.version == 4 && (!f->job.known_only || may_be_called(c, &f->p) ||
 					     stands_for_others(c, &f->p));
 	return true;
 }
@@ -92,15 +92,15 @@ static bool route_onwards(struct worker *w, struct frame *f, const struct hop *h
 /* Requirement 2827-V21: the router's own inside addresses are not seen outside either. */
 static bool is_hidden(const struct worker *w, const struct frame *f, const struct hop *hop)
 {
-	return f->p.version == 4 && f->from == SIDE_OUTSIDE &&
+	return f->p.version == 4 && f->job.from == SIDE_OUTSIDE &&
 	       worker_conf(w)->interfaces[hop->interface].side == SIDE_INSIDE;
 }
 
 /* False: it went no further. */
 static bool route_to_us(struct worker *w, struct frame *f, const struct hop *hop)
 {
-	if (f->from == SIDE_INSIDE && stands_for_others(worker_conf(w), &f->p)) {
-		f->known_only = true;
+	if (f->job.from == SIDE_INSIDE && stands_for_others(worker_conf(w), &f->p)) {
+		f->job.known_only = true;
 		f->translate = true;
 		return true;
 	}
@@ -116,7 +116,7 @@ static bool route(struct worker *w, struct frame *f)
 	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
 
 	f->generation = w->snapshot->generation;
-
+	f->routed = true;
 	switch (hop->kind) {
 	case HOP_VIA:
 	case HOP_LINK:
@@ -138,7 +138,7 @@ size_t stage_route(struct worker *w, struct frame **frames, size_t count)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (route(w, frames[i]))
+		if (frames[i]->recalled || route(w, frames[i]))
 			frames[kept++] = frames[i];
 	return kept;
 }

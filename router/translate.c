@@ -6,13 +6,13 @@ static bool steer(struct worker *w, struct frame *f)
 {
 	uint16_t owner;
 
-	if (!f->translate)
+	if (!f->translate || f->recalled)
 		return true;
-	owner = nat_owner(w->nat, &f->p, f->from);
+	owner = nat_owner(w->nat, &f->p, f->job.from);
 	if (owner == w->id)
 		return true;
-	if (!frame_hand(w, f, owner))
-		frame_drop(w, f, REASON_HANDOFF_FULL);
+	f->sought = false;
+	frame_hand(w, f, owner);
 	return false;
 }
 
@@ -48,8 +48,8 @@ static bool route_inwards(struct worker *w, struct frame *f)
 
 static void hairpin(struct worker *w, struct frame *f)
 {
-	f->from = SIDE_OUTSIDE;
-	f->session = NAT_NO_SESSION;
+	f->job.from = SIDE_OUTSIDE;
+	f->job.session = NAT_NO_SESSION;
 	bump(&w->counters.hairpinned, 1);
 	frame_again(w, f);
 }
@@ -98,11 +98,11 @@ static bool route_outwards(struct worker *w, struct frame *f)
 }
 
 /* An untranslated host that speaks to one of our outside addresses comes in from outside too. */
-static bool go_on(struct worker *w, struct frame *f, bool redirected)
+static bool go_on(struct worker *w, struct frame *f)
 {
-	if (f->from == SIDE_OUTSIDE)
+	if (f->job.from == SIDE_OUTSIDE)
 		return route_inwards(w, f);
-	if (redirected)
+	if (f->job.redirected)
 		return route_outwards(w, f);
 	switch (rib_hop(w->snapshot->rib, f->hop, 0)->kind) {
 	case HOP_LOCAL:
@@ -120,16 +120,21 @@ static bool go_on(struct worker *w, struct frame *f, bool redirected)
 }
 
 /* True if the frame goes on in this batch. */
-static bool follow(struct worker *w, struct frame *f, const struct nat_job *job)
+static bool follow(struct worker *w, struct frame *f)
 {
-	f->session = job->session;
 	/* A helper may have made it longer, or left one segment's worth. */
 	f->len = f->p.len;
 	if (!f->p.gso_size)
 		f->offload.gso_type = VIRTIO_NET_HDR_GSO_NONE;
-	switch (job->verdict) {
+	switch (f->job.verdict) {
 	case NAT_FORWARD:
-		return go_on(w, f, job->redirected);
+		/* An earlier one of the batch may have ended the session, and this one opened another. */
+		if (f->recalled && f->job.way && f->job.way->stamp == w->stamp)
+			return true;
+		if (!go_on(w, f))
+			return false;
+		recall_note(w, f);
+		return true;
 	case NAT_HAIRPIN:
 		hairpin(w, f);
 		return false;
@@ -139,34 +144,37 @@ static bool follow(struct worker *w, struct frame *f, const struct nat_job *job)
 	case NAT_DROP:
 		break;
 	}
-	local_refuse_with(w, f, job->reason, job->answer);
+	local_refuse_with(w, f, f->job.reason, f->job.answer);
 	return false;
 }
 
-static struct nat_job job_of(const struct worker *w, struct frame *f)
+/* What comes from outside but came in inside is hairpinned. */
+static void prepare(const struct worker *w, struct frame *f)
 {
-	enum nat_side came = worker_conf(w)->interfaces[f->ingress].side;
-
-	return (struct nat_job){
-		.p = &f->p,
-		.from = f->from,
-		.room = FRAME_LEN_MOST,
-		.known_only = f->known_only,
-		.hairpinned = f->from != came,
-	};
+	f->job.hairpinned = f->job.from != worker_conf(w)->interfaces[f->ingress].side;
+	f->job.room = FRAME_LEN_MOST;
 }
 
 size_t stage_translate(struct worker *w, struct frame **frames, size_t count)
 {
-	struct nat_job jobs[FRAME_BATCH];
-	size_t wanted = 0, job = 0, kept = 0;
+	struct nat_job *jobs[FRAME_BATCH], *unsought[FRAME_BATCH];
+	size_t wanted = 0, unsought_count = 0, kept = 0;
 
+	for (size_t i = 0; i < count; i++) {
+		if (!frames[i]->translate)
+			continue;
+		jobs[wanted++] = &frames[i]->job;
+		if (!frames[i]->sought) {
+			prepare(w, frames[i]);
+			unsought[unsought_count++] = &frames[i]->job;
+		}
+	}
+	if (unsought_count)
+		nat_seek(w->nat, unsought, unsought_count);
+	if (wanted)
+		nat_finish(w->nat, w->now, jobs, wanted);
 	for (size_t i = 0; i < count; i++)
-		if (frames[i]->translate)
-			jobs[wanted++] = job_of(w, frames[i]);
-	nat_process_batch(w->nat, w->now, jobs, wanted);
-	for (size_t i = 0; i < count; i++)
-		if (!frames[i]->translate || follow(w, frames[i], &jobs[job++]))
+		if (!frames[i]->translate || follow(w, frames[i]))
 			frames[kept++] = frames[i];
 	return kept;
 }

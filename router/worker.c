@@ -12,8 +12,8 @@
 
 #include "worker_core.h"
 
-enum { EXPIRE_BUDGET = 512, ASK_MS = 1000 };
-enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
+enum { WORK_BATCH = 32, EXPIRE_BUDGET = 512, ASK_MS = 1000 };
+enum { CACHE_LINE = 64, PAGE = 4096, LARGE_PAGE = 2 << 20 };
 
 /* After every batch, so that the NAT has room for what the next one does. */
 static void hand_to_log(struct worker *w)
@@ -24,7 +24,7 @@ static void hand_to_log(struct worker *w)
 		log_queue_push(w->setup.log, &e);
 }
 
-/* From the NAT to the wire: all that is left for frames which another worker parsed and routed. */
+/* From the NAT to the wire: all that is left for frames that have been routed. */
 static void work_on(struct worker *w, struct frame **frames, size_t count)
 {
 	count = stage_gather(w, frames, count);
@@ -34,12 +34,30 @@ static void work_on(struct worker *w, struct frame **frames, size_t count)
 	hand_to_log(w);
 }
 
+/* The same from the beginning, for frames whose owner this is. */
+static void work_own(struct worker *w, struct frame **frames, size_t count)
+{
+	if (stage_recall(w, frames, count) < count) {
+		count = stage_admit(w, frames, count);
+		count = stage_route(w, frames, count);
+		count = stage_gather(w, frames, count);
+		count = stage_steer(w, frames, count);
+	}
+	count = stage_translate(w, frames, count);
+	stage_forward(w, frames, count);
+	hand_to_log(w);
+}
+
+/* In parts, of which all that the stages read fits the nearest cache. */
 static void work(struct worker *w, struct frame **frames, size_t count)
 {
-	count = stage_parse(w, frames, count);
-	count = stage_admit(w, frames, count);
-	count = stage_route(w, frames, count);
-	work_on(w, frames, count);
+	for (size_t at = 0; at < count; at += WORK_BATCH) {
+		size_t part = count - at < WORK_BATCH ? count - at : WORK_BATCH;
+
+		part = stage_parse(w, frames + at, part);
+		part = stage_hand(w, frames + at, part);
+		work_own(w, frames + at, part);
+	}
 }
 
 /* Each pass may add more, but no datagram's way is longer than two NATs and the wait between its
@@ -58,32 +76,46 @@ static void work_again(struct worker *w)
 	}
 }
 
+/* All but the octets lies in the other core's cache. */
+static void fetch(const struct frame *f)
+{
+	for (size_t at = 0; at < sizeof(*f); at += CACHE_LINE)
+		__builtin_prefetch((const uint8_t *)f + at, 1);
+	__builtin_prefetch(frame_ip(f), 1);
+}
+
 static size_t receive_handed(struct worker *w, uint16_t from)
 {
 	struct ring *ring = ring_between(w->setup.links->rings, w, from, w->id);
-	struct frame *frames[FRAME_BATCH];
-	size_t count = 0;
+	struct frame *frames[FRAME_BATCH], *routed[FRAME_BATCH];
+	size_t count = ring_pop_many(ring, frames, FRAME_BATCH), own_count = 0, routed_count = 0;
 
-	while (count < FRAME_BATCH && (frames[count] = ring_pop(ring)))
-		count++;
-	work_on(w, frames, count);
+	for (size_t i = 0; i < count; i++)
+		fetch(frames[i]);
+	for (size_t i = 0; i < count; i++)
+		if (frames[i]->routed)
+			routed[routed_count++] = frames[i];
+		else
+			frames[own_count++] = frames[i];
+	work_on(w, routed, routed_count);
+	work_own(w, frames, own_count);
 	work_again(w);
+	frames_flush(w);
 	return count;
 }
 
 static void take_back(struct worker *w, uint16_t from)
 {
 	struct ring *ring = ring_between(w->setup.links->returns, w, from, w->id);
-	struct frame *f;
 
-	while ((f = ring_pop(ring)))
-		w->spare[w->spare_count++] = f;
+	w->spare_count += ring_pop_many(ring, w->spare + w->spare_count, w->frame_count);
 }
 
 static size_t receive(struct worker *w, uint16_t interface)
 {
 	struct link_counters *link = &w->counters.links[interface];
 	struct frame *frames[FRAME_BATCH];
+	uint64_t octets = 0;
 	size_t room = w->spare_count < FRAME_BATCH ? w->spare_count : FRAME_BATCH;
 	int got;
 
@@ -99,11 +131,13 @@ static size_t receive(struct worker *w, uint16_t interface)
 	w->spare_count -= (size_t)got;
 	for (int i = 0; i < got; i++) {
 		frames[i]->ingress = interface;
-		bump(&link->octets_in, frames[i]->len);
+		octets += frames[i]->len;
 	}
+	bump(&link->octets_in, octets);
 	bump(&link->packets_in, (uint64_t)got);
 	work(w, frames, (size_t)got);
 	work_again(w);
+	frames_flush(w);
 	return (size_t)got;
 }
 
@@ -111,8 +145,15 @@ static size_t receive(struct worker *w, uint16_t interface)
 static void follow_snapshot(struct worker *w)
 {
 	struct nat_config c;
+	uint32_t version;
 
 	w->snapshot = rcu_dereference(*w->setup.snapshot);
+	version = rib_version(w->snapshot->rib);
+	if (w->generation == w->snapshot->generation && w->version == version)
+		return;
+	/* Zero is what sessions begin with. */
+	w->stamp += w->stamp == UINT32_MAX ? 2 : 1;
+	w->version = version;
 	if (w->generation == w->snapshot->generation)
 		return;
 	c = w->snapshot->conf->nat;
@@ -180,6 +221,7 @@ size_t worker_step(struct worker *w, nat_time now)
 	forward_flush(w);
 	park_retry(w);
 	forward_flush(w);
+	frames_flush(w);
 	answer(w);
 	return worked;
 }
@@ -266,16 +308,19 @@ static int allocate(struct worker *w)
 
 	c.worker = w->id;
 	w->frame_count = worker_frames(w->workers);
-	w->frames = calloc(w->frame_count, sizeof(*w->frames));
+	w->frames = aligned_alloc(_Alignof(struct frame), w->frame_count * sizeof(*w->frames));
 	w->spare = calloc(w->frame_count, sizeof(struct frame *));
+	w->hands = calloc(w->workers, sizeof(*w->hands));
+	w->returns = calloc(w->workers, sizeof(*w->returns));
 	w->buffers = aligned_alloc(PAGE, (w->frame_count * FRAME_ROOM + PAGE - 1) / PAGE * PAGE);
 	w->arena = allocate_large(nat_size(&c));
 	w->segmenter = segmenter_new();
-	if (!w->frames || !w->spare || !w->buffers || !w->arena || !w->segmenter)
+	if (!w->frames || !w->spare || !w->hands || !w->returns || !w->buffers || !w->arena ||
+	    !w->segmenter)
 		return -ENOMEM;
 	for (size_t i = 0; i < w->frame_count; i++) {
-		w->frames[i].octets = w->buffers + i * FRAME_ROOM;
-		w->frames[i].worker = w->id;
+		w->frames[i] = (struct frame){ .octets = w->buffers + i * FRAME_ROOM,
+					       .worker = w->id };
 		w->spare[i] = &w->frames[i];
 	}
 	w->spare_count = w->frame_count;
@@ -317,6 +362,8 @@ void worker_free(struct worker *w)
 	free(w->arena);
 	free(w->buffers);
 	free(w->spare);
+	free(w->hands);
+	free(w->returns);
 	free(w->frames);
 	free(w);
 }

@@ -70,6 +70,8 @@ struct worker {
 	void *arena;
 	const struct snapshot *snapshot;
 	uint32_t generation; /* of the snapshot that the NAT is configured by */
+	uint32_t version;    /* of its routes */
+	uint32_t stamp;	     /* another one whenever one of both is: what sessions remember ends */
 	nat_time now;
 
 	struct frame *frames; /* all that this worker owns */
@@ -88,8 +90,10 @@ struct worker {
 	uint64_t park_tried_ms;
 
 	struct outbox outboxes[WORKER_INTERFACES_MOST];
+	struct outbox *hands, *returns; /* per worker: frames to hand over, or to give back */
 	uint32_t ready;	 /* interfaces that may have something to receive */
 	uint32_t always; /* of these, the ones that cannot say so */
+	uint32_t neighbours; /* interfaces whose frames go to one of several */
 	int epoll;
 	struct segmenter *segmenter;
 	struct limiter limiter;
@@ -122,14 +126,18 @@ int worker_watch(struct worker *w);
 /* frames.c: where frames come from and go. frame_drop() counts, and releases. */
 struct frame *frame_take(struct worker *w);
 void frame_release(struct worker *w, struct frame *f);
+void frames_release(struct worker *w, struct frame *const *frames, size_t count);
 void frame_drop(struct worker *w, struct frame *f, enum reason r);
-bool frame_hand(struct worker *w, struct frame *f, uint16_t to);
+/* To another worker, at the latest with frames_flush(), which drops what there is no room for. */
+void frame_hand(struct worker *w, struct frame *f, uint16_t to);
+void frames_flush(struct worker *w);
 /* Once more from the NAT on, later in this turn. */
 void frame_again(struct worker *w, struct frame *f);
 
 /* A stage takes what leaves the batch there, moves the others up, and returns how many remain.
  * admit.c: what may come in at all. */
 size_t stage_parse(struct worker *w, struct frame **frames, size_t count);
+size_t stage_hand(struct worker *w, struct frame **frames, size_t count);
 size_t stage_admit(struct worker *w, struct frame **frames, size_t count);
 
 /* route.c: where a frame is going. route_lookup() may name a group of hops, route_find() chooses
@@ -143,6 +151,12 @@ size_t stage_route(struct worker *w, struct frame **frames, size_t count);
 /* gather.c: what ports a fragment belongs to. gather_expire() drops what waited in vain. */
 size_t stage_gather(struct worker *w, struct frame **frames, size_t count);
 void gather_expire(struct worker *w);
+
+/* recall.c: most datagrams belong to a session that knows where they go, as long as configuration and
+ * routes are what they were. Returns how many do; the stages from admit to steer let them by. note:
+ * how f went. */
+size_t stage_recall(struct worker *w, struct frame **frames, size_t count);
+void recall_note(struct worker *w, const struct frame *f);
 
 /* translate.c */
 size_t stage_steer(struct worker *w, struct frame **frames, size_t count);

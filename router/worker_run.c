@@ -38,6 +38,8 @@ int worker_watch(struct worker *w)
 		else
 			w->always |= 1u << i;
 		w->ready |= 1u << i;
+		if (io_has_neighbours(w->setup.ios[i]))
+			w->neighbours |= 1u << i;
 	}
 	return r;
 }

@@ -15,9 +15,9 @@
 #ifndef NAT_CHECKSUM_H
 #define NAT_CHECKSUM_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+
+#include "nat/bytes.h"
 
 typedef struct { uint16_t raw; } csum_t;
 
@@ -51,9 +51,20 @@ static inline bool csum_is_zero(csum_t a)
 /* What the sum gains when len octets change; len even, offset in the packet even. */
 csum_t csum_diff(const void *was, const void *now, size_t len);
 
+/* RFC 1624 eqn. 3: HC' = ~(~HC + ~m + m'). */
+static inline uint16_t csum_patched(uint16_t field, csum_t diff)
+{
+	return (uint16_t)~csum_add((csum_t){ (uint16_t)~field }, diff).raw;
+}
+
 /* Bring a checksum field (2 octets, any alignment) up to date with a difference.
  * A field that was valid stays valid, and one that was wrong stays wrong by as much. */
-void csum_patch(uint8_t field[static 2], csum_t diff);
+static inline void csum_patch(uint8_t field[static 2], csum_t diff)
+{
+	/* A difference of nothing must not turn 0000 into ffff. */
+	if (!csum_is_zero(diff))
+		be16_store(field, (be16){ csum_patched(be16_load(field).raw, diff) });
+}
 
 /* The same for UDP: 0x0000 stays (none was sent), and 0x0000 is never produced. */
 void csum_patch_udp(uint8_t field[static 2], csum_t diff);

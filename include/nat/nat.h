@@ -32,6 +32,22 @@ enum nat_verdict {
 
 enum { NAT_NO_SESSION = UINT32_MAX };
 
+/* Room that the NAT keeps with a session for its caller: how datagrams of it were sent on, by the side
+ * they come from. All zero when the session begins; the NAT never looks at it. */
+struct nat_way {
+	uint32_t stamp;
+	uint16_t hop[SIDE_COUNT];
+	uint8_t ingress[SIDE_COUNT];
+} __attribute__((packed, aligned(2)));
+
+/* What a datagram is looked up by, and what there was; written by nat_seek(). */
+struct nat_sought {
+	struct tuple tuple;
+	uint64_t hash;
+	uint32_t value;
+	enum reason reason;
+};
+
 /* What the sender of a dropped datagram is told: what belongs to the reason, ICMP
  * administratively prohibited, nothing. */
 enum nat_answer { NAT_ANSWER_REASON, NAT_ANSWER_PROHIBITED, NAT_ANSWER_SILENT };
@@ -48,6 +64,9 @@ struct nat_job {
 	uint32_t session; /* whose rewrite was applied, or NAT_NO_SESSION; until nat_expire() */
 	enum nat_answer answer; /* of NAT_DROP: what the sender is told */
 	bool redirected; /* the destination of a datagram from inside was changed: route it anew */
+	struct nat_sought sought;
+	struct nat_way *way; /* of the session that nat_seek() found, or whose rewrite nat_finish()
+			      * applied; NULL if none. Until the next call */
 };
 
 enum { NAT_REJECTED_MOST = 128 };
@@ -98,8 +117,12 @@ enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat
 /* Translate one datagram that this worker owns. now never decreases between calls. */
 void nat_process(struct nat *n, nat_time now, struct nat_job *job);
 
-/* The same as nat_process() for each in turn, with the cache misses of all overlapping. */
+/* The same as nat_process() for each in turn, with the cache misses of all overlapping. In two halves:
+ * the first changes nothing, so that in between the caller may decide what to do with what is known,
+ * and leave out what is not to be translated. */
 void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t count);
+void nat_seek(const struct nat *n, struct nat_job *const *jobs, size_t count);
+void nat_finish(struct nat *n, nat_time now, struct nat_job *const *jobs, size_t count);
 
 /* Turn the octets of a NAT_FORWARD back into what came in, so that an ICMP error can quote them. What
  * a helper wrote into the payload stays, and so does the number of a segment with text that it had

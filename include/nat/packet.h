@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "nat/bytes.h"
+#include "nat/checksum.h"
 #include "nat/reason.h"
 
 enum {
@@ -115,10 +115,20 @@ static inline uint8_t pkt_tos(const struct pkt *p)
 }
 
 /* Size of the largest IP datagram that leaves when p is segmented: what an MTU is held against. */
-uint32_t pkt_wire_len(const struct pkt *p);
+uint32_t pkt_segment_len(const struct pkt *p);
+static inline uint32_t pkt_wire_len(const struct pkt *p)
+{
+	return p->gso_size ? pkt_segment_len(p) : p->len;
+}
 
 /* One hop less; the IPv4 header checksum follows. The value must be above zero. */
-void pkt_decrement_ttl(struct pkt *p);
+static inline void pkt_decrement_ttl(struct pkt *p)
+{
+	--*pkt_ttl(p);
+	/* The TTL is the upper half of its word. */
+	if (p->version == 4)
+		csum_patch(p->ip + 10, csum_negate((csum_t){ be16_from(0x0100).raw }));
+}
 
 /* Whether the transport checksum (or ICMP's) is right. Reads the whole datagram: for
  * messages the router itself answers or must judge, never on the way through. */

@@ -15,10 +15,15 @@
 #include "nat/tuple.h"
 
 struct rewrite {
-	be32 source, destination;
+	be32 source, destination; /* side by side as in a datagram, and so are the ports */
 	be16 source_port, destination_port; /* for ICMP queries both hold the identifier */
 	csum_t addresses; /* what the sum gains by the new addresses */
 	csum_t ports;	  /* and by the new ports or identifier */
+};
+
+enum {
+	REWRITE_ADDRESSES = offsetof(struct rewrite, source),
+	REWRITE_PORTS = offsetof(struct rewrite, source_port),
 };
 
 /* The rewrite that turns a datagram of tuple was into one of tuple now. outward: from inside

@@ -31,25 +31,30 @@ struct frame {
 	uint16_t hop;	   /* number of the next hop in the routes of that generation */
 	uint32_t generation;
 	uint16_t worker;   /* that owns the buffer */
-	uint8_t from;	   /* enum nat_side; for a hairpinned datagram not that of ingress */
 	bool translate;	   /* goes through the NAT before it is forwarded */
-	bool known_only;   /* but only if it belongs to a session there is */
-	uint32_t session;  /* whose rewrite it got, or NAT_NO_SESSION */
+	bool sought;	   /* the job knows what session it belongs to */
+	bool recalled;	   /* and that knows where it is going */
+	bool routed;	   /* where it is going has been found out */
 	bool link_multicast; /* arrived as link-layer broadcast or multicast */
-	struct address next_hop; /* on the link it leaves by */
 	struct pkt p;
+	struct nat_job job; /* from: for a hairpinned datagram not the side of ingress */
+	struct address next_hop; /* on the link it leaves by; where links have neighbours */
 	/* As received, and as to be sent; flags and gso_type zero: nothing to be done. Offsets in
 	 * it count from the IP header; a backend with a link layer shifts them. */
 	struct virtio_net_hdr offload;
-};
+} __attribute__((aligned(64)));
 
 static inline uint8_t *frame_ip(const struct frame *f)
 {
 	return f->octets + FRAME_IP;
 }
 
-/* What the parser wants to know from the virtio-net header. */
+/* What the parser wants to know from the virtio-net header, if there is anything. */
 struct pkt_offload frame_offload(const struct frame *f);
+static inline bool frame_has_offload(const struct frame *f)
+{
+	return f->offload.flags || f->offload.gso_type != VIRTIO_NET_HDR_GSO_NONE;
+}
 
 /* For backends with link_len octets of link-layer header. load: take over the virtio-net header
  * that lies in front of that at FRAME_IP. store: write it there in front of f->p, and return where

@@ -46,6 +46,7 @@ bool io_is_up(const struct io *io);
 
 /* Whether the device can exchange virtio-net headers (probed by io_open()). */
 bool io_has_offload(const struct io *io);
+bool io_has_neighbours(const struct io *io);
 
 /* Backend mem: put datagrams where io_recv() will find them, and see what was sent. For tests and
  * benchmarks; single-threaded per worker. pull returns 0 when there is nothing. */

@@ -24,6 +24,10 @@ void ring_free(struct ring *r);
 bool ring_push(struct ring *r, struct frame *f);
 struct frame *ring_pop(struct ring *r);
 
+/* As many of count as there is room for; as many as there are, most at the most. */
+size_t ring_push_many(struct ring *r, struct frame *const *frames, size_t count);
+size_t ring_pop_many(struct ring *r, struct frame **frames, size_t most);
+
 /* For the consumer: whether there is something to pop. */
 bool ring_is_empty(const struct ring *r);
 
