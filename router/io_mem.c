@@ -10,7 +10,7 @@
 
 #include "io_backend.h"
 
-enum { MEM_MTU = 1500, PUSH_ROOM = 1 << 16, SENT_ROOM = 1 << 22 };
+enum { MEM_MTU = 1500, PUSH_ROOM = 1 << 16, SENT_ROOM = 1 << 22, AHEAD = 512 };
 
 struct queue {
 	uint8_t *octets;
@@ -136,6 +136,7 @@ static int mem_recv(struct io *io, uint16_t worker, struct frame **frames, size_
 		if (!octets)
 			break;
 		memcpy(frame_ip(f), octets, f->len);
+		__builtin_prefetch(octets + AHEAD);
 		f->offload = (struct virtio_net_hdr){ 0 };
 		f->link_multicast = false;
 	}
