@@ -23,11 +23,8 @@ struct arrays {
 	struct mapping *mappings;
 	struct peer *peers;
 	struct host *hosts;
-	struct bucket *sessions_by, *mappings_by, *peers_by, *hosts_by;
-	uint32_t *session_stack, *mapping_stack, *peer_stack, *host_stack;
+	struct bucket *sessions_by, *mappings_by, *hosts_by, *peers_by, *blocks_by, *datagrams_by;
 	struct datagram *datagrams;
-	struct bucket *datagrams_by;
-	uint32_t *datagram_stack;
 	uint32_t *slots;
 	struct nat_event *events;
 	uint64_t *bits;
@@ -38,10 +35,8 @@ struct arrays {
 	uint64_t *syn_hashes;
 	struct held_syn *syns;
 	struct helper *helpers;
-	uint32_t *helper_stack;
 	struct block *blocks;
-	struct bucket *blocks_by;
-	uint32_t *block_stack, *blocks_at;
+	uint32_t *blocks_at;
 	uint16_t *pool_slots, *pool_policies;
 };
 
@@ -53,39 +48,34 @@ static struct arrays cut(struct cut *c, const struct nat_config *config)
 	/* Designated initializers are evaluated in no order that is promised. */
 	struct arrays a;
 
+	/* What every session touches. */
 	a.nat = take(c, sizeof(struct nat));
 	a.sessions = take(c, most * sizeof(struct session));
 	a.mappings = take(c, most * sizeof(struct mapping));
-	a.peers = take(c, most * sizeof(struct peer));
 	a.hosts = take(c, most * sizeof(struct host));
 	a.sessions_by = take(c, table_size(most * KEYS_PER_SESSION));
 	a.mappings_by = take(c, table_size(most * KEYS_PER_MAPPING));
-	a.peers_by = take(c, table_size(most));
 	a.hosts_by = take(c, table_size(most));
-	a.blocks_by = take(c, table_size(most));
-	a.datagrams_by = take(c, table_size(datagrams));
-	a.session_stack = take(c, most * sizeof(uint32_t));
-	a.mapping_stack = take(c, most * sizeof(uint32_t));
-	a.peer_stack = take(c, most * sizeof(uint32_t));
-	a.host_stack = take(c, most * sizeof(uint32_t));
-	a.datagrams = take(c, datagrams * sizeof(struct datagram));
-	a.datagram_stack = take(c, datagrams * sizeof(uint32_t));
 	a.slots = take(c, WHEEL_SLOTS * sizeof(uint32_t));
-	a.half_open = take(c, half_open_room(config) * sizeof(uint32_t));
-	a.syn_hashes = take(c, unsolicited_of_worker(config) * sizeof(uint64_t));
-	a.syns = take(c, unsolicited_of_worker(config) * sizeof(struct held_syn));
-	a.helpers = take(c, helpers_of_worker(config) * sizeof(struct helper));
-	a.helper_stack = take(c, helpers_of_worker(config) * sizeof(uint32_t));
-	a.blocks = take(c, most * sizeof(struct block));
-	a.block_stack = take(c, most * sizeof(uint32_t));
 	a.blocks_at = take(c, config->pool_count * sizeof(uint32_t));
 	a.pool_slots = take(c, pool_slots(config) * sizeof(uint16_t));
 	a.pool_policies = take(c, config->pool_count * sizeof(uint16_t));
-	a.events = take(c, config->events * sizeof(struct nat_event));
-	a.rests = take(c, ports_rests(config) * sizeof(struct port_rest));
 	a.idents = take(c, IDENT_COUNTERS * sizeof(uint16_t));
-	a.bits = take(c, ports_size(config->pool_count, config->workers));
 	a.next_port = take(c, next_ports);
+	a.bits = take(c, ports_size(config->pool_count, config->workers));
+	/* What some never do. */
+	a.half_open = take(c, half_open_room(config) * sizeof(uint32_t));
+	a.rests = take(c, ports_rests(config) * sizeof(struct port_rest));
+	a.events = take(c, config->events * sizeof(struct nat_event));
+	a.syn_hashes = take(c, unsolicited_of_worker(config) * sizeof(uint64_t));
+	a.syns = take(c, unsolicited_of_worker(config) * sizeof(struct held_syn));
+	a.datagrams = take(c, datagrams * sizeof(struct datagram));
+	a.peers = take(c, most * sizeof(struct peer));
+	a.helpers = take(c, helpers_of_worker(config) * sizeof(struct helper));
+	a.blocks = take(c, most * sizeof(struct block));
+	a.datagrams_by = take(c, table_size(datagrams));
+	a.peers_by = take(c, table_size(most));
+	a.blocks_by = take(c, table_size(most));
 	return a;
 }
 
@@ -159,20 +149,28 @@ static struct table table_over(const void *records, uint32_t stride, uint32_t ke
 	return (struct table){ .records = records, .stride = stride, .keys = keys };
 }
 
-struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[static 32])
+static void clear(void *from, const void *to)
+{
+	memset(from, 0, (size_t)((const uint8_t *)to - (const uint8_t *)from));
+}
+
+struct nat *nat_init_zeroed(void *mem, const struct nat_config *c, const uint8_t seed[static 32])
 {
 	struct cut whole = { mem, 0 };
 	struct arrays a = cut(&whole, c);
 	struct nat *n = a.nat;
 	uint32_t most = sessions_of_worker(c);
 
-	/* Records are filled when taken; all else begins as zero. */
-	memset(n, 0, sizeof(*n));
-	memset(a.sessions_by, 0, (size_t)((uint8_t *)a.session_stack - (uint8_t *)a.sessions_by));
-	memset(a.idents, 0, whole.len - (size_t)((uint8_t *)a.idents - (uint8_t *)mem));
+	/* Fresh memory costs a page fault where it is touched first; what everything is found by is
+	 * touched at random, and here once for all. */
+	clear(a.sessions_by, a.slots);
 	memcpy(n->hash.k, seed, sizeof(n->hash.k));
 	memcpy(n->draw.k, seed + sizeof(n->hash.k), sizeof(n->draw.k));
 	n->hash.aes = hash_has_aes();
+	n->none = hashes_none(&n->hash);
+	n->hashes = &n->none;
+	for (int i = 0; i < ENDING; i++)
+		n->ending[i] = n->none;
 	n->pool = (struct pool_index){ .slots = a.pool_slots, .policies = a.pool_policies };
 	nat_configure(n, c);
 	n->sessions = a.sessions;
@@ -187,13 +185,13 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	table_init(&n->mappings_by, a.mappings_by, most * KEYS_PER_MAPPING);
 	table_init(&n->peers_by, a.peers_by, most);
 	table_init(&n->hosts_by, a.hosts_by, most);
-	n->session_slab = (struct slab){ .stack = a.session_stack, .capacity = most };
-	n->mapping_slab = (struct slab){ .stack = a.mapping_stack, .capacity = most };
-	n->peer_slab = (struct slab){ .stack = a.peer_stack, .capacity = most };
-	n->host_slab = (struct slab){ .stack = a.host_stack, .capacity = most };
+	n->session_slab = slab_over(&a.sessions->link.next, sizeof(struct session), most);
+	n->mapping_slab = slab_over(&a.mappings->host, sizeof(struct mapping), most);
+	n->peer_slab = slab_over(&a.peers->sessions, sizeof(struct peer), most);
+	n->host_slab = slab_over(&a.hosts->sessions, sizeof(struct host), most);
 	n->fragments = (struct fragments){
 		.datagrams = a.datagrams,
-		.slab = { .stack = a.datagram_stack, .capacity = fragments_of_worker(c) },
+		.slab = slab_over(&a.datagrams->newer, sizeof(struct datagram), fragments_of_worker(c)),
 		.by = table_over(a.datagrams, sizeof(struct datagram), 1),
 		.oldest = SLAB_NONE,
 		.newest = SLAB_NONE,
@@ -202,7 +200,7 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	wheel_init(&n->wheel, a.slots, &a.sessions->link, sizeof(struct session));
 	ports_init(&n->ports, a.bits, a.rests, c);
 	n->helpers = a.helpers;
-	n->helper_slab = (struct slab){ .stack = a.helper_stack, .capacity = helpers_of_worker(c) };
+	n->helper_slab = slab_over(&a.helpers->free, sizeof(struct helper), helpers_of_worker(c));
 	n->half_open = (struct half_open){ .ring = a.half_open, .most = half_open_most(c),
 					   .room = half_open_room(c) };
 	n->unsolicited = (struct unsolicited){ .hashes = a.syn_hashes, .syns = a.syns,
@@ -213,7 +211,7 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	n->blocks = (struct blocks){
 		.by = table_over(a.blocks, sizeof(struct block), 1),
 		.all = a.blocks,
-		.slab = { .stack = a.block_stack, .capacity = most },
+		.slab = slab_over(&a.blocks->next, sizeof(struct block), most),
 	};
 	table_init(&n->blocks.by, a.blocks_by, most);
 	blocks_init(n, a.blocks_at);
@@ -222,9 +220,26 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 
 /* SipHash of a counter under a key of its own: nobody who sees draws can tell the next. Lemire's
  * reduction; its bias is below most in four thousand million. */
-uint32_t nat_draw(struct nat *n, uint32_t most)
+struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[static 32])
 {
-	uint64_t h = hash_words(&n->draw, n->draws++, n->config.worker);
+	struct cut whole = { mem, 0 };
+	struct arrays a = cut(&whole, c);
+
+	/* Records are filled when taken; all else begins as zero. */
+	clear(a.nat, a.nat + 1);
+	clear(a.idents, a.half_open);
+	clear(a.datagrams_by, whole.base + whole.len);
+	return nat_init_zeroed(mem, c, seed);
+}
+
+uint32_t nat_draw_at(const struct nat *n, uint64_t draw, uint32_t most)
+{
+	uint64_t h = hash_words(&n->draw, draw, n->config.worker);
 
 	return (uint32_t)(((h >> 32) * most) >> 32);
+}
+
+uint32_t nat_draw(struct nat *n, uint32_t most)
+{
+	return nat_draw_at(n, n->draws++, most);
 }

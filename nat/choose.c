@@ -10,17 +10,39 @@ enum { LOW_PORTS_END = 1024, PAIR_TRIES = 64, SHARE_TRIES = 1024, TRIES_BESIDES 
 
 static const struct port_range all_identifiers = { 0, 65535 };
 
-static uint16_t address_of(const struct nat *n, const struct nat_policy *p, const struct tuple *t)
+/* What an address follows from. */
+static struct known_words pooling_of(const struct nat_policy *p, const struct tuple *t)
 {
 	bool arbitrary = p->pooling == NAT_POOLING_ARBITRARY;
-	uint64_t other = arbitrary ? (uint64_t)t->local_port.raw << 8 | t->protocol : 0;
-	uint64_t h = hash_words(&n->hash, t->local.raw, other);
-	uint32_t at = (uint32_t)(((h >> 32) * p->pool_count) >> 32);
+
+	return (struct known_words){
+		t->local.raw, arbitrary ? (uint64_t)t->local_port.raw << 8 | t->protocol : 0, 0
+	};
+}
+
+static uint16_t address_by(const struct nat *n, const struct nat_policy *p, uint64_t hash)
+{
+	uint32_t at = (uint32_t)(((hash >> 32) * p->pool_count) >> 32);
 
 	/* Who had an address that was taken away goes to the next; all others stay. */
 	for (uint32_t i = 0; i < p->pool_count && !n->config.pool[p->pool_first + at].raw; i++)
 		at = at + 1 < p->pool_count ? at + 1 : 0;
 	return (uint16_t)(p->pool_first + at);
+}
+
+static uint16_t address_of(const struct nat *n, const struct nat_policy *p, const struct tuple *t)
+{
+	struct known_words k = pooling_of(p, t);
+
+	return address_by(n, p, hash_known_words(&n->hash, &n->hashes->pooling, k.a, k.b));
+}
+
+uint16_t choose_guess_address(const struct nat *n, const struct nat_policy *p, const struct tuple *t,
+			      struct known_words *pooling)
+{
+	*pooling = pooling_of(p, t);
+	pooling->hash = hash_words(&n->hash, pooling->a, pooling->b);
+	return address_by(n, p, pooling->hash);
 }
 
 /* RFC 4787 REQ-3a: ports below 1024 stay there, if the policy has such a range. */
@@ -189,6 +211,33 @@ uint16_t choose_address(const struct nat *n, const struct nat_policy *p, const s
 	uint32_t at = paired_address(n, p, t) - p->pool_first + (uint32_t)i;
 
 	return (uint16_t)(p->pool_first + at % p->pool_count);
+}
+
+/* RFC 4787 REQ-3: a port that is preserved, or one at random if that is taken, as port_of() has it. */
+int choose_guess(const struct nat *n, const struct nat_policy *p, const struct tuple *t,
+		 uint16_t address, uint64_t *draw)
+{
+	uint16_t wanted = be16_host(t->local_port);
+	bool random = p->port_selection == NAT_PORT_RANDOM || p->port_selection == NAT_PORT_PARITY;
+	struct ports_wish w = {
+		.address = address,
+		.protocol = ports_protocol(t->protocol),
+		.range = range_for(p, t),
+		.parity = parity_of(p, t),
+	};
+
+	if (p->port_selection == NAT_PORT_PRESERVE) {
+		if (wanted >= w.range.first && wanted <= w.range.last &&
+		    ports_is_own(&n->ports, wanted) &&
+		    !ports_is_taken(&n->ports, address, w.protocol, wanted))
+			return wanted;
+		random = p->conflict == NAT_CONFLICT_RANDOM;
+	}
+	if (!random)
+		return PORT_NONE;
+	w.start = (uint16_t)(w.range.first +
+			     nat_draw_at(n, (*draw)++, w.range.last - w.range.first + 1u));
+	return ports_find(&n->ports, &w);
 }
 
 /* Whether a session goes from this outside endpoint to the remote one of t: ports that are shared are

@@ -14,6 +14,7 @@
 #include "nat/deterministic.h"
 #include "nat/rewrite.h"
 #include "block.h"
+#include "known.h"
 #include "ports.h"
 #include "slab.h"
 #include "table.h"
@@ -77,7 +78,7 @@ struct session {
 	uint16_t policy; /* index, or NO_POLICY; only for a look at what it says */
 	struct wheel_link link;
 	uint32_t mapping;
-	uint32_t peer; /* SLAB_NONE if the mapping's filter needs none */
+	uint32_t peer; /* SLAB_NONE: none, see peer.c */
 	uint32_t helper; /* record of the helper, or SLAB_NONE */
 	uint32_t opened; /* sequence number of the SYN that did; ESP: when, low bits of the time */
 	uint32_t half_open; /* if it is: where in the ring of those that are */
@@ -101,11 +102,13 @@ struct mapping {
 	bool one_to_one;   /* as its policy says, or said */
 	bool borrowed;	   /* a stranger opened it at its sibling's port: no more of its host's */
 	uint32_t block;	   /* that range, if planned */
-};
+	uint32_t first;	   /* plus one: a session that has no peer record, though the filter asks for
+			    * one; 0: none */
+} __attribute__((aligned(64)));
 
 enum { NO_ADDRESS = UINT16_MAX, NO_POLICY = UINT16_MAX };
 
-_Static_assert(sizeof(struct mapping) == 56, "a mapping is less than a cache line");
+_Static_assert(sizeof(struct mapping) == 64, "a mapping is a cache line");
 
 /* key: outside endpoint of the mapping and remote address. */
 struct peer {
@@ -195,6 +198,8 @@ struct pool_index {
 
 struct helper;
 
+enum { ENDING = 4 };
+
 struct nat {
 	struct nat_config config;
 	nat_time now; /* of the call that is under way */
@@ -208,6 +213,9 @@ struct nat {
 	uint32_t expectations; /* sessions that are none yet */
 	struct unsolicited unsolicited;
 	struct hash_key hash;
+	struct hashes none; /* nothing is known */
+	const struct hashes *hashes; /* of what is being opened or ended */
+	struct hashes ending[ENDING]; /* of sessions that are next to end, by number */
 	struct hash_key draw; /* for random choices */
 	uint64_t draws;
 	struct table sessions_by, mappings_by, peers_by, hosts_by;
@@ -281,8 +289,10 @@ struct endpoint forward_internal(const struct nat_forward *f, be16 external_port
 const struct nat_forward *forward_target(const struct nat *n, const struct nat_forward *f,
 					 const struct tuple *t);
 
-/* arena.c: a number below most, hard to guess without the seed. */
+/* arena.c: a number below most, hard to guess without the seed; the one that will be drawn as so
+ * manieth. */
 uint32_t nat_draw(struct nat *n, uint32_t most);
+uint32_t nat_draw_at(const struct nat *n, uint64_t draw, uint32_t most);
 
 /* host.c: the record of an inside address, NULL if it has no sessions; its number, made if there is
  * none. */
@@ -315,6 +325,13 @@ bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tup
 		     uint16_t *address, uint16_t *port);
 bool choose_shared(struct nat *n, const struct nat_policy *p, const struct tuple *t,
 		   struct endpoint *shared);
+
+/* The address and the port that a new mapping will likely get; what the address follows from. No port: it
+ * is not known. draw: the next random choice, counted on if it was made. */
+uint16_t choose_guess_address(const struct nat *n, const struct nat_policy *p, const struct tuple *t,
+			      struct known_words *pooling);
+int choose_guess(const struct nat *n, const struct nat_policy *p, const struct tuple *t,
+		 uint16_t address, uint64_t *draw);
 
 /* sibling.c: the other protocol of an endpoint, 0 if the policy knows none; its outside endpoint, if it
  * is free for this one too; a mapping m of an outside endpoint that only the other protocol has. */
@@ -358,8 +375,13 @@ enum reason session_make_as(struct nat *n, const struct tuple *t, const struct t
 			    uint32_t mapping, uint32_t *session);
 enum reason session_rename(struct nat *n, uint32_t session, const struct tuple *key);
 void session_end(struct nat *n, uint32_t session);
-bool session_has_peer(const struct nat *n, const struct mapping *m, be32 remote);
 int64_t session_deadline(const struct nat *n, const struct session *s, nat_time now);
+
+/* peer.c: whether the mapping has a session with this remote address; the session, whose mapping m is, is
+ * one with it (false: no room to note that), or ends. */
+bool peer_is_known(const struct nat *n, const struct mapping *m, be32 remote);
+bool peer_join(struct nat *n, struct mapping *m, uint32_t session, be32 remote);
+void peer_leave(struct nat *n, struct mapping *m, uint32_t session);
 
 /* tcp_state.c: check a segment and take it into account; *refresh: it keeps the session alive. */
 enum reason tcp_opens(const struct pkt *p);
@@ -422,6 +444,21 @@ static inline bool session_is_redirected(const struct session *s)
 static inline bool session_is_half_open(const struct session *s)
 {
 	return s->state == TCP_INIT_OUTSIDE;
+}
+
+static inline uint64_t hash_session(const struct nat *n, const struct tuple *key)
+{
+	return hash_known(&n->hash, &n->hashes->session[key->side], key);
+}
+
+static inline uint64_t hash_mapping(const struct nat *n, const struct tuple *key)
+{
+	return hash_known(&n->hash, &n->hashes->mapping[key->side], key);
+}
+
+static inline bool event_is_wanted(const struct nat *n, enum nat_event_kind kind)
+{
+	return n->config.event_mask >> kind & 1;
 }
 
 static inline struct block *block_at(const struct nat *n, uint32_t number)

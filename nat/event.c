@@ -17,7 +17,7 @@ void event_note(struct nat *n, struct nat_event e)
 {
 	struct events *q = &n->events;
 
-	if (!(n->config.event_mask >> e.kind & 1))
+	if (!event_is_wanted(n, e.kind))
 		return;
 	if (q->count == q->most) {
 		q->lost++;

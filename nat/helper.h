@@ -71,6 +71,7 @@ struct helper {
 	union {
 		struct ftp ftp;
 		struct pptp pptp;
+		uint32_t free; /* of a free record: the next */
 	};
 };
 

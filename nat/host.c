@@ -5,7 +5,7 @@ enum { SESSION_COST = 1000 };
 
 static uint32_t host_find(const struct nat *n, const struct tuple *key)
 {
-	return table_find(&n->hosts_by, hash_tuple(&n->hash, key), key);
+	return table_find(&n->hosts_by, hash_known(&n->hash, &n->hashes->host, key), key);
 }
 
 const struct host *host_of(const struct nat *n, be32 inside)
@@ -27,7 +27,7 @@ uint32_t host_take(struct nat *n, be32 inside)
 	if (host == SLAB_NONE)
 		return SLAB_NONE;
 	n->hosts[host] = (struct host){ .key = key };
-	if (table_insert(&n->hosts_by, hash_tuple(&n->hash, &key), host))
+	if (table_insert(&n->hosts_by, hash_known(&n->hash, &n->hashes->host, &key), host))
 		return host;
 	slab_give(&n->host_slab, host);
 	return SLAB_NONE;
@@ -39,7 +39,7 @@ void host_drop_unused(struct nat *n, uint32_t host)
 
 	if (h->sessions)
 		return;
-	table_remove(&n->hosts_by, hash_tuple(&n->hash, &h->key), host);
+	table_remove(&n->hosts_by, hash_known(&n->hash, &n->hashes->host, &h->key), host);
 	slab_give(&n->host_slab, host);
 }
 

@@ -10,15 +10,30 @@
 #include "helper.h"
 #include "transport.h"
 
+/* What of a tuple belongs to the key. */
+static const struct tuple inside_masks[] = {
+#define LOCAL .local = { UINT32_MAX }, .local_port = { UINT16_MAX }, .protocol = UINT8_MAX, \
+	      .tag = { UINT16_MAX }
+	[NAT_ENDPOINT_INDEPENDENT] = { LOCAL },
+	[NAT_ADDRESS_DEPENDENT] = { LOCAL, .remote = { UINT32_MAX } },
+	[NAT_ADDRESS_PORT_DEPENDENT] = { LOCAL, .remote = { UINT32_MAX },
+					 .remote_port = { UINT16_MAX } },
+#undef LOCAL
+};
+
+_Static_assert(SIDE_INSIDE == 0, "what is masked is inside");
+
+/* In two words, so that it can be hashed at once. */
 struct tuple mapping_inside_key(const struct tuple *t, enum nat_dependence mapping)
 {
-	struct tuple key = *t;
+	uint64_t words[2], mask[2];
+	struct tuple key;
 
-	key.side = SIDE_INSIDE;
-	if (mapping != NAT_ADDRESS_PORT_DEPENDENT)
-		key.remote_port = (be16){ 0 };
-	if (mapping == NAT_ENDPOINT_INDEPENDENT)
-		key.remote = (be32){ 0 };
+	memcpy(words, t, sizeof(words));
+	memcpy(mask, &inside_masks[mapping], sizeof(mask));
+	words[0] &= mask[0];
+	words[1] &= mask[1];
+	memcpy(&key, words, sizeof(key));
 	return key;
 }
 
@@ -34,7 +49,7 @@ static struct tuple outside_key(uint8_t protocol, struct endpoint e)
 
 uint32_t mapping_find(const struct nat *n, const struct tuple *key)
 {
-	uint32_t value = table_find(&n->mappings_by, hash_tuple(&n->hash, key), key);
+	uint32_t value = table_find(&n->mappings_by, hash_mapping(n, key), key);
 
 	return value == TABLE_NONE ? SLAB_NONE : value >> 1;
 }
@@ -43,11 +58,11 @@ uint32_t mapping_find(const struct nat *n, const struct tuple *key)
 static bool index_mapping(struct nat *n, uint32_t number)
 {
 	struct mapping *m = &n->mappings[number];
-	uint64_t outside = hash_tuple(&n->hash, &m->key[SIDE_OUTSIDE]);
+	uint64_t outside = hash_mapping(n, &m->key[SIDE_OUTSIDE]);
 
 	if (!table_insert(&n->mappings_by, outside, number << 1 | SIDE_OUTSIDE))
 		return false;
-	if (m->forward || table_insert(&n->mappings_by, hash_tuple(&n->hash, &m->key[SIDE_INSIDE]),
+	if (m->forward || table_insert(&n->mappings_by, hash_mapping(n, &m->key[SIDE_INSIDE]),
 				       number << 1 | SIDE_INSIDE))
 		return true;
 	table_remove(&n->mappings_by, outside, number << 1 | SIDE_OUTSIDE);
@@ -58,10 +73,10 @@ static void unindex_mapping(struct nat *n, uint32_t number)
 {
 	const struct mapping *m = &n->mappings[number];
 
-	table_remove(&n->mappings_by, hash_tuple(&n->hash, &m->key[SIDE_OUTSIDE]),
+	table_remove(&n->mappings_by, hash_mapping(n, &m->key[SIDE_OUTSIDE]),
 		     number << 1 | SIDE_OUTSIDE);
 	if (!m->forward)
-		table_remove(&n->mappings_by, hash_tuple(&n->hash, &m->key[SIDE_INSIDE]),
+		table_remove(&n->mappings_by, hash_mapping(n, &m->key[SIDE_INSIDE]),
 			     number << 1 | SIDE_INSIDE);
 }
 
@@ -77,7 +92,7 @@ static void note(struct nat *n, const struct mapping *m, enum nat_event_kind kin
 {
 	const struct tuple *inside = &m->key[SIDE_INSIDE], *outside = &m->key[SIDE_OUTSIDE];
 
-	if (m->planned)
+	if (m->planned || !event_is_wanted(n, kind))
 		return;
 	event_note(n, (struct nat_event){
 		.kind = (uint8_t)kind,
@@ -266,7 +281,7 @@ static enum reason check_filter(const struct nat *n, const struct mapping *m,
 {
 	if (m->filtering == NAT_ENDPOINT_INDEPENDENT || o->hairpinned)
 		return REASON_NONE;
-	if (m->filtering == NAT_ADDRESS_DEPENDENT && session_has_peer(n, m, remote))
+	if (m->filtering == NAT_ADDRESS_DEPENDENT && peer_is_known(n, m, remote))
 		return REASON_NONE;
 	return REASON_FILTERED;
 }

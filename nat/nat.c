@@ -4,11 +4,12 @@
  * A batch is looked up as a whole (seek.c); then one datagram after the other is translated, in order,
  * as if alone.
  */
+#include "ahead.h"
 #include "helper.h"
 #include "transport.h"
 #include "tuple_common.h"
 
-enum { BATCH = 64, PAUSE_MOST_MS = 1 << 30 };
+enum { BATCH = 64, OPEN_BATCH = 32, PAUSE_MOST_MS = 1 << 30 };
 
 _Static_assert(TIMEOUT_MOST_S * 1000ll < PAUSE_MOST_MS, "a pause outlasts every timeout");
 
@@ -282,11 +283,26 @@ static void finish(struct nat *n, nat_time now, struct nat_job *job)
 		conclude(job, NAT_DROP, r);
 }
 
+static void finish_part(struct nat *n, nat_time now, struct nat_job *const *jobs, size_t count)
+{
+	struct ahead ahead[OPEN_BATCH], *next = ahead;
+
+	ahead_open(n, jobs, count, ahead);
+	for (size_t i = 0; i < count; i++)
+		if (ahead_opens(jobs[i])) {
+			n->hashes = &next++->hashes;
+			finish(n, now, jobs[i]);
+			n->hashes = &n->none;
+		} else {
+			finish(n, now, jobs[i]);
+		}
+}
+
 void nat_finish(struct nat *n, nat_time now, struct nat_job *const *jobs, size_t count)
 {
 	clock_to(n, now);
-	for (size_t i = 0; i < count; i++)
-		finish(n, now, jobs[i]);
+	for (size_t at = 0; at < count; at += OPEN_BATCH)
+		finish_part(n, now, jobs + at, count - at < OPEN_BATCH ? count - at : OPEN_BATCH);
 }
 
 void nat_process(struct nat *n, nat_time now, struct nat_job *job)
@@ -362,12 +378,14 @@ static size_t expire_at(struct nat *n, nat_time now, size_t budget)
 
 		if (number == WHEEL_NONE)
 			break;
+		n->hashes = ahead_end(n, number);
 		deadline = session_deadline(n, session_at(n, number), now);
 		if (is_over(deadline, now))
 			session_end(n, number);
 		else
 			wheel_put(&n->wheel, number, deadline);
 	}
+	n->hashes = &n->none;
 	return visited;
 }
 

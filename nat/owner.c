@@ -1,5 +1,8 @@
+#include "nat/owner.h"
+
 #include "helper.h"
 #include "transport.h"
+#include "tuple_common.h"
 
 /* x mod workers for x below 2^16: the fraction x / workers, times workers. */
 static uint16_t modulo(const struct nat *n, uint16_t x)
@@ -60,13 +63,26 @@ static uint16_t owner_of_inside(const struct nat *n, const struct tuple *t)
 				       : modulo(n, be16_host(t->local_port) >> 1);
 }
 
-/* Of the session that t is of. What a forwarded endpoint sends must reach the worker that holds the
- * outside port. */
+/* What a forwarded endpoint sends must reach the worker that holds the outside port. */
+const struct nat_forward *nat_owner_forward(const struct nat_config *c, enum nat_side side,
+					    uint8_t protocol, struct endpoint e,
+					    struct endpoint *external)
+{
+	const struct nat_forward *f;
+
+	if (side == SIDE_INSIDE)
+		return forward_by_internal(c, protocol, e, external);
+	f = forward_by_external(c, protocol, e);
+	if (f)
+		forward_by_internal(c, protocol, forward_internal(f, e.port), external);
+	return f;
+}
+
+/* Of the session that t is of. */
 static uint16_t owner_of(const struct nat *n, const struct tuple *t)
 {
 	const struct nat_config *c = &n->config;
-	struct endpoint e = { t->local, t->local_port }, external = e;
-	const struct nat_forward *f = NULL;
+	struct endpoint e = { t->local, t->local_port }, external;
 	struct tuple tunnel = *t;
 	be32 host;
 
@@ -78,15 +94,16 @@ static uint16_t owner_of(const struct nat *n, const struct tuple *t)
 	}
 	if (helper_gathers(n, t, &host))
 		return owner_of_host(n, host);
-	if (c->forward_count && t->side == SIDE_OUTSIDE) {
-		f = forward_by_external(c, t->protocol, e);
-		if (f)
-			forward_by_internal(c, t->protocol, forward_internal(f, e.port), &external);
-		return owner_of_outside(n, external);
-	}
-	if (c->forward_count && forward_by_internal(c, t->protocol, e, &external))
+	if (c->forward_count &&
+	    nat_owner_forward(c, (enum nat_side)t->side, t->protocol, e, &external))
 		return owner_of_outside(n, external);
 	return t->side == SIDE_OUTSIDE ? owner_of_outside(n, e) : owner_of_inside(n, t);
+}
+
+/* Where no host and no forward has a worker of its own, ports say it all. */
+static bool goes_by_ports(const struct nat *n)
+{
+	return !n->config.forward_count && !n->pool.planned && !n->gathers;
 }
 
 uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from)
@@ -97,6 +114,11 @@ uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from)
 
 	if (n->config.workers == 1)
 		return 0;
+	if (tuple_is_common(p) && !pkt_is_fragment(p) && goes_by_ports(n)) {
+		tuple_fill_common(&t, p, from);
+		if (!helper_tunnels(n, &t))
+			return modulo(n, be16_host(t.local_port) >> 1);
+	}
 	if (p->version == 4 && (!pkt_is_fragment(p) || (p->flags & PKT_PORTS_KNOWN))) {
 		if (!(p->flags & PKT_ICMP_ERROR)) {
 			r = tuple_of(&t, p, from);

@@ -74,6 +74,12 @@ bool ports_is_taken(const struct ports *p, uint16_t address, enum ports_protocol
 	return row(p, address, o)[slot / WORD_BITS] >> slot % WORD_BITS & 1;
 }
 
+const uint64_t *ports_word(const struct ports *p, uint16_t address, enum ports_protocol o,
+			   uint16_t port)
+{
+	return &row(p, address, o)[slot_of(p, port) / WORD_BITS];
+}
+
 /* First slot of [begin, end), of one parity if wanted, whose bit is clear in both. */
 static int64_t find_clear(const uint64_t *const bits[2], uint32_t begin, uint32_t end, int parity)
 {

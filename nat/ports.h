@@ -65,6 +65,10 @@ uint32_t ports_rests(const struct nat_config *c);
 bool ports_is_own(const struct ports *p, uint16_t port);
 bool ports_is_taken(const struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port);
 
+/* Where that is kept: 64 ports. */
+const uint64_t *ports_word(const struct ports *p, uint16_t address, enum ports_protocol o,
+			   uint16_t port);
+
 /* First free port of this worker's class at or above w->start in the range, then from its first
  * on; PORT_NONE. Takes nothing. */
 int ports_find(const struct ports *p, const struct ports_wish *w);

@@ -5,7 +5,7 @@ enum { LOW_PORTS_END = 1024, DISGUISE_TRIES = 64 };
 
 uint32_t session_find(const struct nat *n, const struct tuple *t)
 {
-	uint32_t value = table_find(&n->sessions_by, hash_tuple(&n->hash, t), t);
+	uint32_t value = table_find(&n->sessions_by, hash_session(n, t), t);
 
 	return value == TABLE_NONE ? SLAB_NONE : value >> 1;
 }
@@ -49,68 +49,11 @@ static bool counterpart(struct nat *n, const struct tuple *t, const struct mappi
 	return side == SIDE_OUTSIDE || disguise(n, m, other);
 }
 
-static struct tuple peer_key(const struct mapping *m, be32 remote)
-{
-	struct tuple key = m->key[SIDE_OUTSIDE];
-
-	key.remote = remote;
-	key.remote_port = (be16){ 0 };
-	return key;
-}
-
-static uint32_t peer_find(const struct nat *n, const struct tuple *key)
-{
-	return table_find(&n->peers_by, hash_tuple(&n->hash, key), key);
-}
-
-bool session_has_peer(const struct nat *n, const struct mapping *m, be32 remote)
-{
-	struct tuple key = peer_key(m, remote);
-
-	return peer_find(n, &key) != TABLE_NONE;
-}
-
-/* One more session with this remote address; false if there is no room to note it. */
-static bool peer_join(struct nat *n, const struct mapping *m, be32 remote, uint32_t *peer)
-{
-	struct tuple key = peer_key(m, remote);
-
-	*peer = SLAB_NONE;
-	if (m->filtering != NAT_ADDRESS_DEPENDENT)
-		return true;
-	*peer = peer_find(n, &key);
-	if (*peer == TABLE_NONE) {
-		*peer = slab_take(&n->peer_slab);
-		if (*peer == SLAB_NONE)
-			return false;
-		n->peers[*peer] = (struct peer){ .key = key };
-		if (!table_insert(&n->peers_by, hash_tuple(&n->hash, &key), *peer)) {
-			slab_give(&n->peer_slab, *peer);
-			return false;
-		}
-	}
-	n->peers[*peer].sessions++;
-	return true;
-}
-
-static void peer_leave(struct nat *n, uint32_t peer)
-{
-	struct peer *p;
-
-	if (peer == SLAB_NONE)
-		return;
-	p = &n->peers[peer];
-	if (--p->sessions)
-		return;
-	table_remove(&n->peers_by, hash_tuple(&n->hash, &p->key), peer);
-	slab_give(&n->peer_slab, peer);
-}
-
 static bool index_session(struct nat *n, uint32_t number)
 {
 	const struct session *s = session_at(n, number);
-	uint64_t inside = hash_tuple(&n->hash, &s->key[SIDE_INSIDE]);
-	uint64_t outside = hash_tuple(&n->hash, &s->key[SIDE_OUTSIDE]);
+	uint64_t inside = hash_session(n, &s->key[SIDE_INSIDE]);
+	uint64_t outside = hash_session(n, &s->key[SIDE_OUTSIDE]);
 
 	if (!table_insert(&n->sessions_by, inside, number << 1 | SIDE_INSIDE))
 		return false;
@@ -159,6 +102,8 @@ static void note(struct nat *n, const struct session *s, enum nat_event_kind kin
 {
 	const struct tuple *inside = &s->key[SIDE_INSIDE], *outside = &s->key[SIDE_OUTSIDE];
 
+	if (!event_is_wanted(n, kind))
+		return;
 	event_note(n, (struct nat_event){
 		.kind = (uint8_t)kind,
 		.protocol = inside->protocol,
@@ -183,19 +128,18 @@ enum reason session_make_as(struct nat *n, const struct tuple *t, const struct t
 {
 	struct mapping *m = &n->mappings[mapping];
 	enum reason r = REASON_SESSION_LIMIT;
-	uint32_t number, peer;
 	struct session *s;
+	uint32_t number;
 
 	if (session_find(n, other) != SLAB_NONE)
 		return REASON_SESSION_CONFLICT;
 	number = slab_take(&n->session_slab);
 	if (number == SLAB_NONE)
 		return r;
-	if (!peer_join(n, m, t->side == SIDE_OUTSIDE ? t->remote : other->remote, &peer))
-		goto no_peer;
 	s = session_at(n, number);
 	fill(n, s, t, other, mapping);
-	s->peer = peer;
+	if (!peer_join(n, m, number, s->key[SIDE_OUTSIDE].remote))
+		goto no_peer;
 	if (!index_session(n, number))
 		goto no_index;
 	wheel_put(&n->wheel, number, session_deadline(n, s, n->now));
@@ -207,8 +151,10 @@ enum reason session_make_as(struct nat *n, const struct tuple *t, const struct t
 	note(n, s, EVENT_SESSION_CREATED);
 	return REASON_NONE;
 no_index:
-	peer_leave(n, peer);
+	peer_leave(n, m, number);
 no_peer:
+	s->key[SIDE_INSIDE].protocol = 0;
+	s->key[SIDE_OUTSIDE].protocol = 0;
 	slab_give(&n->session_slab, number);
 	return r;
 }
@@ -240,12 +186,11 @@ void session_end(struct nat *n, uint32_t session)
 
 	note(n, s, EVENT_SESSION_DELETED);
 	for (uint32_t side = 0; side < SIDE_COUNT; side++)
-		table_remove(&n->sessions_by, hash_tuple(&n->hash, &s->key[side]),
-			     session << 1 | side);
+		table_remove(&n->sessions_by, hash_session(n, &s->key[side]), session << 1 | side);
 	if (session_is_half_open(s))
 		half_open_note(n, session, false);
 	helper_end(n, s);
-	peer_leave(n, s->peer);
+	peer_leave(n, m, session);
 	m->sessions--;
 	n->hosts[m->host].sessions--;
 	mapping_drop_unused(n, s->mapping);

@@ -45,6 +45,11 @@ void wheel_take(struct wheel *w, uint32_t record)
 		link_of(w, link->next)->previous = link->previous;
 }
 
+uint32_t wheel_after(const struct wheel *w, uint32_t record)
+{
+	return link_of(w, record)->next;
+}
+
 uint32_t wheel_due(struct wheel *w, uint64_t now_ms)
 {
 	uint64_t now = now_ms / WHEEL_TICK_MS;

@@ -32,6 +32,9 @@ void wheel_init(struct wheel *w, uint32_t *slots, void *links, size_t stride);
 void wheel_put(struct wheel *w, uint32_t record, int64_t deadline_ms);
 void wheel_take(struct wheel *w, uint32_t record);
 
+/* The one behind it in its slot, WHEEL_NONE if there is none; also of one that was just taken out. */
+uint32_t wheel_after(const struct wheel *w, uint32_t record);
+
 /* First record due at now_ms, taken out, or WHEEL_NONE when none is left. */
 uint32_t wheel_due(struct wheel *w, uint64_t now_ms);
 

@@ -5,15 +5,15 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
+#include "large.h"
 #include "worker_core.h"
 
 enum { WORK_BATCH = 32, EXPIRE_BUDGET = 512, ASK_MS = 1000 };
-enum { CACHE_LINE = 64, PAGE = 4096, LARGE_PAGE = 2 << 20 };
+enum { CACHE_LINE = 64, PAGE = 4096 };
 
 /* After every batch, so that the NAT has room for what the next one does. */
 static void hand_to_log(struct worker *w)
@@ -290,18 +290,6 @@ size_t worker_frames(uint16_t workers)
 	return power;
 }
 
-/* Large pages: the tables are read at random, and a miss of the address translation costs as much
- * as one of the cache. */
-static void *allocate_large(size_t len)
-{
-	size_t rounded = (len + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
-	void *at = aligned_alloc(LARGE_PAGE, rounded);
-
-	if (at)
-		madvise(at, rounded, MADV_HUGEPAGE);
-	return at;
-}
-
 static int allocate(struct worker *w)
 {
 	struct nat_config c = w->snapshot->conf->nat;
@@ -313,7 +301,8 @@ static int allocate(struct worker *w)
 	w->hands = calloc(w->workers, sizeof(*w->hands));
 	w->returns = calloc(w->workers, sizeof(*w->returns));
 	w->buffers = aligned_alloc(PAGE, (w->frame_count * FRAME_ROOM + PAGE - 1) / PAGE * PAGE);
-	w->arena = allocate_large(nat_size(&c));
+	w->arena_len = nat_size(&c);
+	w->arena = large_new(w->arena_len);
 	w->segmenter = segmenter_new();
 	if (!w->frames || !w->spare || !w->hands || !w->returns || !w->buffers || !w->arena ||
 	    !w->segmenter)
@@ -324,7 +313,7 @@ static int allocate(struct worker *w)
 		w->spare[i] = &w->frames[i];
 	}
 	w->spare_count = w->frame_count;
-	w->nat = nat_init(w->arena, &c, w->setup.seed);
+	w->nat = nat_init_zeroed(w->arena, &c, w->setup.seed);
 	return 0;
 }
 
@@ -359,7 +348,7 @@ void worker_free(struct worker *w)
 	if (w->epoll >= 0)
 		close(w->epoll);
 	segmenter_free(w->segmenter);
-	free(w->arena);
+	large_free(w->arena, w->arena_len);
 	free(w->buffers);
 	free(w->spare);
 	free(w->hands);

@@ -67,7 +67,8 @@ struct worker {
 	struct worker_setup setup;
 	uint16_t id, workers;
 	struct nat *nat;
-	void *arena;
+	void *arena; /* of the NAT */
+	size_t arena_len;
 	const struct snapshot *snapshot;
 	uint32_t generation; /* of the snapshot that the NAT is configured by */
 	uint32_t version;    /* of its routes */
@@ -91,10 +92,12 @@ struct worker {
 
 	struct outbox outboxes[WORKER_INTERFACES_MOST];
 	struct outbox *hands, *returns; /* per worker: frames to hand over, or to give back */
-	uint32_t ready;	 /* interfaces that may have something to receive */
-	uint32_t always; /* of these, the ones that cannot say so */
+	uint32_t interfaces; /* all there are */
+	uint32_t ready;	 /* of these, the ones that may have something to receive */
+	uint32_t always; /* the ones that cannot say so */
 	uint32_t neighbours; /* interfaces whose frames go to one of several */
 	int epoll;
+	unsigned failures; /* of what it watches, since something came */
 	struct segmenter *segmenter;
 	struct limiter limiter;
 	struct mail mail;
@@ -184,5 +187,8 @@ void rule_apply(struct worker *w, struct frame *f);
 
 /* fragment.c: send f in pieces of at most mtu octets; takes the frame. */
 void fragment_send(struct worker *w, struct frame *f, const struct hop *hop, uint32_t mtu);
+
+/* The same file: do what was left to a device which does not do it; takes the frame. */
+void fragment_finish(struct worker *w, struct frame *f, const struct hop *hop);
 
 #endif

@@ -78,6 +78,9 @@ size_t nat_size(const struct nat_config *c);
  * arrays must outlive the NAT. Workers of one gateway get the same seed. */
 struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[static 32]);
 
+/* The same in memory that is all zero: what is not needed, or not yet, is not touched. */
+struct nat *nat_init_zeroed(void *mem, const struct nat_config *c, const uint8_t seed[static 32]);
+
 /* Work by other policies, forwards and timeouts from now on. What sized the arena (worker, workers,
  * sessions, half_open, fragments, held_ports, unsolicited, events, pool) must be as before; but an
  * address of the pool may be taken away (0) and given back. Sessions stay as they are, and nobody else
