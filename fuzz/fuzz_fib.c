@@ -116,10 +116,14 @@ static void drop(struct fib *f, struct list *l, const struct prefix *p)
 static void look_up(const struct fib *f, const struct list *l, const struct address *a)
 {
 	be32 both[2] = { be32_load(a->octets), { 0 } };
+	uint8_t both6[2][16] = { { 0 } };
 	uint16_t hops[2];
 
 	if (a->version == 6) {
 		assert(fib_lookup6(f, a->octets) == search(l, a));
+		memcpy(both6[0], a->octets, sizeof(both6[0]));
+		fib_lookup6_batch(f, (const uint8_t (*)[16])both6, hops, 2);
+		assert(hops[0] == search(l, a) && hops[1] == fib_lookup6(f, both6[1]));
 		return;
 	}
 	fib_prefetch4(f, both[0]);

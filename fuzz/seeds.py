@@ -36,6 +36,28 @@ def packet_seeds():
     yield "nothing", b""
 
 
+def coalesce_seeds():
+    """What the device takes; how, ends, size of the payload; for a change, which octet and its new value."""
+    is_udp, is_v6, df, is_partial, is_super, last, changed, wrong = (1 << n for n in range(8))
+    kinds = {"tcp4": 0, "tcp6": is_v6, "udp4": is_udp, "udp6": is_udp | is_v6, "tcp4-df": df}
+    for name, kind in kinds.items():
+        run = u8(kind, 0, 100)
+        yield f"{name}-run", u8(7) + run * 5 + u8(kind | last, 0, 99)
+        yield f"{name}-two", u8(7) + (run + u8(kind, 1, 100)) * 4 + run + u8(kind, 2, 100) + run
+        yield f"{name}-full", u8(7) + run * 64
+        yield f"{name}-not-taken", u8(1) + run * 3
+        yield f"{name}-partial", u8(7) + run + u8(kind | is_partial, 0, 100) * 2 + run
+        yield f"{name}-supers", u8(7) + u8(kind | is_super, 0, 100) * 3 + run + u8(kind | is_super | last, 0, 100) + run
+        yield f"{name}-wrong", u8(7) + run * 2 + u8(kind | wrong, 0, 100) + run * 2
+        yield f"{name}-sizes", u8(7) + b"".join(u8(kind, 0, size) for size in (99, 100, 100, 33, 33, 0, 1, 1, 2, 1))
+        yield f"{name}-last", u8(7) + run * 2 + u8(kind | last, 0, 100) + run * 2
+        for at, to in ((1, 2), (6, 0x20), (0, 0x46), (8, 3), (7, 3)):
+            yield f"{name}-octet-{at}-{to}", u8(7) + run + u8(kind | changed, 0, 100, at, to) + run * 2
+    for at, to in ((33, 0x90), (33, 0x80), (33, 0x50), (32, 0x50), (32, 0x81), (31, 78), (39, 1), (40, 2), (9, 1)):
+        change = u8(changed, 0, 100, at, to)
+        yield f"tcp4-octet-{at}-{to}", u8(7) + change + u8(0, 0, 100) * 2 + change + u8(0, 0, 100) * 2
+
+
 def segment_seeds():
     """How, flags, kind, segment size, where the checksum is, octets to add."""
     how_fit, needs_checksum = 1, 1
@@ -360,6 +382,7 @@ def helper_seeds():
 
 TARGETS = {
     "packet": packet_seeds, "nat": nat_seeds, "worker": worker_seeds, "segment": segment_seeds, "fib": fib_seeds,
+    "coalesce": coalesce_seeds,
     "conf": conf_seeds, "ctl": ctl_seeds, "helper": helper_seeds,
 }
 

@@ -1,4 +1,6 @@
 /* The last leg: one hop less, small enough, rewritten by rule, and out in batches. */
+#include "router/coalesce.h"
+
 #include "worker_core.h"
 
 /* They are gone. */
@@ -20,27 +22,48 @@ void forward_sent(struct worker *w, struct frame *f)
 	count_sent(w, f->egress, &f, 1);
 }
 
-/* What the queue refuses is counted by name; the rest goes on. */
+/* What the queue refuses is counted by name; the rest goes on. fates: why not, by number. */
+static void send_frames(struct worker *w, uint16_t interface, size_t count, uint8_t *fates)
+{
+	struct frame **frames = w->outboxes[interface].frames;
+	size_t at = 0;
+
+	while (at < count) {
+		size_t sent = 0;
+		enum reason r = io_send(w->setup.ios[interface], w->id, frames + at, count - at,
+					&sent);
+
+		count_sent(w, interface, frames + at, sent);
+		at += sent;
+		if (at == count)
+			break;
+		if (r == REASON_NEIGHBOUR) {
+			park(w, frames[at++]);
+			continue;
+		}
+		fates[at] = r == REASON_NONE ? REASON_SEND_ERROR : (uint8_t)r;
+		frame_drop(w, frames[at], fates[at]);
+		at++;
+	}
+}
+
+/* What was joined ends as what it has become part of. */
 static void send_box(struct worker *w, uint16_t interface)
 {
 	struct outbox *box = &w->outboxes[interface];
-	size_t at = 0;
+	unsigned takes = io_takes(w->setup.ios[interface]) & (IO_TSO | IO_USO);
+	bool wanted = worker_conf(w)->interfaces[interface].coalesce;
+	uint8_t into[FRAME_BATCH] = { 0 }, fates[FRAME_BATCH] = { REASON_NONE };
+	size_t count = box->count;
 
-	while (at < box->count) {
-		size_t sent = 0;
-		enum reason r = io_send(w->setup.ios[interface], w->id, box->frames + at,
-					box->count - at, &sent);
-
-		count_sent(w, interface, box->frames + at, sent);
-		at += sent;
-		if (at == box->count)
-			break;
-		if (r == REASON_NEIGHBOUR)
-			park(w, box->frames[at]);
+	if (count > 1 && takes && wanted)
+		count = coalesce(box->frames, count, takes, into);
+	send_frames(w, interface, count, fates);
+	for (; count < box->count; count++)
+		if (fates[into[count]] == REASON_NONE)
+			forward_sent(w, box->frames[count]);
 		else
-			frame_drop(w, box->frames[at], r == REASON_NONE ? REASON_SEND_ERROR : r);
-		at++;
-	}
+			frame_drop(w, box->frames[count], fates[into[count]]);
 	box->count = 0;
 }
 
@@ -64,6 +87,11 @@ void forward_one(struct worker *w, struct frame *f, const struct hop *hop)
 {
 	struct outbox *box = &w->outboxes[f->egress];
 
+	if ((f->p.flags & PKT_PARTIAL) &&
+	    !io_takes_all(io_takes(w->setup.ios[f->egress]), &f->p)) {
+		fragment_finish(w, f, hop);
+		return;
+	}
 	if (box->count == FRAME_BATCH)
 		send_box(w, f->egress);
 	if (w->neighbours & 1u << f->egress)

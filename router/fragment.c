@@ -70,6 +70,9 @@ static void complete(struct frame *f)
 	if (!(p->flags & PKT_PARTIAL))
 		return;
 	csum_store(p->ip + p->checksum, csum_of(pkt_transport(p), p->len - p->transport));
+	/* RFC 768: zero would say that there is none. */
+	if (p->protocol == PROTO_UDP && !load16(p->ip + p->checksum))
+		store16(p->ip + p->checksum, 0xffff);
 	p->flags &= (uint16_t)~PKT_PARTIAL;
 	f->offload = (struct virtio_net_hdr){ 0 };
 }
@@ -118,17 +121,28 @@ static void send_pieces(struct worker *w, struct frame *f, const struct hop *hop
 	frame_release(w, f);
 }
 
+/* What waits to be sent holds frames, too. */
+static struct frame *take_or_flush(struct worker *w)
+{
+	struct frame *f = frame_take(w);
+
+	if (f)
+		return f;
+	forward_flush(w);
+	return frame_take(w);
+}
+
 /* What a super-packet stands for is not fragmented as a whole, but segment by segment. */
 static void send_segments(struct worker *w, struct frame *f, const struct hop *hop, uint32_t mtu)
 {
 	struct frame *segment;
 
 	f->len = f->p.len;
-	if (!segmenter_take(w->segmenter, f)) {
+	if (!segmenter_view(w->segmenter, f)) {
 		frame_drop(w, f, REASON_OFFLOAD);
 		return;
 	}
-	while ((segment = frame_take(w)) && segmenter_next(w->segmenter, segment)) {
+	while ((segment = take_or_flush(w)) && segmenter_next(w->segmenter, segment)) {
 		segment->ingress = f->ingress;
 		segment->egress = f->egress;
 		if (pkt_parse(&segment->p, frame_ip(segment), segment->len, NULL) != REASON_NONE)
@@ -153,4 +167,14 @@ void fragment_send(struct worker *w, struct frame *f, const struct hop *hop, uin
 		send_segments(w, f, hop, mtu);
 	else
 		send_pieces(w, f, hop, mtu);
+}
+
+void fragment_finish(struct worker *w, struct frame *f, const struct hop *hop)
+{
+	if (f->p.gso_size) {
+		send_segments(w, f, hop, UINT32_MAX);
+		return;
+	}
+	complete(f);
+	forward_one(w, f, hop);
 }

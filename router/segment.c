@@ -7,13 +7,14 @@
 enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
 
 struct segmenter {
-	struct pkt p;	   /* of octets */
+	struct pkt p;	   /* of from */
 	size_t header_len; /* IP and transport; they stand in front of every segment */
 	size_t chunk;	   /* payload octets of a segment */
 	size_t at;	   /* payload octets given out already */
 	uint16_t count;	   /* segments given out already */
 	bool more;
 	bool link_multicast;
+	const uint8_t *from; /* the super-datagram */
 	uint8_t octets[FRAME_LEN_MOST];
 };
 
@@ -27,16 +28,14 @@ void segmenter_free(struct segmenter *s)
 	free(s);
 }
 
-bool segmenter_take(struct segmenter *s, const struct frame *f)
+bool segmenter_view(struct segmenter *s, const struct frame *f)
 {
 	const struct pkt_offload o = frame_offload(f);
 	const uint8_t *transport;
 
-	if (!o.partial || f->len > sizeof(s->octets))
+	if (!o.partial || pkt_parse(&s->p, frame_ip(f), f->len, &o) != REASON_NONE)
 		return false;
-	memcpy(s->octets, frame_ip(f), f->len);
-	if (pkt_parse(&s->p, s->octets, f->len, &o) != REASON_NONE)
-		return false;
+	s->from = s->p.ip;
 	transport = pkt_transport(&s->p);
 	s->header_len = s->p.transport + (s->p.protocol == PROTO_TCP ? (transport[12] >> 4) * 4u : 8);
 	s->chunk = s->p.gso_size ? s->p.gso_size : s->p.len - s->header_len;
@@ -44,6 +43,15 @@ bool segmenter_take(struct segmenter *s, const struct frame *f)
 	s->count = 0;
 	s->more = true;
 	s->link_multicast = f->link_multicast;
+	return true;
+}
+
+bool segmenter_take(struct segmenter *s, const struct frame *f)
+{
+	if (f->len > sizeof(s->octets) || !segmenter_view(s, f))
+		return false;
+	memcpy(s->octets, s->from, f->len);
+	s->from = s->p.ip = s->octets;
 	return true;
 }
 
@@ -93,8 +101,8 @@ bool segmenter_next(struct segmenter *s, struct frame *f)
 	if (!s->more)
 		return false;
 	s->more = chunk < rest;
-	memcpy(ip, s->octets, s->header_len);
-	memcpy(ip + s->header_len, s->octets + s->header_len + s->at, chunk);
+	memcpy(ip, s->from, s->header_len);
+	memcpy(ip + s->header_len, s->from + s->header_len + s->at, chunk);
 	finish_ip(s, ip, len);
 	if (s->p.protocol == PROTO_TCP)
 		finish_tcp(s, ip + s->p.transport, !s->more);

@@ -22,6 +22,9 @@ void segmenter_free(struct segmenter *s);
 /* Take a copy of what f holds. false: it is not well-formed, or there is nothing to be done. */
 bool segmenter_take(struct segmenter *s, const struct frame *f);
 
+/* The same without a copy: f stays as it is until there are no more. */
+bool segmenter_view(struct segmenter *s, const struct frame *f);
+
 /* Put the next datagram into f as if it had been received so; false: there are no more. */
 bool segmenter_next(struct segmenter *s, struct frame *f);
 
