@@ -17,6 +17,7 @@
 
 #include "io_backend.h"
 #include "router/nl.h"
+#include "router/uring.h"
 
 /* Since Linux 6.2; headers may be older than the kernel. */
 #ifndef TUN_F_USO4
@@ -24,14 +25,30 @@
 #define TUN_F_USO6 0x40
 #endif
 
+/* What the kernel shall hand us unfinished. It takes the same from us. */
+enum {
+	TUN_CHECKSUM = TUN_F_CSUM,
+	TUN_TSO = TUN_CHECKSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
+	TUN_USO = TUN_TSO | TUN_F_USO4 | TUN_F_USO6,
+};
+
 /* A batch of super-packets shall not be more than the cache holds until it is sent. */
 enum { RECV_OCTETS = 128 << 10 };
+
+/* Fewer datagrams than this are read and written one by one. */
+enum { BATCH_LEAST = 8 };
+
+struct tun_worker {
+	struct uring *ring; /* NULL: a system call for each datagram */
+	size_t expected;    /* that this many will be there */
+} __attribute__((aligned(64)));
 
 struct tun {
 	struct io io;
 	char device[IFNAMSIZ];
 	struct nl *nl;	   /* where the device is */
 	size_t header_len; /* of the virtio-net header; 0: none */
+	struct tun_worker *worker;
 	uint16_t queues;
 	int fd[];
 };
@@ -40,6 +57,9 @@ static void tun_close(struct io *io)
 {
 	struct tun *t = (struct tun *)io;
 
+	for (uint16_t i = 0; t->worker && i < io->workers; i++)
+		uring_free(t->worker[i].ring);
+	free(t->worker);
 	for (uint16_t i = 0; i < t->queues; i++)
 		close(t->fd[i]);
 	nl_close(t->nl);
@@ -96,20 +116,21 @@ static int open_queue(struct tun *t, const struct conf_interface *c, struct io_e
 	return 0;
 }
 
-/* Most the kernel agrees to hand us unfinished. */
-static bool take_offloads(int fd)
+/* The most that it agrees to. */
+static void agree_on_offloads(struct tun *t)
 {
-	static const unsigned int wishes[] = {
-		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_USO4 | TUN_F_USO6,
-		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6,
-		TUN_F_CSUM,
+	static const struct { unsigned int wish, takes; } wishes[] = {
+		{ TUN_USO, IO_CHECKSUM | IO_TSO | IO_USO },
+		{ TUN_TSO, IO_CHECKSUM | IO_TSO },
+		{ TUN_CHECKSUM, IO_CHECKSUM },
 	};
 
-	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
-		if (ioctl(fd, TUNSETOFFLOAD, wishes[i]) == 0)
-			return true;
-	}
-	return false;
+	unsigned takes = 0;
+
+	for (size_t i = 0; !takes && i < sizeof(wishes) / sizeof(wishes[0]); i++)
+		if (ioctl(t->fd[0], TUNSETOFFLOAD, wishes[i].wish) == 0)
+			takes = wishes[i].takes;
+	io_take(&t->io, takes, t->device);
 }
 
 static int open_nl(struct tun *t, const struct conf_interface *c, struct io_error *error)
@@ -204,13 +225,49 @@ static int make_device(struct tun *t, const struct conf_interface *c, uint16_t q
 			return r;
 	}
 	if (t->io.offload)
-		t->io.offload = take_offloads(t->fd[0]);
+		agree_on_offloads(t);
 	r = nl_open(&ours);
 	if (r < 0)
 		return io_refuse(error, r, "%s: rtnetlink: %s", c->name, strerror(-r));
 	r = place(ours, c, error);
 	nl_close(ours);
 	return r;
+}
+
+/* Workers beyond the queues send through another's, which the kernel allows. */
+static int sending_descriptor(const struct tun *t, uint16_t worker)
+{
+	return t->fd[worker % t->queues];
+}
+
+/* Rings for all workers, or for none. */
+static void make_rings(struct tun *t)
+{
+	int r = 0;
+
+	for (uint16_t i = 0; !r && i < t->io.workers; i++)
+		r = uring_new(&t->worker[i].ring, sending_descriptor(t, i));
+	if (!r)
+		return;
+	for (uint16_t i = 0; i < t->io.workers; i++) {
+		uring_free(t->worker[i].ring);
+		t->worker[i].ring = NULL;
+	}
+	io_set_remark(&t->io, "%s: no io_uring (%s); a system call for each packet", t->device,
+		      strerror(-r));
+}
+
+static int make_workers(struct tun *t, const struct conf_interface *c, struct io_error *error)
+{
+	size_t len = t->io.workers * sizeof(*t->worker);
+
+	t->worker = aligned_alloc(_Alignof(struct tun_worker), len);
+	if (!t->worker)
+		return io_refuse(error, -ENOMEM, "%s: out of memory", c->name);
+	memset(t->worker, 0, len);
+	if (c->io_uring)
+		make_rings(t);
+	return 0;
 }
 
 static int tun_open(struct io **io, const struct conf_interface *c, uint16_t workers, bool offload,
@@ -231,6 +288,8 @@ static int tun_open(struct io **io, const struct conf_interface *c, uint16_t wor
 	if (r == 0)
 		r = make_device(t, c, queues, error);
 	if (r == 0)
+		r = make_workers(t, c, error);
+	if (r == 0)
 		r = furnish(t, c, error);
 	if (r < 0) {
 		tun_close(&t->io);
@@ -248,15 +307,23 @@ static int tun_descriptor(const struct io *io, uint16_t worker)
 	return worker < t->queues ? t->fd[worker] : -1;
 }
 
-static int tun_recv(struct io *io, uint16_t worker, struct frame **frames, size_t count)
+/* A frame has been read, with its header. */
+static void take(const struct tun *t, struct frame *f, size_t len)
 {
-	const struct tun *t = (const struct tun *)io;
-	int fd = tun_descriptor(io, worker);
-	size_t octets = 0, i;
+	f->len = (uint32_t)(len - t->header_len);
+	f->link_multicast = false;
+	if (t->header_len)
+		frame_load_offload(f, 0);
+	else
+		f->offload = (struct virtio_net_hdr){ 0 };
+}
 
-	if (fd < 0)
-		return 0;
-	for (i = 0; i < count && octets < RECV_OCTETS; i++) {
+static int recv_each(const struct tun *t, int fd, struct frame **frames, size_t count,
+		     size_t *octets)
+{
+	size_t i;
+
+	for (i = 0; i < count && *octets < RECV_OCTETS; i++) {
 		struct frame *f = frames[i];
 		ssize_t len = read(fd, frame_ip(f) - t->header_len, t->header_len + FRAME_LEN_MOST);
 
@@ -265,25 +332,95 @@ static int tun_recv(struct io *io, uint16_t worker, struct frame **frames, size_
 				return -errno;
 			break;
 		}
-		f->len = (uint32_t)((size_t)len - t->header_len);
-		octets += f->len;
-		f->link_multicast = false;
-		if (t->header_len)
-			frame_load_offload(f, 0);
-		else
-			f->offload = (struct virtio_net_hdr){ 0 };
+		take(t, f, (size_t)len);
+		*octets += f->len;
 	}
 	return (int)i;
+}
+
+static int recv_batch(const struct tun *t, struct uring *ring, struct frame **frames, size_t count,
+		      size_t *octets)
+{
+	struct uring_part parts[URING_MOST];
+	size_t got = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		parts[i].at = frame_ip(frames[i]) - t->header_len;
+		parts[i].len = (uint32_t)t->header_len + FRAME_LEN_MOST;
+	}
+	uring_read(ring, parts, count);
+	for (size_t i = 0; i < count; i++) {
+		struct frame *f = frames[got], *filled = frames[i];
+		uint8_t *at = f->octets;
+
+		if (parts[i].done < (int32_t)t->header_len)
+			continue;
+		/* It may have come just after the part before it found nothing. */
+		f->octets = filled->octets;
+		filled->octets = at;
+		take(t, f, (size_t)parts[i].done);
+		*octets += f->len;
+		got++;
+	}
+	return (int)got;
+}
+
+/* How many datagrams the next batch may bring, by how many there were of those expected. */
+static size_t expect(size_t expected, size_t got, size_t octets)
+{
+	size_t next = got < expected ? got + 1 : 2 * got;
+	size_t most = octets > RECV_OCTETS / URING_MOST * got ? RECV_OCTETS * got / octets : URING_MOST;
+
+	return next < most ? next : most;
+}
+
+static int tun_recv(struct io *io, uint16_t worker, struct frame **frames, size_t count)
+{
+	const struct tun *t = (const struct tun *)io;
+	struct tun_worker *w = &t->worker[worker];
+	int fd = tun_descriptor(io, worker), got;
+	size_t octets = 0;
+
+	if (fd < 0)
+		return 0;
+	if (w->expected < count)
+		count = w->ring && w->expected >= BATCH_LEAST ? w->expected : count;
+	if (w->ring && w->expected >= BATCH_LEAST && uring_works(w->ring))
+		got = recv_batch(t, w->ring, frames, count, &octets);
+	else
+		got = recv_each(t, fd, frames, count, &octets);
+	if (got >= 0)
+		w->expected = expect(count, (size_t)got, octets);
+	return got;
+}
+
+/* In the order given, up to the first that cannot be. */
+static size_t send_batch(const struct tun *t, struct uring *ring, struct frame **frames,
+			 size_t count)
+{
+	struct uring_part parts[URING_MOST];
+
+	for (size_t i = 0; i < count; i++) {
+		const struct frame *f = frames[i];
+
+		parts[i].at = t->header_len ? frame_store_offload(f, 0) : f->p.ip;
+		parts[i].len = (uint32_t)t->header_len + f->p.len;
+	}
+	return uring_write(ring, parts, count);
 }
 
 static enum reason tun_send(struct io *io, uint16_t worker, struct frame **frames,
 			    size_t count, size_t *sent)
 {
 	const struct tun *t = (const struct tun *)io;
-	/* Workers beyond the queues send through another's, which the kernel allows. */
-	int fd = t->fd[worker % t->queues];
+	struct uring *ring = t->worker[worker].ring;
+	int fd = sending_descriptor(t, worker);
 
-	for (*sent = 0; *sent < count; ++*sent) {
+	*sent = 0;
+	if (ring && count >= BATCH_LEAST && count <= URING_MOST && uring_works(ring))
+		*sent = send_batch(t, ring, frames, count);
+	/* What a batch leaves is tried again for the sake of the reason. */
+	for (; *sent < count; ++*sent) {
 		const struct frame *f = frames[*sent];
 		const uint8_t *at = t->header_len ? frame_store_offload(f, 0) : f->p.ip;
 
@@ -293,7 +430,15 @@ static enum reason tun_send(struct io *io, uint16_t worker, struct frame **frame
 	return REASON_NONE;
 }
 
+static int tun_steer(struct io *io, int program)
+{
+	const struct tun *t = (const struct tun *)io;
+
+	return ioctl(t->fd[0], TUNSETSTEERINGEBPF, &program) < 0 ? -errno : 0;
+}
+
 const struct io_backend io_tun = {
+	.steer = tun_steer,
 	.open = tun_open,
 	.close = tun_close,
 	.descriptor = tun_descriptor,

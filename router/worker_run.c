@@ -1,6 +1,9 @@
 /*
  * When a worker takes its turns, and when it sleeps.
  *
+ * Polling: how long it stays awake without work is in router/pace.h. Few interfaces are asked
+ * themselves then, which costs less than to ask epoll first which of them to ask.
+ *
  * Sleeping: a worker that has nothing to do says so in links->sleeping, looks once more, and only
  * then waits; whoever pushes into one of its rings looks at the flag after the push. Both sides
  * have a full barrier in between, so that one of the two sees the other.
@@ -11,9 +14,10 @@
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
+#include "router/pace.h"
 #include "worker_core.h"
 
-enum { SLEEP_MOST_MS = 256, SPINS = 32, PARK_SLEEP_MS = 5 };
+enum { SLEEP_MOST_MS = 256, PARK_SLEEP_MS = 5, FEW_INTERFACES = 4, FAILURES_MOST = 1000 };
 
 static int watch(struct worker *w, int fd, uint32_t number)
 {
@@ -37,19 +41,25 @@ int worker_watch(struct worker *w)
 			r = watch(w, fd, i);
 		else
 			w->always |= 1u << i;
-		w->ready |= 1u << i;
+		w->interfaces |= 1u << i;
 		if (io_has_neighbours(w->setup.ios[i]))
 			w->neighbours |= 1u << i;
 	}
+	w->ready = w->interfaces;
 	return r;
 }
 
-nat_time worker_clock(void)
+static uint64_t clock_us(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (nat_time){ (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 };
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+nat_time worker_clock(void)
+{
+	return (nat_time){ clock_us() / 1000 };
 }
 
 static bool has_work(const struct worker *w)
@@ -61,6 +71,15 @@ static bool has_work(const struct worker *w)
 	return __atomic_load_n(&w->mail.state, __ATOMIC_RELAXED) == MAIL_ASKED;
 }
 
+/* A device that is gone fails for ever; one that is down, once. */
+static void note_failure(struct worker *w, uint32_t interface)
+{
+	if (++w->failures < FAILURES_MOST)
+		return;
+	w->failures = 0;
+	epoll_ctl(w->epoll, EPOLL_CTL_DEL, io_descriptor(w->setup.ios[interface], w->id), NULL);
+}
+
 /* Learn which queues have something; wait for that at most so long. */
 static void look(struct worker *w, int wait_ms)
 {
@@ -69,11 +88,25 @@ static void look(struct worker *w, int wait_ms)
 	uint64_t wakeups;
 
 	for (int i = 0; i < count; i++) {
-		if (events[i].data.u32 < WORKER_INTERFACES_MOST)
-			w->ready |= 1u << events[i].data.u32;
+		uint32_t interface = events[i].data.u32;
+
+		if (events[i].events & EPOLLIN)
+			w->failures = 0;
+		else
+			note_failure(w, interface);
+		if (interface < WORKER_INTERFACES_MOST)
+			w->ready |= 1u << interface;
 		else if (read(w->setup.links->wakeups[w->id], &wakeups, sizeof(wakeups)) < 0)
 			continue;
 	}
+}
+
+static void poll_for_work(struct worker *w)
+{
+	if (__builtin_popcount(w->interfaces) <= FEW_INTERFACES)
+		w->ready = w->interfaces;
+	else
+		look(w, 0);
 }
 
 static void wait_for_work(struct worker *w)
@@ -92,16 +125,19 @@ static void wait_for_work(struct worker *w)
 
 void worker_run(struct worker *w, const bool *stop)
 {
-	unsigned idle = 0;
+	struct pace pace = { 0 };
 
 	rcu_register_thread();
 	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
-		idle = worker_step(w, worker_clock()) ? 0 : idle + 1;
+		uint64_t now_us = clock_us();
+		bool worked = worker_step(w, (nat_time){ now_us / 1000 });
+		bool awake = pace_keep(&pace, worked, now_us, worker_conf(w)->poll_us);
+
 		rcu_quiescent_state();
-		if (idle > SPINS)
-			wait_for_work(w);
+		if (awake)
+			poll_for_work(w);
 		else
-			look(w, 0);
+			wait_for_work(w);
 	}
 	rcu_unregister_thread();
 }
