@@ -3,7 +3,7 @@
  *
  * The kernel keeps the device and everything on it; we see a copy of what arrives, and the guard
  * (router/guard.h) keeps it from answering what is ours. What we send takes its queueing
- * discipline. Neighbours are the kernel's too.
+ * discipline, unless told otherwise. Neighbours are the kernel's too.
  *
  * The socket always exchanges virtio-net headers: the peer of a veth device hands over
  * super-packets and partial checksums whatever we ask for, and without the header nobody could
@@ -11,19 +11,18 @@
  */
 #include <errno.h>
 #include <linux/filter.h>
-#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "io_backend.h"
+#include "io_ethernet.h"
+#include "io_packet_ring.h"
 #include "neigh.h"
-#include "router/nl.h"
 #include "router/segment.h"
+#include "router/steer.h"
 
 /* Since Linux 5.16; before, it is ignored. */
 #ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
@@ -34,19 +33,26 @@ enum {
 	HEADER_LEN = sizeof(struct virtio_net_hdr),
 	FRONT_LEN = HEADER_LEN + ETH_HLEN, /* what precedes the IP header */
 	BUFFER_LEN = 4 << 20,		   /* of the socket: some sixty super-packets */
+	RECV_OCTETS = 256 << 10, /* of a batch: what the cache holds until it is sent */
+	SEND_BATCH = 32, /* what a refused frame makes us prepare again */
 };
 
 struct packet_worker {
+	/* What one system call sends. */
+	struct mmsghdr messages[SEND_BATCH];
+	struct iovec octets[SEND_BATCH];
 	int fd; /* -1: no queue of its own */
+	struct packet_ring *ring;    /* NULL: packets come by system call */
 	struct neigh *neigh;
 	struct segmenter *segmenter; /* NULL: offloads are on */
-};
+} __attribute__((aligned(64)));
 
 struct packet {
 	struct io io;
 	char device[IFNAMSIZ];
 	uint8_t mac[ETH_ALEN];
 	uint32_t mtu; /* of the configuration; 0: the device's */
+	bool rings, bypass_qdisc;
 	struct nl *nl;
 	uint16_t queues;
 	struct packet_worker worker[];
@@ -86,34 +92,62 @@ static void set_buffer(int fd, int forced, int limited)
 		setsockopt(fd, SOL_SOCKET, limited, &len, sizeof(len));
 }
 
-/* *group: 0 makes one, and is then what the others join. */
+/* A new group: its number follows. Its members get packets by a program if the kernel lets us. */
+static int new_group(const struct conf_interface *c)
+{
+	int by = c->steering && steer_probe() == 0 ? PACKET_FANOUT_EBPF : PACKET_FANOUT_HASH;
+
+	return (by | PACKET_FANOUT_FLAG_UNIQUEID | PACKET_FANOUT_FLAG_IGNORE_OUTGOING) << 16;
+}
+
+/* *group: as new_group() says, and then what the others join. */
 static int join_group(int fd, int *group)
 {
 	socklen_t len = sizeof(*group);
 
-	if (!*group)
-		*group = (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_UNIQUEID |
-			  PACKET_FANOUT_FLAG_IGNORE_OUTGOING)
-			 << 16;
 	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, group, len) < 0)
 		return -1;
 	return getsockopt(fd, SOL_PACKET, PACKET_FANOUT, group, &len);
 }
 
-static int set_up_socket(int fd, uint32_t index, int *group)
+static int set_options(int fd, bool bypass_qdisc)
+{
+	const int on = 1;
+
+	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+	if (bypass_qdisc &&
+	    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0)
+		return -1;
+	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
+		return -1;
+	return setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on));
+}
+
+/* Without one, packets come by system call. Where no virtio-net header describes the super-packets
+ * of UDP, a ring would not last. */
+static void give_ring(struct packet *p, struct packet_worker *w)
+{
+	int r = 0;
+
+	if (p->rings)
+		r = io_kernel_has_uso() ? packet_ring_new(&w->ring, w->fd) : -EOPNOTSUPP;
+	p->rings &= r == 0;
+	if (r < 0)
+		io_set_remark(&p->io,
+			      "%s: no receive ring (%s); packets are received by system call",
+			      p->device, strerror(-r));
+}
+
+static int bind_socket(int fd, uint32_t index, int *group)
 {
 	const struct sockaddr_ll address = {
 		.sll_family = AF_PACKET,
 		.sll_protocol = be16_from(ETH_P_ALL).raw,
 		.sll_ifindex = (int)index,
 	};
-	const int on = 1;
 
-	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
-	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
-	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0 ||
-	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) < 0 ||
-	    attach_filter(fd, for_nobody, sizeof(for_nobody) / sizeof(for_nobody[0])) < 0 ||
+	if (attach_filter(fd, for_nobody, sizeof(for_nobody) / sizeof(for_nobody[0])) < 0 ||
 	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return -1;
 	if (group && join_group(fd, group) < 0)
@@ -123,40 +157,47 @@ static int set_up_socket(int fd, uint32_t index, int *group)
 
 static int open_queue(struct packet *p, uint32_t index, int *group, struct io_error *error)
 {
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int r;
+	struct packet_worker *w = &p->worker[p->queues];
 
-	if (fd < 0 && errno == EPERM)
+	w->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (w->fd < 0 && errno == EPERM)
 		return io_refuse(error, -EPERM,
 				 "%s: may not open a packet socket: run as root, with "
 				 "CAP_NET_RAW, or below unshare -Urn",
 				 p->device);
-	if (fd < 0 || set_up_socket(fd, index, group) < 0) {
-		r = io_refuse(error, -errno, "%s: cannot attach: %s", p->device, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return r;
+	if (w->fd >= 0 && set_options(w->fd, p->bypass_qdisc) == 0) {
+		give_ring(p, w);
+		if (bind_socket(w->fd, index, group) == 0) {
+			p->queues++;
+			return 0;
+		}
 	}
-	p->worker[p->queues++].fd = fd;
-	return 0;
+	return io_refuse(error, -errno, "%s: cannot attach: %s", p->device, strerror(errno));
 }
 
-static void note_link(struct packet *p, const struct nl_link *link)
+/* Asking sets the kernel's number back to zero. */
+static void count_missed(struct packet *p)
 {
-	uint32_t mtu = p->mtu && p->mtu < link->mtu ? p->mtu : link->mtu;
+	struct tpacket_stats s;
 
-	io_note(&p->io, mtu, link->up && link->carrier);
+	for (uint16_t i = 0; i < p->queues; i++) {
+		const struct packet_worker *w = &p->worker[i];
+		socklen_t len = sizeof(s);
+
+		if (getsockopt(w->fd, SOL_PACKET, PACKET_STATISTICS, &s, &len) < 0)
+			continue;
+		io_miss(&p->io, s.tp_drops);
+		if (w->ring && s.tp_drops && s.tp_packets == s.tp_drops)
+			packet_ring_rescue(w->ring);
+	}
 }
 
 static void packet_refresh(struct io *io)
 {
 	struct packet *p = (struct packet *)io;
-	struct nl_link link;
 
-	if (nl_link(p->nl, p->device, &link) < 0)
-		io_note(io, io_mtu(io), false);
-	else
-		note_link(p, &link);
+	count_missed(p);
+	ethernet_refresh(io, p->nl, p->device, p->mtu);
 }
 
 /* What a worker needs beside a queue. */
@@ -180,22 +221,13 @@ static int attach(struct packet *p, const struct conf_interface *c, struct io_er
 {
 	uint16_t queues = io_queues(c, p->io.workers);
 	struct nl_link link;
-	int group = 0;
-	int r = nl_open(&p->nl);
+	int group = queues > 1 ? new_group(c) : 0;
+	int r = ethernet_find(&p->nl, &link, c, error);
 
-	if (r == 0)
-		r = nl_link(p->nl, p->device, &link);
 	if (r < 0)
-		return io_refuse(error, r, "%s: device \"%s\": %s", c->name, p->device,
-				 strerror(-r));
-	if (!link.ethernet)
-		return io_refuse(error, -EINVAL, "%s: \"%s\" is not an Ethernet device", c->name,
-				 p->device);
-	if (!link.up)
-		return io_refuse(error, -ENETDOWN, "%s: device \"%s\" is down: ip link set %s up",
-				 c->name, p->device, p->device);
+		return r;
 	memcpy(p->mac, link.mac, sizeof(p->mac));
-	note_link(p, &link);
+	ethernet_note(&p->io, &link, p->mtu);
 	r = equip(p, link.index);
 	if (r < 0)
 		return io_refuse(error, r, "%s: %s", c->name, strerror(-r));
@@ -209,6 +241,7 @@ static void packet_close(struct io *io)
 	struct packet *p = (struct packet *)io;
 
 	for (uint16_t i = 0; i < io->workers; i++) {
+		packet_ring_free(p->worker[i].ring);
 		if (p->worker[i].fd >= 0)
 			close(p->worker[i].fd);
 		neigh_free(p->worker[i].neigh);
@@ -221,15 +254,21 @@ static void packet_close(struct io *io)
 static int packet_open(struct io **io, const struct conf_interface *c, uint16_t workers,
 		       bool offload, struct io_error *error)
 {
-	struct packet *p = calloc(1, sizeof(*p) + workers * sizeof(p->worker[0]));
+	size_t len = sizeof(struct packet) + workers * sizeof(struct packet_worker);
+	struct packet *p = aligned_alloc(_Alignof(struct packet), len);
 	int r;
 
 	if (!p)
 		return io_refuse(error, -ENOMEM, "%s: out of memory", c->name);
+	memset(p, 0, len);
 	p->io.backend = &io_packet;
 	p->io.workers = workers;
 	p->io.offload = offload;
+	if (offload)
+		io_take_what_is_known(&p->io, c->device);
 	p->mtu = c->mtu;
+	p->rings = c->rings;
+	p->bypass_qdisc = c->bypass_qdisc;
 	memcpy(p->device, c->device, sizeof(p->device));
 	for (uint16_t i = 0; i < workers; i++)
 		p->worker[i].fd = -1;
@@ -247,18 +286,36 @@ static int packet_descriptor(const struct io *io, uint16_t worker)
 	return ((const struct packet *)io)->worker[worker].fd;
 }
 
+static ssize_t receive_octets(struct packet *p, struct packet_worker *w, uint8_t *at)
+{
+	const size_t room = FRONT_LEN + FRAME_LEN_MOST;
+	uint64_t missed = 0;
+	ssize_t len;
+
+	if (w->ring && packet_ring_works(w->ring)) {
+		len = packet_ring_next(w->ring, at, room, &missed);
+		if (missed)
+			io_miss(&p->io, missed);
+		return len;
+	}
+	do {
+		len = recv(w->fd, at, room, MSG_DONTWAIT);
+		/* EINVAL: a kind of super-packet that the header cannot describe. It is gone. */
+	} while (len < 0 && errno == EINVAL);
+	return len < 0 ? -errno : len;
+}
+
 /* One frame: 1, none: 0, or a negative errno. */
-static int receive(int fd, struct frame *f)
+static int receive(struct packet *p, struct packet_worker *w, struct frame *f)
 {
 	uint8_t *at = frame_ip(f) - FRONT_LEN;
 	ssize_t len;
 
-	do {
-		len = recv(fd, at, FRONT_LEN + FRAME_LEN_MOST, MSG_DONTWAIT);
-		/* EINVAL: a kind of super-packet that the header cannot describe. It is gone. */
-	} while ((len < 0 && errno == EINVAL) || (len >= 0 && len < FRONT_LEN));
+	do
+		len = receive_octets(p, w, at);
+	while (len >= 0 && len < FRONT_LEN);
 	if (len < 0)
-		return errno == EAGAIN ? 0 : -errno;
+		return len == -EAGAIN ? 0 : (int)len;
 	f->len = (uint32_t)(len - FRONT_LEN);
 	f->link_multicast = at[HEADER_LEN] & 1; /* first octet of the destination */
 	frame_load_offload(f, ETH_HLEN);
@@ -267,66 +324,89 @@ static int receive(int fd, struct frame *f)
 
 static int packet_recv(struct io *io, uint16_t worker, struct frame **frames, size_t count)
 {
-	struct packet_worker *w = &((struct packet *)io)->worker[worker];
-	size_t i = 0;
+	struct packet *p = (struct packet *)io;
+	struct packet_worker *w = &p->worker[worker];
+	size_t octets = 0, i = 0;
 
-	while (i < count && w->fd >= 0) {
+	while (i < count && octets < RECV_OCTETS && w->fd >= 0) {
 		int r;
 
 		if (w->segmenter && segmenter_next(w->segmenter, frames[i])) {
 			i++;
 			continue;
 		}
-		r = receive(w->fd, frames[i]);
+		r = receive(p, w, frames[i]);
 		if (r <= 0)
 			return i ? (int)i : r;
+		octets += frames[i]->len;
 		if (!w->segmenter || !segmenter_take(w->segmenter, frames[i]))
 			i++;
 	}
 	return (int)i;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Lay the headers in front of the datagram; returns where the virtio-net header begins. */
-static const uint8_t *dress(const struct packet *p, const struct frame *f, const uint8_t *mac)
+static uint8_t *dress(const struct packet *p, const struct frame *f, const uint8_t *mac)
 {
 	uint8_t *at = frame_store_offload(f, ETH_HLEN);
-	uint8_t *ethernet = at + HEADER_LEN;
 
-	memcpy(ethernet, mac, ETH_ALEN);
-	memcpy(ethernet + ETH_ALEN, p->mac, ETH_ALEN);
-	store16(ethernet + 2 * ETH_ALEN, f->p.version == 4 ? ETH_P_IP : ETH_P_IPV6);
+	ethernet_header(at + HEADER_LEN, mac, p->mac, f->p.version);
 	return at;
 }
 
-static enum reason packet_send(struct io *io, uint16_t worker, struct frame **frames,
-			    size_t count, size_t *sent)
+/* How many frames from the first on are ready to be sent: up to one without a neighbour. */
+static size_t prepare(const struct packet *p, struct packet_worker *w, struct frame **frames,
+		      size_t count)
 {
-	struct packet *p = (struct packet *)io;
-	/* Workers beyond the queues send through another's, which the kernel allows. */
-	int fd = p->worker[worker % p->queues].fd;
-	uint64_t now = now_ms();
+	uint64_t now = ethernet_now_ms();
 
-	for (*sent = 0; *sent < count; ++*sent) {
-		const struct frame *f = frames[*sent];
-		const uint8_t *mac = neigh_find(p->worker[worker].neigh, &f->next_hop, now);
+	count = count < SEND_BATCH ? count : SEND_BATCH;
+	for (size_t i = 0; i < count; i++) {
+		const struct frame *f = frames[i];
+		const uint8_t *mac = neigh_find(w->neigh, &f->next_hop, now);
 
 		if (!mac)
+			return i;
+		w->octets[i].iov_base = dress(p, f, mac);
+		w->octets[i].iov_len = FRONT_LEN + f->p.len;
+		w->messages[i].msg_hdr.msg_iov = &w->octets[i];
+		w->messages[i].msg_hdr.msg_iovlen = 1;
+	}
+	return count;
+}
+
+static enum reason packet_send(struct io *io, uint16_t worker, struct frame **frames,
+			       size_t count, size_t *sent)
+{
+	struct packet *p = (struct packet *)io;
+	struct packet_worker *w = &p->worker[worker];
+	/* Workers beyond the queues send through another's, which the kernel allows. */
+	int fd = p->worker[worker % p->queues].fd;
+
+	/* Only of the first one does the kernel say what is wrong with it. */
+	for (*sent = 0; *sent < count;) {
+		size_t ready = prepare(p, w, frames + *sent, count - *sent);
+		int r = ready ? sendmmsg(fd, w->messages, (unsigned int)ready, MSG_DONTWAIT) : 0;
+
+		if (!ready)
 			return REASON_NEIGHBOUR;
-		if (send(fd, dress(p, f, mac), FRONT_LEN + f->p.len, MSG_DONTWAIT) < 0)
+		if (r < 0)
 			return io_send_reason(errno);
+		*sent += (size_t)r;
 	}
 	return REASON_NONE;
 }
 
+static int packet_steer(struct io *io, int program)
+{
+	const struct packet *p = (const struct packet *)io;
+
+	return setsockopt(p->worker[0].fd, SOL_PACKET, PACKET_FANOUT_DATA, &program,
+			  sizeof(program)) < 0 ? -errno : 0;
+}
+
 const struct io_backend io_packet = {
+	.steer = packet_steer,
 	.open = packet_open,
 	.close = packet_close,
 	.descriptor = packet_descriptor,
