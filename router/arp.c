@@ -210,7 +210,7 @@ static int learn_links(struct arp *a, const struct conf *c, struct io *const *io
 		struct nl_link found;
 		int r;
 
-		if (c->interfaces[i].type != IO_PACKET)
+		if (!conf_is_ethernet(&c->interfaces[i]))
 			continue;
 		r = nl_link(a->nl, c->interfaces[i].device, &found);
 		if (r < 0)
@@ -224,7 +224,7 @@ static int learn_links(struct arp *a, const struct conf *c, struct io *const *io
 static bool has_ethernet(const struct conf *c)
 {
 	for (size_t i = 0; i < c->interface_count; i++)
-		if (c->interfaces[i].type == IO_PACKET)
+		if (conf_is_ethernet(&c->interfaces[i]))
 			return true;
 	return false;
 }

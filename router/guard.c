@@ -219,7 +219,7 @@ static void put_senders(FILE *out, const struct conf_interface *i)
 static void put_arp(FILE *out, const struct conf *c, unsigned int generation)
 {
 	for (size_t i = 0; i < c->interface_count; i++) {
-		if (c->interfaces[i].type != IO_PACKET || c->interfaces[i].shares_address)
+		if (!conf_is_ethernet(&c->interfaces[i]) || c->interfaces[i].shares_address)
 			continue;
 		fprintf(out, "table arp router_%d_%u {\nflags owner\nchain output {\n"
 			     "type filter hook output priority filter\n", getpid(), generation);
@@ -241,7 +241,7 @@ static void put_rules(FILE *out, const struct conf *c, const struct use *u, unsi
 	put_pool(out, &c->nat);
 	fprintf(out, "}\ntable inet router_%d_%u {\nflags owner\n", getpid(), generation);
 	put_prerouting(out, c);
-	if (c->nat.pool_count)
+	if (c->nat.pool_count && (has_packet(c, SIDE_INSIDE) || has_packet(c, SIDE_OUTSIDE)))
 		put_input(out, u);
 	fprintf(out, "}\n");
 	put_arp(out, c, generation);
@@ -331,13 +331,21 @@ int guard_update(struct guard *g, const struct conf *c, struct io_error *error)
 	return r;
 }
 
+static bool has_ethernet(const struct conf *c)
+{
+	for (size_t i = 0; i < c->interface_count; i++)
+		if (conf_is_ethernet(&c->interfaces[i]))
+			return true;
+	return false;
+}
+
 int guard_install(struct guard **guard, const struct conf *c, struct io_error *error)
 {
 	struct guard *g;
 	int r;
 
 	*guard = NULL;
-	if (!has_packet(c, SIDE_INSIDE) && !has_packet(c, SIDE_OUTSIDE))
+	if (!has_ethernet(c))
 		return 0;
 	if (!is_privileged())
 		return io_refuse(error, -EPERM,

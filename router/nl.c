@@ -237,15 +237,16 @@ int nl_route_add(struct nl *nl, uint32_t index, const struct prefix *p, const st
 	return ask(nl, h);
 }
 
-/* Whether a message of a dump is an address of the link that others than the link can speak to. */
+/* Whether a message of a dump is an address of the link that others than the link can speak to; of
+ * link 0, which stands for all, any address. */
 static bool address_read(const struct nlmsghdr *h, uint32_t index, struct prefix *out)
 {
 	const struct ifaddrmsg *body = mnl_nlmsg_get_payload(h);
 	bool v4 = body->ifa_family == AF_INET;
 	const uint8_t *octets = find(h, sizeof(*body), v4 ? IFA_LOCAL : IFA_ADDRESS, v4 ? 4 : 16);
 
-	if (h->nlmsg_type != RTM_NEWADDR || body->ifa_index != index || !octets ||
-	    body->ifa_scope >= RT_SCOPE_LINK)
+	if (h->nlmsg_type != RTM_NEWADDR || !octets ||
+	    (index && (body->ifa_index != index || body->ifa_scope >= RT_SCOPE_LINK)))
 		return false;
 	*out = (struct prefix){ v4 ? address_v4(octets) : address_v6(octets), body->ifa_prefixlen };
 	return true;

@@ -1,6 +1,6 @@
 /*
  * ARP for those IPv4 addresses of ours that the kernel does not have, and so does not answer for:
- * on `packet` interfaces the own ones, and on those outside also the ones of the pool.
+ * on `packet` and `xdp` interfaces the own ones, and on those outside also the ones of the pool.
  *
  * Sources  RFC 826, RFC 3022 section 6.2 (pool addresses), RFC 5227 section 2.3 (announcements).
  * Shape    One struct arp for all interfaces, used by one thread.

@@ -1,5 +1,6 @@
 /*
- * Keeps the kernel out of what is ours on `packet` interfaces, where it sees every datagram too.
+ * Keeps the kernel out of what is ours on `packet` interfaces, where it sees every datagram too; on
+ * `xdp` ones only where it asks for neighbours.
  *
  * Sources  RFC 5382 REQ-4 (a NAT does not answer SYNs that fit no mapping).
  * Shape    One nftables table, another for ARP where an interface has addresses of its own, and the
@@ -20,8 +21,8 @@
 
 struct guard;
 
-/* c->pool holds the addresses as they are now. Without packet interfaces there is nothing to do,
- * and *g is NULL. */
+/* c->pool holds the addresses as they are now. Without packet and xdp interfaces there is
+ * nothing to do, and *g is NULL. */
 int guard_install(struct guard **g, const struct conf *c, struct io_error *error);
 
 /* Work by another configuration, from one datagram to the next. What refuses it changes nothing. */

@@ -37,7 +37,7 @@ int nl_address_add(struct nl *nl, uint32_t index, const struct prefix *p);
 int nl_route_add(struct nl *nl, uint32_t index, const struct prefix *p, const struct address *via);
 
 /* Addresses of a link but for link-local ones, at most room of them, in the kernel's order: how
- * many. */
+ * many. With index 0 all addresses of all links. */
 int nl_addresses(struct nl *nl, uint32_t index, struct prefix *out, size_t room);
 
 /* Whether the kernel takes an address for its own, on whatever device. */
