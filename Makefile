@@ -15,13 +15,16 @@ ifneq ($(SANITIZE),)
 SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 FLAGS = -std=gnu11 -D_GNU_SOURCE -Iinclude $(WARN) $(CFLAGS) $(SANFLAGS) -MMD -MP
-LIBS := -lconfig -ljansson -lmnl -lnetfilter_queue -lnftables -lurcu-qsbr -lpthread
+LIBS := -lconfig -ljansson -lmnl -lnetfilter_queue -lnftables -lxdp -lbpf -luring -lurcu-qsbr -lpthread
 
 # What builds, runs and tests need, by the names of Debian 12's packages.
 DEPS := gcc clang libclang-rt-14-dev libc6-dev make pkg-config \
-	libconfig-dev libjansson-dev libmnl-dev libnetfilter-queue-dev libnftables-dev liburcu-dev libcmocka-dev \
+	libconfig-dev libbpf-dev libxdp-dev libjansson-dev libmnl-dev libnetfilter-queue-dev libnftables-dev liburcu-dev liburing-dev libcmocka-dev \
 	iproute2 iputils-ping iperf3 traceroute curl dnsutils iptables nftables util-linux procps \
 	ethtool python3 python3-pytest python3-scapy man-db coturn python3-pyftpdlib lftp tftpd-hpa
+
+# What it is measured against and with.
+BENCH_DEPS := libdpdk-dev linux-perf passt slirp4netns
 
 NAT_C := $(wildcard nat/*.c)
 ROUTERCTL_C := $(wildcard router/routerctl*.c)
@@ -69,9 +72,12 @@ demo: deps ## a client, the gateway and a server in namespaces, with real traffi
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) sh test/net/demo.sh
 
-bench: deps ## measure; results as tables and JSON under build/bench
+QUICK ?=
+
+bench: ## measure: tables, JSON and plots under build/bench (QUICK=1: two minutes, and rough)
+	@sh test/tools/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $(BENCH)
-	@sh test/bench/run.sh $(BUILD)
+	@$(PYTHON) test/bench/run.py --build $(BUILD) $(QUICK:%=--quick)
 
 units: $(UNIT) $(BUILD)/test/play $(BUILD)/test/differential $(FUZZ)
 
@@ -131,6 +137,9 @@ $(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(BUILD)/librouter.a $(BUILD)/l
 	$(call say,LD,$@)
 	$(link) $(LIBS) -lcmocka
 
+# What is below the face of the forwarding table.
+$(BUILD)/obj/test/unit/router/test_fib_plain.o: FLAGS += -iquote router
+
 $(BUILD)/test/unit/router/test_routerctl: | $(BUILD)/routerctl
 $(BUILD)/test/unit/router/test_plan: | $(BUILD)/router
 
@@ -141,6 +150,22 @@ $(BUILD)/test/play: $(SCENARIO_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/libnat.a
 $(BUILD)/test/differential: $(MODEL_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/libnat.a
 	$(call say,LD,$@)
 	$(link)
+
+# The index of sessions is measured below the face of the library.
+$(BUILD)/obj/test/bench/table.o: FLAGS += -iquote nat
+
+# The forwarding table is measured beside DPDK's, where that is installed.
+FIB_BENCH_C := test/bench/fib.c $(filter-out %/dpdk.c,$(wildcard test/bench/fib/*.c))
+ifeq ($(shell pkg-config --exists libdpdk 2>/dev/null && echo yes),yes)
+FIB_BENCH_C += test/bench/fib/dpdk.c
+$(BUILD)/obj/test/bench/fib.o: FLAGS += -DDPDK
+$(BUILD)/obj/test/bench/fib/dpdk.o: FLAGS += $(subst -I,-isystem ,$(shell pkg-config --cflags libdpdk))
+$(BUILD)/bench/fib: LIBS += -lrte_lpm -lrte_fib -lrte_rib -lrte_eal
+endif
+
+$(BUILD)/bench/fib: $(FIB_BENCH_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/librouter.a $(BUILD)/libnat.a
+	$(call say,LD,$@)
+	$(link) $(LIBS)
 
 $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(BUILD)/librouter.a $(BUILD)/libnat.a
 	$(call say,LD,$@)

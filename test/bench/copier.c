@@ -1,13 +1,18 @@
 /*
- * The yardstick of test/bench/net.sh: read() from one TUN device, write() to the other, and look
- * at nothing in between. What a gateway can add to this is its own cost.
+ * The yardstick of test/bench/net.sh: read() from one device, write() to the other, and look at
+ * nothing in between. What a gateway can add to this is its own cost.
  *
- * Shape    One thread, both directions in turn, a batch each; asleep in poll() when both are empty.
+ * Shape    Two TUN devices that are made here, or two Ethernet devices through AF_PACKET, which are
+ *          bridged. One thread, both directions in turn, a batch each; asleep in poll() when both
+ *          are empty.
  * Errors   Exit 1 with one line when a device cannot be made, 2 on wrong usage. A refused write is
  *          a lost packet, as it is for a gateway.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
@@ -21,11 +26,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BATCH = 64, ROOM = 65536 + sizeof(struct virtio_net_hdr) };
+enum { BATCH = 64, ROOM = 65536 + ETH_HLEN + sizeof(struct virtio_net_hdr) };
 
 struct setup {
 	char *ends[2]; /* NAME or NAME@NETNS */
-	bool offload;
+	bool packet, offload;
 	int mtu;
 };
 
@@ -89,23 +94,53 @@ static int open_tun(const char *name, const struct setup *s)
 	return bring_up(name, s->mtu) ? -1 : tun;
 }
 
+/* A buffer of some sixty super-packets, or as much as the kernel allows. */
+static void deepen(int s, int option, int forced)
+{
+	int len = 4 << 20;
+
+	if (setsockopt(s, SOL_SOCKET, forced, &len, sizeof(len)))
+		setsockopt(s, SOL_SOCKET, option, &len, sizeof(len));
+}
+
+static int open_packet(const char *name)
+{
+	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+				  .sll_ifindex = (int)if_nametoindex(name) };
+	int s = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), yes = 1;
+
+	if (s < 0 || !at.sll_ifindex ||
+	    setsockopt(s, SOL_PACKET, PACKET_VNET_HDR, &yes, sizeof(yes)) ||
+	    setsockopt(s, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof(yes)) ||
+	    bind(s, (const struct sockaddr *)&at, sizeof(at)))
+		return fail("AF_PACKET", name);
+	deepen(s, SO_RCVBUF, SO_RCVBUFFORCE);
+	deepen(s, SO_SNDBUF, SO_SNDBUFFORCE);
+	return s;
+}
+
+static int open_device(const char *name, const struct setup *s)
+{
+	return s->packet ? open_packet(name) : open_tun(name, s);
+}
+
 /* The device of one end, in its namespace; this thread is back home afterwards. */
 static int open_end(char *end, const struct setup *s)
 {
 	char *netns = strchr(end, '@');
-	int home, tun;
+	int home, fd;
 
 	if (!netns)
-		return open_tun(end, s);
+		return open_device(end, s);
 	*netns++ = '\0';
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (home < 0 || enter(netns))
 		return -1;
-	tun = open_tun(end, s);
+	fd = open_device(end, s);
 	if (setns(home, CLONE_NEWNET))
 		return fail("setns", "home");
 	close(home);
-	return tun;
+	return fd;
 }
 
 /* One batch; true if there may be more. */
@@ -122,13 +157,13 @@ static bool copy(int from, int to, char buffer[static ROOM])
 	return true;
 }
 
-static void run(const int tun[static 2])
+static void run(const int fd[static 2])
 {
-	struct pollfd ready[] = { { tun[0], POLLIN, 0 }, { tun[1], POLLIN, 0 } };
+	struct pollfd ready[] = { { fd[0], POLLIN, 0 }, { fd[1], POLLIN, 0 } };
 	char buffer[ROOM];
 
 	for (;;) {
-		bool there = copy(tun[0], tun[1], buffer), back = copy(tun[1], tun[0], buffer);
+		bool there = copy(fd[0], fd[1], buffer), back = copy(fd[1], fd[0], buffer);
 
 		if (!there && !back)
 			poll(ready, 2, -1);
@@ -140,6 +175,8 @@ static bool parse(struct setup *s, char **word)
 	for (; *word; word++) {
 		if (!strcmp(*word, "--offload") || !strcmp(*word, "--no-offload"))
 			s->offload = (*word)[2] == 'o';
+		else if (!strcmp(*word, "--packet"))
+			s->packet = true;
 		else if (!word[1])
 			return false;
 		else if (!strcmp(*word, "--a"))
@@ -157,17 +194,17 @@ static bool parse(struct setup *s, char **word)
 int main(int argc, char **argv)
 {
 	struct setup s = { .offload = true, .mtu = 1500 };
-	int tun[2];
+	int fd[2];
 
 	if (argc < 2 || !parse(&s, argv + 1)) {
-		fprintf(stderr, "usage: copier --a NAME[@NETNS] --b NAME[@NETNS] [--offload | --no-offload] "
-				"[--mtu OCTETS]\n");
+		fprintf(stderr, "usage: copier --a NAME[@NETNS] --b NAME[@NETNS] [--packet] "
+				"[--offload | --no-offload] [--mtu OCTETS]\n");
 		return 2;
 	}
 	for (int i = 0; i < 2; i++) {
-		tun[i] = open_end(s.ends[i], &s);
-		if (tun[i] < 0)
+		fd[i] = open_end(s.ends[i], &s);
+		if (fd[i] < 0)
 			return 1;
 	}
-	run(tun);
+	run(fd);
 }
