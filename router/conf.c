@@ -26,6 +26,8 @@ static void read_globals(struct reader *r)
 	c->workers = (uint16_t)section_number(&s, "workers");
 	if (c->workers == 0)
 		c->workers = workers_online();
+	c->steering = section_bool(&s, "steering");
+	c->poll_us = (uint32_t)section_number(&s, "poll_us");
 	c->seed = (uint64_t)section_number(&s, "seed");
 	section_word(&s, "clock");
 	c->nat.forgetful = true;

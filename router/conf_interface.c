@@ -53,12 +53,35 @@ static bool parse_host_route(struct reader *r, struct item item, struct prefix *
 /* Keys that ask for something which only a TUN device has. */
 static void check_tun_only(const struct section *s)
 {
-	static const char *const keys[] = { "netns", "host_address", "host_routes" };
+	static const char *const keys[] = { "netns", "host_address", "host_routes", "io_uring" };
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (section_has(s, keys[i]))
 			reader_fault(s->r, section_line(s, keys[i]),
 				     "interfaces.%s is for type tun; leave it out", keys[i]);
+}
+
+/* The kernel would answer for its addresses, too: there is no telling whose a segment is. */
+static void check_xdp(const struct section *s, const struct conf_interface *n)
+{
+	if (n->type != IO_XDP && section_has(s, "xdp_mode"))
+		reader_fault(s->r, section_line(s, "xdp_mode"),
+			     "interfaces.xdp_mode is for type xdp; leave it out");
+	if (n->type == IO_XDP && !n->address_count)
+		reader_fault(s->r, s->line,
+			     "interfaces.address is missing; type xdp needs an address that the "
+			     "kernel does not have, type packet can share the kernel's");
+}
+
+/* Keys about a packet socket. */
+static void check_packet_only(const struct section *s)
+{
+	static const char *const keys[] = { "rings", "bypass_qdisc" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (section_has(s, keys[i]))
+			reader_fault(s->r, section_line(s, keys[i]),
+				     "interfaces.%s is for type packet; leave it out", keys[i]);
 }
 
 /* RFC 791 section 3.2 and RFC 8200 section 5: the least MTU a link may have. */
@@ -97,14 +120,23 @@ static void read_interface(const struct section *s, struct conf_interface *n)
 	n->queues = (uint16_t)section_number(s, "queues");
 	n->icmp_errors = section_bool(s, "icmp_errors");
 	n->offload = section_bool(s, "offload");
+	n->coalesce = section_bool(s, "coalesce");
+	n->steering = s->r->conf->steering;
+	n->rings = section_bool(s, "rings");
+	n->bypass_qdisc = section_bool(s, "bypass_qdisc");
+	n->xdp_mode = (enum xdp_mode)section_word(s, "xdp_mode");
+	n->io_uring = section_bool(s, "io_uring");
 	const char *netns = section_text(s, "netns").text;
 	if (*netns)
 		n->netns = reader_copy(s->r, netns);
 	n->addresses = read_prefixes(s, "address", conf_host, &n->address_count);
 	n->host_addresses = read_prefixes(s, "host_address", conf_host, &n->host_address_count);
 	n->host_routes = read_prefixes(s, "host_routes", parse_host_route, &n->host_route_count);
-	if (n->type == IO_PACKET || n->type == IO_MEM)
+	if (conf_is_ethernet(n) || n->type == IO_MEM)
 		check_tun_only(s);
+	check_xdp(s, n);
+	if (n->type != IO_PACKET)
+		check_packet_only(s);
 	check_mtu(s, n);
 	check_queues(s, n);
 }

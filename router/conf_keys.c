@@ -9,9 +9,13 @@ static const struct conf_word clocks[] = {
 	{ "real", 0 }, { "virtual", WORD_LATER }, { 0 },
 };
 static const struct conf_word io_types[] = {
-	{ "tun", IO_TUN }, { "packet", IO_PACKET }, { "mem", IO_MEM },
-	{ "tap", WORD_LATER }, { "xdp", WORD_LATER }, { "nfqueue", WORD_LATER },
-	{ "stream", WORD_LATER }, { "pcap", WORD_LATER }, { 0 },
+	{ "tun", IO_TUN }, { "packet", IO_PACKET }, { "xdp", IO_XDP }, { "mem", IO_MEM },
+	{ "tap", WORD_LATER }, { "nfqueue", WORD_LATER }, { "stream", WORD_LATER },
+	{ "pcap", WORD_LATER }, { 0 },
+};
+static const struct conf_word xdp_modes[] = {
+	{ "zero-copy", XDP_ZERO_COPY_MODE }, { "native", XDP_NATIVE_MODE },
+	{ "generic", XDP_GENERIC_MODE }, { 0 },
 };
 static const struct conf_word sides[] = {
 	{ "inside", SIDE_INSIDE }, { "outside", SIDE_OUTSIDE }, { 0 },
@@ -51,6 +55,15 @@ static const struct conf_word mss_words[] = { { "clamp", RULE_MSS_CLAMP }, { 0 }
 static const struct conf_key first_keys[] = {
 	{ "", "workers", KEY_NUMBER, 0, NAT_WORKERS_MOST, "0", NULL,
 	  "Threads that forward packets. 0: one per processor that is online." },
+	{ "", "poll_us", KEY_NUMBER, 0, 100000, "0", NULL,
+	  "Microseconds that a worker stays awake without work, where packets come so densely that "
+	  "the last ones came within this time. It uses the processor meanwhile, and packets need "
+	  "not wait until it is woken. Where other programs want its processor, it does not. 0: it "
+	  "always sleeps. Worth trying, with 20 to 100, on a machine with processors to spare." },
+	{ "", "steering", KEY_BOOL, 0, 0, "true", NULL,
+	  "With several workers: load programs into the kernel (eBPF, which takes CAP_BPF or full "
+	  "root) by which tun and packet interfaces give each worker what is its own. Otherwise, and "
+	  "for what the programs cannot tell, workers hand packets over to each other." },
 	{ "", "control", KEY_TEXT, 0, 107, "/run/router.sock", NULL,
 	  "Path of the UNIX socket for routerctl(8), mode 0660. Empty: none." },
 	{ "", "clock", KEY_WORD, 0, 0, "real", clocks, "What moves time." },
@@ -118,13 +131,14 @@ static const struct conf_key first_keys[] = {
 	  "How this file and listings call the interface." },
 	{ "interfaces", "type", KEY_WORD, 0, 0, NULL, io_types,
 	  "How: tun makes a TUN device, whose other end is the kernel as a host of its own; packet "
-	  "attaches to an Ethernet device that exists; mem exists in memory only, for tests." },
+	  "attaches to an Ethernet device that exists, and xdp too, by AF_XDP, with addresses that "
+	  "the kernel does not have; mem exists in memory only, for tests." },
 	{ "interfaces", "device", KEY_TEXT, 1, IFNAMSIZ - 1, "", NULL,
 	  "The kernel's name of the device. If not given, the same as name." },
 	{ "interfaces", "side", KEY_WORD, 0, 0, NULL, sides, "Which side of the NAT lies there." },
 	{ "interfaces", "address", KEY_TEXTS, 0, 0, "", NULL,
 	  "The router's own addresses on this link, with the length of their networks. It answers "
-	  "there and sends its ICMP errors from them. On packet it answers ARP for them, but not "
+	  "there and sends its ICMP errors from them. On packet and xdp it answers ARP for them, but not "
 	  "IPv6 neighbour discovery: hosts on the link need a static neighbour entry for an IPv6 "
 	  "address. None on packet: those that the kernel has on the device are shared, and it "
 	  "answers for them." },
@@ -138,7 +152,30 @@ static const struct conf_key first_keys[] = {
 	  "Send ICMP errors by this interface (RFC 5508 REQ-9). Without them path MTU discovery and "
 	  "traceroute do not work beyond it." },
 	{ "interfaces", "offload", KEY_BOOL, 0, 0, "true", NULL,
-	  "Let the device leave checksums and segmentation to us and do ours, where it can." },
+	  "Let the device leave checksums and segmentation to us and do ours, where it can. What one "
+	  "interface does not take is done in the gateway before it is sent there." },
+	{ "interfaces", "coalesce", KEY_BOOL, 0, 0, "true", NULL,
+	  "With offload: join runs of TCP segments, and of UDP datagrams, that come one by one into "
+	  "super-packets before they are sent by this interface, as far as they came in one batch." },
+	{ "interfaces", "rings", KEY_BOOL, 0, 0, "true", NULL,
+	  "For packet: receive through a ring of memory that is shared with the kernel (Linux 6.2), "
+	  "4 MiB for each queue, instead of by a system call per packet. Small packets gain by it; "
+	  "what is longer than 2 KiB, as super-packets are, costs as much as without." },
+	{ "interfaces", "bypass_qdisc", KEY_BOOL, 0, 0, "false", NULL,
+	  "For packet: send past the queueing discipline of the device. This saves some time where it "
+	  "has one, and takes away what that is for: shaping, fairness between what the gateway and "
+	  "the host itself send, and a queue for bursts. Captures on the device do not see what is "
+	  "sent so." },
+	{ "interfaces", "xdp_mode", KEY_WORD, 0, 0, "zero-copy", xdp_modes,
+	  "For xdp: the first to be tried. zero-copy: the device itself writes into our memory; native: "
+	  "its driver runs the program that chooses what is ours, and frames are copied; generic: the "
+	  "kernel runs it, for any driver; super-packets are lost there, which matters if the other end "
+	  "of a virtual device sends such. Where one cannot be, the next is taken, and type packet "
+	  "where the kernel has no AF_XDP for us." },
+	{ "interfaces", "io_uring", KEY_BOOL, 0, 0, "true", NULL,
+	  "For tun: read and write a batch of small packets with one system call. Where the kernel has "
+	  "no io_uring that can, or forbids it (before Linux 6.1; kernel.io_uring_disabled; in "
+	  "many containers), this is said at start, and each packet takes a call." },
 	{ "interfaces", "netns", KEY_TEXT, 0, 4095, "", NULL,
 	  "For tun: network namespace that the kernel's end is made in, by name or by path. Empty: "
 	  "the router's own." },

@@ -127,6 +127,14 @@ static json_t *json_activity(const struct activity *a)
 			 "events_lost", (json_int_t)g->events_lost);
 }
 
+static bool takes_offload(const struct gateway *g)
+{
+	for (size_t i = 0; i < gateway_snapshot(g)->conf->interface_count; i++)
+		if (io_takes(g->ios[i]))
+			return true;
+	return false;
+}
+
 static json_t *json_gateway(const struct gateway *g, nat_time now)
 {
 	const struct snapshot *s = gateway_snapshot(g);
@@ -136,7 +144,7 @@ static json_t *json_gateway(const struct gateway *g, nat_time now)
 			 "file", ctl_json_name(s->conf->file),
 			 "generation", (json_int_t)s->generation,
 			 "uptime_ms", (json_int_t)(now.ms - g->started.ms),
-			 "virtual_clock", (int)s->conf->virtual_clock, "offload", (int)g->offload,
+			 "virtual_clock", (int)s->conf->virtual_clock, "offload", (int)takes_offload(g),
 			 "sessions_most", (json_int_t)s->conf->nat.sessions);
 }
 
@@ -178,7 +186,7 @@ static bool next_status(struct ctl_reply *r, struct gateway *g, nat_time now, st
 }
 
 static const char *const type_names[] = {
-	[IO_TUN] = "tun", [IO_PACKET] = "packet", [IO_MEM] = "mem",
+	[IO_TUN] = "tun", [IO_PACKET] = "packet", [IO_XDP] = "xdp", [IO_MEM] = "mem",
 };
 
 _Static_assert(sizeof(type_names) / sizeof(type_names[0]) == IO_TYPE_COUNT, "a name per type");
@@ -199,16 +207,18 @@ static json_t *json_addresses(const struct conf_interface *c)
 static json_t *json_interface(const struct conf_interface *c, const struct io *io,
 			      const struct link_counters *link)
 {
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:b, s:I, s:o, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:b, s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:I}",
 			 "name", ctl_json_name(c->name), "type", type_names[c->type],
 			 "side", c->side == SIDE_INSIDE ? "inside" : "outside",
 			 "device", ctl_json_name(c->device), "netns", ctl_json_name(c->netns),
 			 "up", (int)io_is_up(io), "mtu", (json_int_t)io_mtu(io),
+			 "offload", io_takes_name(io_takes(io)),
 			 "addresses", json_addresses(c),
 			 "packets_in", (json_int_t)link->packets_in,
 			 "octets_in", (json_int_t)link->octets_in,
 			 "packets_out", (json_int_t)link->packets_out,
-			 "octets_out", (json_int_t)link->octets_out);
+			 "octets_out", (json_int_t)link->octets_out,
+			 "missed", (json_int_t)io_missed(io));
 }
 
 /* The counters of every worker; NULL without memory. */

@@ -10,6 +10,7 @@
 #include <urcu-qsbr.h>
 
 #include "gateway_core.h"
+#include "io_backend.h"
 
 nat_time gateway_now(void)
 {
@@ -101,38 +102,13 @@ static int open_interfaces(struct gateway *g, struct io_error *error)
 	const struct conf *c = g->snapshot->conf;
 
 	for (size_t i = 0; i < c->interface_count; i++) {
-		int r = io_open(&g->ios[i], &c->interfaces[i], c->workers, g->offload, error);
+		int r = io_open(&g->ios[i], &c->interfaces[i], c->workers, c->interfaces[i].offload,
+				error);
 
 		if (r)
 			return r;
 	}
 	return 0;
-}
-
-static bool all_offload(const struct gateway *g)
-{
-	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
-		if (!io_has_offload(g->ios[i]))
-			return false;
-	return true;
-}
-
-/* Super-packets cross only if every device takes them: otherwise the kernel cuts them before they
- * reach us. */
-static int open_alike(struct gateway *g, struct io_error *error)
-{
-	const struct conf *c = g->snapshot->conf;
-	int r;
-
-	g->offload = true;
-	for (size_t i = 0; i < c->interface_count; i++)
-		g->offload &= c->interfaces[i].offload;
-	r = open_interfaces(g, error);
-	if (r || !g->offload || all_offload(g))
-		return r;
-	close_interfaces(g);
-	g->offload = false;
-	return open_interfaces(g, error);
 }
 
 static int make_workers(struct gateway *g, struct io_error *error)
@@ -236,6 +212,15 @@ static struct snapshot *make_snapshot(struct conf *c, uint32_t generation)
 	return NULL;
 }
 
+static void tell_kernel(const struct gateway *g)
+{
+	int r = gateway_steer(g, g->snapshot->conf);
+
+	if (r < 0)
+		io_set_remark(g->ios[0], "steering off (%s): workers hand packets to each other",
+			      strerror(-r));
+}
+
 static int build(struct gateway *g, struct io_error *error)
 {
 	const struct conf *c = g->snapshot->conf;
@@ -251,7 +236,9 @@ static int build(struct gateway *g, struct io_error *error)
 	if (!r)
 		r = guard_install(&g->guard, c, error);
 	if (!r)
-		r = open_alike(g, error);
+		r = open_interfaces(g, error);
+	if (!r)
+		tell_kernel(g);
 	if (!r)
 		r = arp_open(&g->arp, c, g->ios, error);
 	if (!r && log_new(&g->log, c->workers))
@@ -358,6 +345,7 @@ int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error)
 	rcu_assign_pointer(g->snapshot, now);
 	/* Every worker looks at the new one before it does anything else. */
 	synchronize_rcu();
+	gateway_steer(g, conf);
 	log_adopt(g->log, outlet);
 	free_snapshot(was);
 	return 0;

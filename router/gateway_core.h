@@ -10,11 +10,20 @@
  * kernel's, and pools that are an interface's address. */
 int gateway_learn(struct conf *c, struct io_error *error);
 
+/* Of type xdp: make them packet interfaces where the kernel has no AF_XDP for us; refuse addresses of
+ * ours that the kernel has. */
+void gateway_replace_xdp(struct conf *c);
+int gateway_check_xdp(const struct conf *c, struct io_error *error);
+
 /* -EINVAL if now differs from was in something that only a restart can change. The addresses of its
  * pools get the places that they have in was. */
 int gateway_same_shape(const struct conf *was, struct conf *now, struct io_error *error);
 
 /* NULL, or what needs a restart. */
 const char *gateway_keep_places(const struct conf *was, struct conf *now);
+
+/* Give the kernel programs by which it chooses workers for packets, by this configuration. Where it
+ * takes none, what it has stays: a negative errno. */
+int gateway_steer(const struct gateway *g, const struct conf *c);
 
 #endif

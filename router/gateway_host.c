@@ -88,11 +88,14 @@ int gateway_learn(struct conf *c, struct io_error *error)
 	bool shares = false;
 	int r = 0;
 
+	gateway_replace_xdp(c);
 	for (size_t i = 0; i < c->interface_count; i++)
 		shares |= c->interfaces[i].type == IO_PACKET && !c->interfaces[i].address_count;
 	if (shares)
 		r = learn_addresses(c, error);
-	return r ? r : learn_pools(c, error);
+	if (!r)
+		r = learn_pools(c, error);
+	return r ? r : gateway_check_xdp(c, error);
 }
 
 static bool same_prefixes(const struct prefix *a, size_t a_count, const struct prefix *b,
@@ -121,13 +124,16 @@ static bool same_interface(const struct conf_interface *a, const struct conf_int
 	       same_text(a->netns, b->netns) && strcmp(a->name, b->name) == 0 &&
 	       strcmp(a->device, b->device) == 0 &&
 	       a->type == b->type && a->side == b->side && a->mtu == b->mtu &&
-	       a->queues == b->queues && a->offload == b->offload;
+	       a->queues == b->queues && a->offload == b->offload && a->rings == b->rings &&
+	       a->bypass_qdisc == b->bypass_qdisc && a->xdp_mode == b->xdp_mode;
 }
 
 static const char *difference(const struct conf *was, const struct conf *now)
 {
 	if (was->workers != now->workers)
 		return "workers";
+	if (was->steering != now->steering)
+		return "steering";
 	if (was->seed != now->seed || !same_text(was->control, now->control))
 		return "seed or control";
 	if (was->nat.sessions != now->nat.sessions || was->nat.fragments != now->nat.fragments)

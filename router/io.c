@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
 
 #include "io_backend.h"
 
 static const struct io_backend *const backends[] = {
 	[IO_TUN] = &io_tun,
 	[IO_PACKET] = &io_packet,
+	[IO_XDP] = &io_xdp,
 	[IO_MEM] = &io_mem,
 };
 
@@ -17,7 +20,12 @@ _Static_assert(sizeof(backends) / sizeof(backends[0]) == IO_TYPE_COUNT, "a row p
 int io_open(struct io **io, const struct conf_interface *c, uint16_t workers, bool offload,
 	    struct io_error *error)
 {
-	return backends[c->type]->open(io, c, workers, offload, error);
+	int r = backends[c->type]->open(io, c, workers, offload, error);
+
+	if (r == 0 && c->xdp_error)
+		io_set_remark(*io, "%s: no AF_XDP (%s); as type packet instead", c->device,
+			      strerror(c->xdp_error));
+	return r;
 }
 
 void io_close(struct io *io)
@@ -42,6 +50,16 @@ enum reason io_send(struct io *io, uint16_t worker, struct frame **frames, size_
 	return io->backend->send(io, worker, frames, count, sent);
 }
 
+bool io_can_steer(const struct io *io)
+{
+	return io->backend->steer;
+}
+
+int io_steer(struct io *io, int program)
+{
+	return io->backend->steer(io, program);
+}
+
 void io_refresh(struct io *io)
 {
 	io->backend->refresh(io);
@@ -62,15 +80,70 @@ bool io_has_neighbours(const struct io *io)
 	return io->backend->has_neighbours;
 }
 
-bool io_has_offload(const struct io *io)
+unsigned io_takes(const struct io *io)
 {
-	return io->offload;
+	return io->takes;
+}
+
+const char *io_takes_name(unsigned takes)
+{
+	return takes & IO_USO ? "tcp+udp" : takes & IO_TSO ? "tcp" : takes ? "checksum" : "off";
+}
+
+bool io_kernel_has_uso(void)
+{
+	struct utsname name;
+	unsigned major, minor;
+
+	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major > 6 || (major == 6 && minor >= 2);
+}
+
+void io_take(struct io *io, unsigned takes, const char *device)
+{
+	io->takes = (uint8_t)takes;
+	if (!(takes & IO_USO))
+		io_set_remark(io, "%s: no UDP super-packets before Linux 6.2; cut here", device);
+}
+
+void io_take_what_is_known(struct io *io, const char *device)
+{
+	io_take(io, IO_CHECKSUM | IO_TSO | (io_kernel_has_uso() ? IO_USO : 0), device);
+}
+
+uint64_t io_missed(const struct io *io)
+{
+	return atomic_load_explicit(&io->missed, memory_order_relaxed);
+}
+
+const char *io_remark(const struct io *io)
+{
+	return io->remark;
 }
 
 void io_note(struct io *io, uint32_t mtu, bool up)
 {
 	atomic_store_explicit(&io->mtu, mtu, memory_order_relaxed);
 	atomic_store_explicit(&io->up, up, memory_order_relaxed);
+}
+
+void io_miss(struct io *io, uint64_t count)
+{
+	atomic_fetch_add_explicit(&io->missed, count, memory_order_relaxed);
+}
+
+void io_set_remark(struct io *io, const char *format, ...)
+{
+	size_t len = strlen(io->remark);
+	va_list arguments;
+
+	if (len)
+		len += (size_t)snprintf(io->remark + len, sizeof(io->remark) - len, "; ");
+	va_start(arguments, format);
+	if (len < sizeof(io->remark))
+		vsnprintf(io->remark + len, sizeof(io->remark) - len, format, arguments);
+	va_end(arguments);
 }
 
 int io_refuse(struct io_error *error, int error_number, const char *format, ...)

@@ -21,17 +21,21 @@ struct io_backend {
 	enum reason (*send)(struct io *io, uint16_t worker, struct frame **frames,
 			    size_t count, size_t *sent);
 	void (*refresh)(struct io *io);
+	int (*steer)(struct io *io, int program); /* NULL: the device gives queues as it likes */
 	bool has_neighbours; /* its links lead to several, told apart by frame.next_hop */
 };
 
-extern const struct io_backend io_tun, io_packet, io_mem;
+extern const struct io_backend io_tun, io_packet, io_xdp, io_mem;
 
 struct io {
 	const struct io_backend *backend;
 	uint16_t workers;
-	bool offload;
+	bool offload;  /* virtio-net headers are exchanged */
+	uint8_t takes; /* IO_CHECKSUM and the like */
 	_Atomic uint32_t mtu;
 	atomic_bool up;
+	_Atomic uint64_t missed;
+	char remark[320];
 };
 
 /* Queues for c, at most one per worker: one nobody reads would swallow packets. */
@@ -40,8 +44,22 @@ static inline uint16_t io_queues(const struct conf_interface *c, uint16_t worker
 	return c->queues && c->queues < workers ? c->queues : workers;
 }
 
+/* Whether the kernel knows UDP super-packets (Linux 6.2), for sockets that cannot be asked. */
+bool io_kernel_has_uso(void);
+
+/* What may be left to the device; a remark says so if that is not everything. Of sockets that cannot
+ * be asked, by the kernel's version. */
+void io_take(struct io *io, unsigned takes, const char *device);
+void io_take_what_is_known(struct io *io, const char *device);
+
 /* Note what the device says about itself. */
 void io_note(struct io *io, uint32_t mtu, bool up);
+
+/* So many packets more were missed. By any thread. */
+void io_miss(struct io *io, uint64_t count);
+
+/* Write the remark, in io_open(). A later one stands behind it. */
+void io_set_remark(struct io *io, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Write the one line, and return error_number (negative), so that a refusal is one statement. */
 int io_refuse(struct io_error *error, int error_number, const char *format, ...)

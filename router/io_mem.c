@@ -21,7 +21,7 @@ struct mem_worker {
 	struct queue pushed, sent;
 	uint64_t sent_count;
 	bool loop;
-};
+} __attribute__((aligned(64)));
 
 struct mem {
 	struct io io;
@@ -91,10 +91,12 @@ static void mem_close(struct io *io)
 static int mem_open(struct io **io, const struct conf_interface *c, uint16_t workers, bool offload,
 		    struct io_error *error)
 {
-	struct mem *m = calloc(1, sizeof(*m) + workers * sizeof(m->worker[0]));
+	size_t len = sizeof(struct mem) + workers * sizeof(struct mem_worker);
+	struct mem *m = aligned_alloc(_Alignof(struct mem), len);
 
 	if (!m)
 		goto no_memory;
+	memset(m, 0, len);
 	m->io.backend = &io_mem;
 	m->io.workers = workers;
 	m->io.offload = offload;

@@ -98,6 +98,26 @@ static int refuse(const struct io_error *error)
 	return EXIT_FAILURE;
 }
 
+/* What may be left to each interface stands in the same line. */
+static void tell_running(const struct gateway *g)
+{
+	const struct conf *c = g->snapshot->conf;
+
+	fprintf(stderr, "router: running, %u worker%s, offload", c->workers,
+		c->workers == 1 ? "" : "s");
+	for (size_t i = 0; i < c->interface_count; i++)
+		fprintf(stderr, "%s %s %s", i ? "," : "", c->interfaces[i].name,
+			io_takes_name(io_takes(g->ios[i])));
+	fputc('\n', stderr);
+}
+
+static void tell_remarks(const struct gateway *g)
+{
+	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
+		if (*io_remark(g->ios[i]))
+			fprintf(stderr, "router: %s\n", io_remark(g->ios[i]));
+}
+
 static int run(const struct request *q)
 {
 	const char *file = q->file;
@@ -117,8 +137,8 @@ static int run(const struct request *q)
 		gateway_stop(g);
 		return refuse(&error);
 	}
-	fprintf(stderr, "router: running, %u worker%s, offload %s\n", g->snapshot->conf->workers,
-		g->snapshot->conf->workers == 1 ? "" : "s", g->offload ? "on" : "off");
+	tell_running(g);
+	tell_remarks(g);
 	serve(g, ctl, file, signals);
 	ctl_close(ctl);
 	gateway_stop(g);

@@ -74,10 +74,12 @@ static const struct field interface_fields[] = {
 	{ "NETNS", "netns", AS_TEXT },
 	{ "LINK", "up", AS_UP },
 	{ "MTU", "mtu", AS_NUMBER },
+	{ "OFFLOAD", "offload", AS_TEXT },
 	{ "PACKETS IN", "packets_in", AS_NUMBER },
 	{ "OCTETS IN", "octets_in", AS_SHORT },
 	{ "PACKETS OUT", "packets_out", AS_NUMBER },
 	{ "OCTETS OUT", "octets_out", AS_SHORT },
+	{ "MISSED", "missed", AS_NUMBER },
 	{ "ADDRESSES", "addresses", AS_LIST },
 	{ NULL, NULL, 0 },
 };

@@ -16,7 +16,10 @@
 #include "nat/config.h"
 #include "router/address.h"
 
-enum io_type { IO_TUN, IO_PACKET, IO_MEM, IO_TYPE_COUNT };
+enum io_type { IO_TUN, IO_PACKET, IO_XDP, IO_MEM, IO_TYPE_COUNT };
+
+/* The best that an xdp interface tries; what follows is what it falls back to. */
+enum xdp_mode { XDP_ZERO_COPY_MODE, XDP_NATIVE_MODE, XDP_GENERIC_MODE };
 
 struct conf_interface {
 	char name[IFNAMSIZ];   /* ours: how the rest of the file and listings call it */
@@ -30,6 +33,13 @@ struct conf_interface {
 	uint16_t queues; /* 0: one per worker */
 	bool icmp_errors; /* the router sends some by it */
 	bool offload;
+	bool coalesce; /* what is sent by it, if that takes super-packets */
+	bool steering; /* that of the whole file */
+	bool rings; /* packet: receive through memory shared with the kernel */
+	bool bypass_qdisc; /* packet: send past the device's queueing discipline */
+	enum xdp_mode xdp_mode;
+	int xdp_error; /* why it was made a packet interface at start, an errno; 0: it was not */
+	bool io_uring; /* tun: several packets with one system call */
 	char *netns; /* tun: named namespace or path the kernel's end lives in; NULL: ours */
 	struct prefix *host_addresses; /* tun: for the kernel's end */
 	size_t host_address_count;
@@ -37,6 +47,12 @@ struct conf_interface {
 	size_t host_route_count;
 	int line;
 };
+
+/* A device with link-layer addresses that the kernel has, too. */
+static inline bool conf_is_ethernet(const struct conf_interface *i)
+{
+	return i->type == IO_PACKET || i->type == IO_XDP;
+}
 
 enum route_kind { ROUTE_UNICAST, ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT };
 
@@ -91,6 +107,8 @@ struct conf {
 	char *file;
 	uint16_t workers; /* already resolved: at least 1 */
 	char *control; /* path of the control socket; NULL: none */
+	bool steering; /* the kernel is told which worker owns what */
+	uint32_t poll_us; /* how long a worker without work looks for some before it sleeps */
 	bool virtual_clock;
 	uint64_t seed; /* 0: from the kernel */
 	struct conf_interface *interfaces;

@@ -29,8 +29,7 @@ struct gateway {
 	struct worker_links links;
 	nat_time started;
 	uint8_t seed[32];
-	bool offload; /* super-packets are exchanged with every device */
-	bool stop;    /* asks the workers to end */
+	bool stop; /* asks the workers to end */
 };
 
 /* Everything but the threads: whoever does without them calls worker_step() himself. */

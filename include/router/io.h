@@ -16,7 +16,8 @@ struct io; /* an open interface */
 struct io_error { char text[256]; };
 
 /* Create or attach the device of an interface with a queue per worker. offload: exchange
- * virtio-net headers. On failure nothing is left behind. */
+ * virtio-net headers, and what comes with them, if the device can. On failure nothing is left
+ * behind. */
 int io_open(struct io **io, const struct conf_interface *c, uint16_t workers, bool offload,
 	    struct io_error *error);
 
@@ -37,6 +38,11 @@ int io_recv(struct io *io, uint16_t worker, struct frame **frames, size_t count)
 enum reason io_send(struct io *io, uint16_t worker, struct frame **frames, size_t count,
 		    size_t *sent);
 
+/* Let the kernel choose the worker of what comes in by a program (router/steer.h), where the device
+ * can; its descriptor may be closed afterwards. */
+bool io_can_steer(const struct io *io);
+int io_steer(struct io *io, int program);
+
 /* Look at the device again. For one thread, not a worker's; about once a second. */
 void io_refresh(struct io *io);
 
@@ -44,9 +50,31 @@ void io_refresh(struct io *io);
 uint32_t io_mtu(const struct io *io);
 bool io_is_up(const struct io *io);
 
-/* Whether the device can exchange virtio-net headers (probed by io_open()). */
-bool io_has_offload(const struct io *io);
+/* Packets that came faster than they were received, and were lost in the kernel; as last seen. */
+uint64_t io_missed(const struct io *io);
+
+/* What io_open() could not have as it wanted and does more slowly, in one line; "": nothing. */
+const char *io_remark(const struct io *io);
+
+/* Whether its links lead to several neighbours, told apart by frame.next_hop. */
 bool io_has_neighbours(const struct io *io);
+
+/* What may be left to the device when something is sent, as bits; probed by io_open(). The rest is
+ * done in software before. */
+enum { IO_CHECKSUM = 1 << 0, IO_TSO = 1 << 1, IO_USO = 1 << 2 };
+unsigned io_takes(const struct io *io);
+
+/* Whether a device that takes so much takes p, which is PKT_PARTIAL; if not, it is to be finished
+ * before. */
+static inline bool io_takes_all(unsigned takes, const struct pkt *p)
+{
+	unsigned cut = p->protocol == PROTO_TCP ? IO_TSO : IO_USO;
+
+	return takes & (p->gso_size ? cut : IO_CHECKSUM);
+}
+
+/* The same as a word: "off", "checksum", "tcp", "tcp+udp". */
+const char *io_takes_name(unsigned takes);
 
 /* Backend mem: put datagrams where io_recv() will find them, and see what was sent. For tests and
  * benchmarks; single-threaded per worker. pull returns 0 when there is nothing. */

@@ -8,8 +8,11 @@ import pytest
 import netns
 import rig
 
-EVERY_SETUP = [rig.Setup(topology, workers, offload) for topology in ("tun", "shared", "own")
+# With four workers a packet interface goes without rings, so that both ways see every test.
+EVERY_SETUP = [rig.Setup(topology, workers, offload, topology == "tun" or workers < 4)
+               for topology in ("tun", "shared", "own")
                for workers in (1, 2, 4) for offload in (True, False)]
+EVERY_SETUP += [rig.Setup("xdp", 1), rig.Setup("xdp", 2, False)]
 
 
 def pytest_addoption(parser):

@@ -33,7 +33,7 @@ def furnish(namespace):
     namespace.run("nft", "add rule inet others c tcp dport 9 drop")
 
 
-@pytest.mark.parametrize("topology", ["tun", "shared", "own"])
+@pytest.mark.parametrize("topology", ["tun", "shared", "own", "xdp"])
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_leaves_no_trace(prepared, topology, end):
     net = prepared(Setup(topology, 2))

@@ -15,9 +15,11 @@ IP_RECVERR = 11  # linux/in.h; not in socket
 
 SHARED = [Setup("shared", w, o) for w in (1, 2) for o in (True, False)]
 OWN = [Setup("own", w, o) for w in (1, 2) for o in (True, False)]
+XDP = [Setup("xdp", 2)]
+NO_RINGS = [Setup("shared", 2, True, False), Setup("own", 1, False, False)]
 
 
-@pytest.mark.parametrize("setup", SHARED + OWN, ids=str, indirect=True)
+@pytest.mark.parametrize("setup", SHARED + OWN + NO_RINGS + XDP, ids=str, indirect=True)
 class TestBoth:
     def test_host_stays_silent(self, net):
         """ENV-2: no reset or unreachable from the kernel for what belongs to the gateway."""

@@ -32,6 +32,8 @@ static void defaults_are_those_of_the_library(void **state)
 	assert_int_equal(c->interfaces[0].mtu, 0);
 	assert_int_equal(c->interfaces[0].queues, 0);
 	assert_true(c->interfaces[0].offload);
+	assert_true(c->interfaces[0].coalesce);
+	assert_true(c->interfaces[0].io_uring);
 	assert_true(c->interfaces[0].icmp_errors);
 	assert_null(c->interfaces[0].netns);
 	assert_int_equal(c->interfaces[0].line, 1);
@@ -170,6 +172,8 @@ static void the_shipped_file_is_good(void **state)
 static void assert_all_globals(const struct conf *c)
 {
 	assert_int_equal(c->workers, 2);
+	assert_int_equal(c->poll_us, 70);
+	assert_false(c->steering);
 	assert_null(c->control);
 	assert_int_equal(c->seed, 1234567890123);
 	assert_int_equal(c->nat.sessions, 100000);
@@ -198,6 +202,9 @@ static void assert_all_links(const struct conf *c)
 	assert_int_equal(n[1].mtu, 1400);
 	assert_int_equal(n[1].queues, 2);
 	assert_false(n[1].offload);
+	assert_false(n[1].coalesce);
+	assert_false(n[1].io_uring);
+	assert_true(n[2].coalesce);
 	assert_false(n[1].icmp_errors);
 	assert_string_equal(n[1].netns, "/run/netns/x");
 	assert_int_equal(n[1].host_address_count, 2);
@@ -210,7 +217,11 @@ static void assert_all_links(const struct conf *c)
 	assert_string_equal(n[2].device, "eth0");
 	assert_int_equal(n[2].side, SIDE_OUTSIDE);
 	assert_int_equal(n[2].address_count, 3);
+	assert_true(n[2].rings);
+	assert_false(n[2].bypass_qdisc);
 	assert_int_equal(n[3].address_count, 0);
+	assert_false(n[3].rings);
+	assert_true(n[3].bypass_qdisc);
 	assert_null(n[3].addresses);
 	assert_int_equal(n[3].line, 17);
 }

@@ -272,11 +272,15 @@ static void interfaces_tell_links_and_traffic(void **state)
 
 	snprintf(expected, sizeof(expected),
 		 "[{\"name\":\"lan0\",\"type\":\"mem\",\"side\":\"inside\",\"device\":\"lan0\","
-		 "\"netns\":null,\"up\":true,\"mtu\":1500,\"addresses\":[\"192.168.7.1/24\"],"
-		 "\"packets_in\":%d,\"octets_in\":%d,\"packets_out\":0,\"octets_out\":0},"
+		 "\"netns\":null,\"up\":true,\"mtu\":1500,\"offload\":\"off\","
+		 "\"addresses\":[\"192.168.7.1/24\"],"
+		 "\"packets_in\":%d,\"octets_in\":%d,\"packets_out\":0,\"octets_out\":0,"
+		 "\"missed\":0},"
 		 "{\"name\":\"wan0\",\"type\":\"mem\",\"side\":\"outside\",\"device\":\"wan0\","
-		 "\"netns\":null,\"up\":true,\"mtu\":1400,\"addresses\":[\"203.0.113.1/24\"],"
-		 "\"packets_in\":0,\"octets_in\":0,\"packets_out\":%d,\"octets_out\":%d}]",
+		 "\"netns\":null,\"up\":true,\"mtu\":1400,\"offload\":\"off\","
+		 "\"addresses\":[\"203.0.113.1/24\"],"
+		 "\"packets_in\":0,\"octets_in\":0,\"packets_out\":%d,\"octets_out\":%d,"
+		 "\"missed\":0}]",
 		 SESSIONS + 1, UDP_SESSIONS * 32 + 84, SESSIONS, UDP_SESSIONS * 32 + 80);
 	assert_string_equal(text, expected);
 	free(text);

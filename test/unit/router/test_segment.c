@@ -153,6 +153,8 @@ static void cuts_and_completes(void **state)
 		{ 6, PROTO_TCP, 5000, 1428, 4 },
 		{ 4, PROTO_UDP, 5000, 1200, 5 },
 		{ 6, PROTO_UDP, 2401, 1200, 3 },
+		{ 4, PROTO_UDP, 2001, 667, 3 },
+		{ 6, PROTO_TCP, 2001, 667, 3 },
 		/* Only a checksum to complete. */
 		{ 4, PROTO_TCP, 0, 0, 1 },
 		{ 4, PROTO_TCP, 1448, 0, 1 },
@@ -176,6 +178,32 @@ static void cuts_and_completes(void **state)
 		assert_int_equal(number, supers[i].segments);
 	}
 	free(f.octets);
+	segmenter_free(s);
+}
+
+/* What is cut lies elsewhere and stays as it was. */
+static void cuts_without_a_copy(void **state)
+{
+	static const struct super tcp = { 6, PROTO_TCP, 5001, 1428, 4 };
+	struct segmenter *s = segmenter_new();
+	struct frame f = new_frame(), out = new_frame(), was = new_frame();
+	size_t before = 0;
+	uint16_t number = 0;
+
+	(void)state;
+	build(&tcp, &f);
+	memcpy(was.octets, f.octets, FRAME_ROOM);
+	assert_true(segmenter_view(s, &f));
+	while (segmenter_next(s, &out))
+		before += check_segment(&tcp, &out, number++, before);
+	assert_int_equal(before, tcp.payload_len);
+	assert_int_equal(number, tcp.segments);
+	assert_memory_equal(was.octets, f.octets, FRAME_ROOM);
+	f.len -= 1;
+	assert_false(segmenter_view(s, &f));
+	free(f.octets);
+	free(out.octets);
+	free(was.octets);
 	segmenter_free(s);
 }
 
@@ -246,6 +274,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cuts_and_completes),
+		cmocka_unit_test(cuts_without_a_copy),
 		cmocka_unit_test(never_sends_a_udp_checksum_of_zero),
 		cmocka_unit_test(leaves_the_rest_alone),
 		cmocka_unit_test(keeps_what_the_link_said),
