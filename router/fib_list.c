@@ -3,7 +3,7 @@
 #include <string.h>
 
 _Static_assert(LIST_MOST == 1 << (29 - REF_COUNT_AT), "a ref has room for the length");
-_Static_assert(2 * LIST_MOST <= BLOCK_WORDS_MOST, "a list is a block");
+_Static_assert(2 * LIST_MOST <= BLOCK_LINES_MOST * LINE_WORDS, "a list is a block");
 
 void entries_open(const struct fib_store *s, struct fib_entries *l, uint32_t ref)
 {

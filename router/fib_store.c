@@ -6,25 +6,49 @@
 #include <sys/mman.h>
 
 /* Address space is reserved at once and made usable piece by piece: what readers hold never moves,
- * and 32 bits name a block. */
+ * and 32 bits name a block. A piece is a huge page, if the kernel has one. */
 enum {
+	PIECE = 2 << 20,
+	PIECE_WORDS = PIECE / 8,
 	WORDS_MOST = 1 << 25, /* 256 MiB, some thirty times a full table */
-	WORDS_STEP = 1 << 15,
-	UNIT = 2,	   /* sizes are multiples of so many words, so that blocks fit again */
-	CHANGE_BLOCKS = 64, /* made or given up by one change: three per level of IPv6 */
-	CHANGE_WORDS = CHANGE_BLOCKS * BLOCK_WORDS_MOST,
+	CHANGE_BLOCKS = 64,   /* made or given up by one change: three per level of IPv6 */
+	HALF = LINE / 2,
+	HALF_WORDS = HALF / 8,
+	CHANGE_WORDS = CHANGE_BLOCKS * (HALVES_MOST + 1) * HALF_WORDS,
 };
 
-int store_open(struct fib_store *s)
+/* Zeroed memory that begins with a piece, and cannot be used yet; or NULL. */
+static void *reserve(size_t octets)
 {
-	void *words = mmap(NULL, WORDS_MOST * sizeof(uint64_t), PROT_NONE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t all = octets + PIECE;
+	uint8_t *at = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t skip = -(uintptr_t)at % PIECE;
 
-	if (words == MAP_FAILED)
+	if (at == MAP_FAILED)
+		return NULL;
+	if (skip)
+		munmap(at, skip);
+	munmap(at + skip + octets, PIECE - skip);
+	/* Small pages do as well, though not as fast. */
+	(void)madvise(at + skip, octets, MADV_HUGEPAGE);
+	return at + skip;
+}
+
+static int make_ready(struct fib_store *s)
+{
+	if (s->ready + PIECE_WORDS > s->most ||
+	    mprotect(s->words + s->ready, PIECE, PROT_READ | PROT_WRITE))
 		return -ENOMEM;
-	/* No block lies at word 0, which ends lists. */
-	*s = (struct fib_store){ .words = words, .used = UNIT, .most = WORDS_MOST };
+	s->ready += PIECE_WORDS;
 	return 0;
+}
+
+int store_open(struct fib_store *s, size_t octets)
+{
+	*s = (struct fib_store){ .words = reserve(WORDS_MOST * sizeof(uint64_t)),
+				 .used = octets / sizeof(uint64_t), .most = WORDS_MOST };
+	assert(octets % LINE == 0 && octets <= PIECE);
+	return s->words ? make_ready(s) : -ENOMEM;
 }
 
 void store_close(struct fib_store *s)
@@ -51,13 +75,7 @@ static int reserve_retired(struct fib_store *s)
 
 static int reserve_words(struct fib_store *s)
 {
-	if (s->used + CHANGE_WORDS <= s->ready)
-		return 0;
-	if (s->ready + WORDS_STEP > s->most ||
-	    mprotect(s->words + s->ready, WORDS_STEP * sizeof(uint64_t), PROT_READ | PROT_WRITE))
-		return -ENOMEM;
-	s->ready += WORDS_STEP;
-	return 0;
+	return s->used + CHANGE_WORDS <= s->ready ? 0 : make_ready(s);
 }
 
 int store_reserve(struct fib_store *s)
@@ -67,28 +85,47 @@ int store_reserve(struct fib_store *s)
 	return error ? error : reserve_words(s);
 }
 
-static size_t words_of(size_t octets)
+static size_t lines_of(size_t octets)
 {
-	return (octets + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+	return (octets + LINE - 1) / LINE;
 }
 
-static size_t block_words(size_t before, size_t after)
+/* A block takes half a line or whole ones. What its ref names begins with a line then. */
+static size_t halves_of(size_t before, size_t after)
 {
-	return (words_of(before) + words_of(after) + UNIT - 1) / UNIT * UNIT;
+	return !before && after <= HALF ? 1 : 2 * (lines_of(before) + lines_of(after));
+}
+
+static void give(struct fib_store *s, size_t block, size_t halves)
+{
+	s->words[block] = s->free[halves];
+	s->free[halves] = (uint32_t)block;
+}
+
+/* From what was never used. */
+static size_t take_new(struct fib_store *s, size_t halves)
+{
+	size_t block;
+
+	if (halves > 1 && s->used % LINE_WORDS) {
+		give(s, s->used, 1);
+		s->used += HALF_WORDS;
+	}
+	block = s->used;
+	s->used += halves * HALF_WORDS;
+	assert(s->used <= s->ready);
+	return block;
 }
 
 uint32_t store_take(struct fib_store *s, size_t before, size_t after)
 {
-	size_t words = block_words(before, after), block = s->free[words];
+	size_t halves = halves_of(before, after), block = s->free[halves];
 
-	if (block) {
-		s->free[words] = (uint32_t)s->words[block];
-	} else {
-		block = s->used;
-		s->used += words;
-		assert(s->used <= s->ready);
-	}
-	return (uint32_t)(block + words_of(before));
+	if (block)
+		s->free[halves] = (uint32_t)s->words[block];
+	else
+		block = take_new(s, halves);
+	return (uint32_t)(block + lines_of(before) * LINE_WORDS);
 }
 
 void store_retire(struct fib_store *s, uint32_t ref)
@@ -100,12 +137,10 @@ void store_retire(struct fib_store *s, uint32_t ref)
 static size_t give_back(struct fib_store *s, uint32_t ref)
 {
 	size_t before = block_before(s->words, ref);
-	size_t words = block_words(before, block_after(s->words, ref));
-	size_t block = (ref & REF_WORD) - words_of(before);
+	size_t halves = halves_of(before, block_after(s->words, ref));
 
-	s->words[block] = s->free[words];
-	s->free[words] = (uint32_t)block;
-	return words * sizeof(uint64_t);
+	give(s, (ref & REF_WORD) - lines_of(before) * LINE_WORDS, halves);
+	return halves * HALF;
 }
 
 size_t store_reclaim(struct fib_store *s)
@@ -120,5 +155,5 @@ size_t store_reclaim(struct fib_store *s)
 
 size_t store_octets(const struct fib_store *s)
 {
-	return s->used * sizeof(uint64_t) + s->retired_most * sizeof(*s->retired);
+	return s->ready * sizeof(uint64_t) + s->retired_most * sizeof(*s->retired);
 }

@@ -5,7 +5,8 @@
 /* A node being changed, with room for all it could hold. */
 struct draft {
 	uint32_t refs[KIDS_MOST];     /* the last of them is the first kid's */
-	uint64_t shorter, full, kids; /* from here on as in a node */
+	uint64_t kids;
+	uint64_t shorter, full; /* from here on as in a node */
 	uint16_t hops[HOPS_MOST];
 };
 
@@ -25,6 +26,7 @@ static void draft_open(const struct fib_store *s, struct draft *d, uint32_t ref)
 	const uint8_t *n = (const void *)node_at(s->words, ref);
 	size_t before = block_before(s->words, ref);
 
+	d->kids = 0;
 	memcpy((uint8_t *)d + HEADER - before, n - before, before + block_after(s->words, ref));
 }
 
@@ -36,13 +38,13 @@ static size_t hop_count(const struct draft *d)
 /* Put into the store; nobody can reach it yet. */
 static uint32_t draft_close(struct fib_store *s, const struct draft *d)
 {
-	size_t before = ones(d->kids) * sizeof(d->refs[0]);
+	size_t before = kids_octets(d->kids);
 	size_t after = offsetof(struct fib_node, hops) + hop_count(d) * sizeof(d->hops[0]);
 	uint32_t word = store_take(s, before, after);
 
 	memcpy((uint8_t *)(s->words + word) - before, (const uint8_t *)d + HEADER - before,
 	       before + after);
-	return REF_BLOCK | word;
+	return REF_BLOCK | (before ? REF_KIDS : 0) | (after > LINE ? REF_LONG : 0) | word;
 }
 
 /* A prefix within a node by its number: is it there, and which of hops[] is, or would be, its. */
@@ -314,7 +316,7 @@ uint16_t trie_get(const struct fib_store *s, uint32_t ref, struct fib_entry e)
 	if (!(ref & REF_BLOCK))
 		return 0;
 	while (e.len > STRIDE) {
-		if (!(n->kids >> slot_of(e.key) & 1))
+		if (!(node_kids(n, ref) >> slot_of(e.key) & 1))
 			return 0;
 		ref = node_kid(n, slot_of(e.key));
 		e = entry_down(&e);
@@ -412,7 +414,7 @@ bool trie_next(const struct fib_store *s, uint32_t ref, struct fib_entry stem,
 		if (next_in_slot(n, slot, &here, at))
 			return true;
 		here.len += STRIDE;
-		if (n->kids >> slot & 1 && trie_next(s, node_kid(n, slot), here, at))
+		if (node_kids(n, ref) >> slot & 1 && trie_next(s, node_kid(n, slot), here, at))
 			return true;
 	}
 	return false;

@@ -8,8 +8,8 @@
  *          few prefixes below a place, a list holds them all.
  * Order    A key is an address, or what remains of it at a place, with its first bit as the most
  *          significant one. Keys of prefixes have zeros behind their length.
- * Memory   Nodes and lists are words of a store. They do not change once they can be reached, but
- *          for the cover of a root.
+ * Memory   Nodes and lists are words of a store, where those of at most 64 octets lie in one cache
+ *          line. They do not change once they can be reached, but for the cover of a root.
  * Errors   store_reserve() is all that can fail: after it, one change finds room.
  */
 #ifndef ROUTER_FIB_TRIE_H
@@ -23,18 +23,22 @@ typedef unsigned __int128 fib_key;
 
 enum { STRIDE = 6, KIDS_MOST = 64, HOPS_MOST = 1 + 62 + 64, LIST_MOST = 16 };
 
-/* A ref of a block: where it lies; for a list also how long it is, less one. */
+/* A ref of a block: where it lies, and whether it goes on behind its first line; for a list how
+ * long it is, less one, and whether it is a wide one; for a node whether it has kids. A list of
+ * more than eight is a long block by itself. */
 #define REF_BLOCK 0x80000000u
 #define REF_LIST  0x40000000u
 #define REF_WIDE  0x20000000u
+#define REF_KIDS  REF_WIDE
+#define REF_LONG  0x10000000u
 #define REF_WORD  0x01ffffffu
 enum { REF_COUNT_AT = 25 };
 
-/* Before a node lies a ref for each kid, that of the first one last. */
+/* A node that has kids has a word before it: the values of six bits under which there is more.
+ * Before that lies a ref for each kid, that of the first one last. */
 struct fib_node {
 	uint64_t shorter; /* prefixes number 2 … 63; bit 0: the cover, which every node has */
 	uint64_t full;	  /* prefixes number 64 … 127 */
-	uint64_t kids;	  /* values of six bits under which there is more */
 	uint16_t hops[];  /* one for each bit of shorter, then of full; only roots have a cover */
 };
 
@@ -45,19 +49,24 @@ struct fib_node {
 enum { LIST_BITS = 40, LIST_LEN_AT = 16 };
 
 enum {
-	NODE_OCTETS_MOST = 4 * KIDS_MOST + offsetof(struct fib_node, hops) + 2 * HOPS_MOST,
-	BLOCK_WORDS_MOST = (NODE_OCTETS_MOST + 7) / 8 + 2,
+	LINE = 64,
+	LINE_WORDS = LINE / 8,
+	KIDS_OCTETS_MOST = 8 + 4 * KIDS_MOST,
+	NODE_OCTETS_MOST = offsetof(struct fib_node, hops) + 2 * HOPS_MOST,
+	BLOCK_LINES_MOST = (KIDS_OCTETS_MOST + LINE - 1) / LINE + (NODE_OCTETS_MOST + LINE - 1) / LINE,
+	HALVES_MOST = 2 * BLOCK_LINES_MOST,
 };
 
 struct fib_store {
 	uint64_t *words;
 	size_t used, ready, most;		/* words handed out so far, usable, reserved */
-	uint32_t free[BLOCK_WORDS_MOST + 1];	/* lists of free blocks by size; 0 ends one */
+	uint32_t free[HALVES_MOST + 1];		/* lists of free blocks by size; 0 ends one */
 	uint32_t *retired;
 	size_t retired_count, retired_most;
 };
 
-int store_open(struct fib_store *s);
+/* The first octets are the caller's; they are zero. */
+int store_open(struct fib_store *s, size_t octets);
 void store_close(struct fib_store *s);
 int store_reserve(struct fib_store *s);
 size_t store_reclaim(struct fib_store *s);
@@ -104,6 +113,27 @@ uint32_t entries_close(struct fib_store *s, const struct fib_entries *l);
 void entries_set(struct fib_entries *l, const struct fib_entry *e);
 void entries_remove(struct fib_entries *l, const struct fib_entry *e);
 
+/* All prefixes of one version. */
+enum { SLOT_BITS = 18, SLOTS = 1 << SLOT_BITS };
+
+struct fib_table {
+	uint32_t *slots; /* first in the store */
+	struct fib_store store;
+	uint32_t top;
+	size_t count;
+};
+
+struct fib {
+	struct fib_table v4, v6;
+	bool fast; /* the processor has all that lookups can use */
+};
+
+bool lookup_can_be_fast(void);
+
+/* The hops that the trie at top has for some slots, at most 64, the first of which has at least so
+ * many zeros at its end. */
+void slots_longest(const struct fib_table *t, size_t first, size_t count, uint16_t *hops);
+
 static inline __attribute__((always_inline)) unsigned ones(uint64_t v)
 {
 	return (unsigned)__builtin_popcountll(v);
@@ -134,18 +164,32 @@ static inline uint8_t list_len(uint64_t word)
 	return (uint8_t)(word >> LIST_LEN_AT);
 }
 
+/* Without a branch: few nodes have kids, and nothing says which. */
+static inline uint64_t node_kids(const struct fib_node *n, uint32_t ref)
+{
+	uint64_t has = ref / REF_KIDS & 1;
+
+	return *((const uint64_t *)n - has) & -has;
+}
+
+/* It has this kid. */
 static inline __attribute__((always_inline)) uint32_t node_kid(const struct fib_node *n,
 								unsigned slot)
 {
-	const uint32_t *end = (const void *)n;
+	const uint64_t *kids = (const uint64_t *)n - 1;
 
-	return *(end - 1 - ones(n->kids & bits_below(slot)));
+	return *((const uint32_t *)kids - 1 - ones(*kids & bits_below(slot)));
+}
+
+static inline size_t kids_octets(uint64_t kids)
+{
+	return kids ? sizeof(kids) + sizeof(uint32_t) * ones(kids) : 0;
 }
 
 /* Octets of a block before the word that its ref names, and from it on. */
 static inline size_t block_before(const uint64_t *words, uint32_t ref)
 {
-	return ref & REF_LIST ? 0 : sizeof(uint32_t) * ones(node_at(words, ref)->kids);
+	return ref & REF_LIST ? 0 : kids_octets(node_kids(node_at(words, ref), ref));
 }
 
 static inline size_t block_after(const uint64_t *words, uint32_t ref)

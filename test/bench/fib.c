@@ -1,253 +1,163 @@
-/* How fast the forwarding table answers and changes, and how large it is. The tables are made up,
- * with the lengths of the public routing tables and, like those, many prefixes in few places. */
+/* How fast the forwarding table answers and changes, and how large it is, beside those of DPDK
+ * where that is installed: the same prefixes and addresses, in turn. Tables that find different
+ * hops end the comparison. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-#include "router/fib.h"
+#include "fib/contender.h"
 
-enum { LOOKUPS = 1 << 18, UPDATES = 200000, HOPS = 200, BATCH = 64, RUNS = 21, PLACES = 36000 };
+enum { ROUNDS = 21, UPDATES = 1000, CONTENDERS_MOST = 3, PLACES = 2 };
 
-/* How many of 10000 prefixes have a length. */
-struct share { uint8_t len; uint16_t share; };
-
-static const struct share shares4[] = {
-	{ 8, 1 },    { 10, 1 },	   { 11, 1 },	 { 12, 3 },    { 13, 6 },   { 14, 12 },
-	{ 15, 20 },  { 16, 140 },  { 17, 85 },	 { 18, 140 },  { 19, 250 }, { 20, 450 },
-	{ 21, 520 }, { 22, 1130 }, { 23, 1010 }, { 24, 6191 }, { 28, 10 },  { 32, 30 },
+static const struct contender *const contenders[] = {
+	&ours4,
+	&ours6,
+#ifdef DPDK
+	&lpm4,
+	&dir24_8,
+	&trie6,
+#endif
 };
 
-static const struct share shares6[] = {
-	{ 24, 2 },   { 28, 10 },  { 29, 420 }, { 30, 60 },  { 31, 30 },	 { 32, 1250 },
-	{ 33, 170 }, { 34, 130 }, { 35, 60 },  { 36, 500 }, { 37, 30 },	 { 38, 80 },
-	{ 39, 40 },  { 40, 850 }, { 42, 100 }, { 44, 900 }, { 45, 60 },	 { 46, 200 },
-	{ 47, 258 }, { 48, 4750 }, { 56, 30 }, { 64, 60 },  { 128, 10 },
+enum { CONTENDERS = sizeof(contenders) / sizeof(contenders[0]) };
+
+static const char *const ways[] = {
+	[WAY_SINGLE] = "single",
+	[WAY_BATCH] = "batch",
+	[WAY_VECTOR] = "vector",
+	[WAY_DEPENDENT] = "dependent",
 };
 
-/* First 16 bits that registries give IPv6 prefixes from. */
-static const struct { uint16_t first, count; } registries6[] = {
-	{ 0x2001, 1 }, { 0x2400, 10 }, { 0x2600, 8 }, { 0x2620, 1 },
-	{ 0x2800, 7 }, { 0x2a00, 21 }, { 0x2c0f, 1 },
+_Static_assert(sizeof(ways) / sizeof(ways[0]) == WAY_COUNT, "a name for each");
+
+static const char *const places[PLACES] = { "random", "near" };
+
+/* One table and what was measured of it, by round. Nanoseconds of 0: it has no such lookup. */
+struct figures {
+	const struct contender *who;
+	void *table;
+	double mib, build_s;
+	double *update_us;
+	double ns[PLACES][WAY_COUNT][ROUNDS];
 };
 
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
+struct match {
+	struct routes routes;
+	struct queries queries[PLACES];
+	struct figures of[CONTENDERS_MOST];
+	size_t count;
+};
 
-static void random_octets(uint64_t *state, uint8_t *at, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		at[i] = (uint8_t)(random_next(state) >> 32);
-}
-
-/* Of places, the low numbers are the crowded ones. */
-static size_t random_place(uint64_t *state)
-{
-	double x = (double)(random_next(state) >> 11) / (double)(1ull << 53);
-
-	return (size_t)(x * x * PLACES);
-}
-
-static uint8_t random_len(uint64_t *state, const struct share *shares)
-{
-	unsigned at = (unsigned)(random_next(state) >> 32) % 10000;
-
-	for (; at >= shares->share; shares++)
-		at -= shares->share;
-	return shares->len;
-}
-
-/* Where prefixes lie: /16 of IPv4, /32 of IPv6. */
-static void make_places(uint64_t *state, uint8_t version, uint8_t places[PLACES][4])
-{
-	for (size_t i = 0; i < PLACES; i++) {
-		unsigned r = (unsigned)(random_next(state) >> 32) % 7;
-
-		random_octets(state, places[i], 4);
-		if (version == 4)
-			places[i][0] = (uint8_t)(1 + places[i][0] % 223);
-		else
-			store16(places[i], (uint16_t)(registries6[r].first +
-						      places[i][0] % registries6[r].count));
-	}
-}
-
-struct table { struct prefix *prefixes; size_t count; uint8_t version; };
-
-static struct prefix random_prefix(uint64_t *state, uint8_t version, uint8_t places[PLACES][4])
-{
-	struct prefix p = { .address.version = version };
-
-	p.len = random_len(state, version == 4 ? shares4 : shares6);
-	random_octets(state, p.address.octets, address_len(&p.address));
-	memcpy(p.address.octets, places[random_place(state)], version == 4 ? 2 : 4);
-	return prefix_masked(p);
-}
-
-static uint16_t hop_of(size_t i)
-{
-	return (uint16_t)(1 + i * 7919 % HOPS);
-}
-
-static size_t prefix_count(const struct fib *f)
-{
-	struct fib_size s = fib_size(f);
-
-	return s.prefixes4 + s.prefixes6;
-}
-
-static void check(bool good)
-{
-	if (!good) {
-		fprintf(stderr, "fib: out of memory\n");
-		exit(1);
-	}
-}
-
-/* Prefixes that differ, in no order. */
-static struct table make_table(uint8_t version, size_t count)
-{
-	uint8_t places[PLACES][4];
-	struct table t = { calloc(count, sizeof(*t.prefixes)), 0, version };
-	struct fib *seen = fib_new();
-	uint64_t state = 88172645463325252u;
-
-	check(t.prefixes && seen);
-	make_places(&state, version, places);
-	while (t.count < count) {
-		struct prefix p = random_prefix(&state, version, places);
-
-		check(fib_set(seen, &p, 1) == 0);
-		fib_reclaim(seen);
-		t.prefixes[t.count] = p;
-		t.count = prefix_count(seen);
-	}
-	fib_free(seen);
-	return t;
-}
-
-static double seconds(void)
+/* By the clock of this thread, for which other programs do not count, or, as that one takes its
+ * time, by the clock on the wall. */
+static double seconds(clockid_t by)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(by, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static double build(struct fib *f, const struct table *t)
+static void build(struct figures *f, const struct routes *r)
 {
-	double start = seconds();
+	size_t before = f->who->octets(NULL);
+	double start = seconds(CLOCK_THREAD_CPUTIME_ID);
 
-	for (size_t i = 0; i < t->count; i++) {
-		check(fib_set(f, &t->prefixes[i], hop_of(i)) == 0);
-		if (i % 1024 == 0)
-			fib_reclaim(f);
+	f->table = f->who->make(r);
+	check(f->table, "a table cannot be made");
+	for (size_t i = 0; i < r->count; i++)
+		check(f->who->change(f->table, &r->prefixes[i], routes_hop(i)), "a table is full");
+	f->build_s = seconds(CLOCK_THREAD_CPUTIME_ID) - start;
+	f->mib = (double)(f->who->octets(f->table) - before) / (1 << 20);
+	f->update_us = calloc(2 * UPDATES * ROUNDS, sizeof(*f->update_us));
+	check(f->update_us, "out of memory");
+}
+
+/* All of them in one way, one after the other, so that they meet the same noise; another one begins
+ * each round. */
+static void look_up(struct match *m, size_t place, enum way way, size_t round)
+{
+	uint64_t right = CANNOT;
+
+	for (size_t i = 0; i < m->count; i++) {
+		struct figures *f = &m->of[(round + i) % m->count];
+		double start = seconds(CLOCK_THREAD_CPUTIME_ID);
+		uint64_t sum = CANNOT;
+
+		if (f->who->look_up[way])
+			sum = f->who->look_up[way](f->table, &m->queries[place]);
+		if (sum == CANNOT)
+			continue;
+		f->ns[place][way][round] = (seconds(CLOCK_THREAD_CPUTIME_ID) - start) * 1e9 / QUERIES;
+		check(right == CANNOT || sum == right, "tables differ");
+		right = sum;
 	}
-	fib_reclaim(f);
-	return seconds() - start;
 }
 
-/* What is looked up. zero is 0, but the compiler does not know. */
-struct queries { uint8_t (*octets)[16]; uint8_t version; volatile uint16_t zero; };
-
-/* near: in prefixes of the table; else anywhere. */
-static struct queries make_queries(const struct table *t, bool near)
+/* Prefixes of the table are taken away and put back. */
+static void update(struct figures *f, const struct routes *r, size_t round)
 {
-	struct queries q = { calloc(LOOKUPS, sizeof(*q.octets)), t->version, 0 };
-	uint64_t state = 4711;
+	uint64_t state = 99 + round;
+	double *us = f->update_us + 2 * UPDATES * round;
 
-	check(q.octets);
-	for (size_t i = 0; i < LOOKUPS; i++) {
-		const struct prefix *p = &t->prefixes[random_next(&state) % t->count];
+	for (size_t i = 0; i < UPDATES; i++) {
+		size_t at = random_next(&state) % r->count;
+		double start = seconds(CLOCK_MONOTONIC), removed, end;
+		bool good = f->who->change(f->table, &r->prefixes[at], 0);
 
-		random_octets(&state, q.octets[i], t->version == 4 ? 4 : 16);
-		q.octets[i][0] = (uint8_t)(t->version == 4 ? 1 + q.octets[i][0] % 223 :
-							     0x20 | (q.octets[i][0] & 0x1f));
-		for (unsigned bit = 0; near && bit < p->len; bit++) {
-			uint8_t mask = (uint8_t)(0x80 >> bit % 8), *at = &q.octets[i][bit / 8];
-
-			*at = (uint8_t)((*at & ~mask) | (p->address.octets[bit / 8] & mask));
-		}
+		removed = seconds(CLOCK_MONOTONIC);
+		good = f->who->change(f->table, &r->prefixes[at], routes_hop(at)) && good;
+		end = seconds(CLOCK_MONOTONIC);
+		check(good, "a change fails");
+		us[2 * i] = (removed - start) * 1e6;
+		us[2 * i + 1] = (end - removed) * 1e6;
 	}
-	return q;
 }
 
-/* Each lookup needs the answer of the one before. */
-static unsigned dependent4(const struct fib *f, const struct queries *q)
+static void play_round(struct match *m, size_t round)
 {
-	uint16_t zero = q->zero, hop = 0;
-
-	for (size_t i = 0; i < LOOKUPS; i++)
-		hop = fib_lookup4(f, (be32){ be32_load(q->octets[i]).raw ^ (hop & zero) });
-	return hop;
+	for (size_t place = 0; place < PLACES; place++)
+		for (enum way way = 0; way < WAY_COUNT; way++)
+			look_up(m, place, way, round);
+	for (size_t i = 0; i < m->count; i++)
+		update(&m->of[i], &m->routes, round);
 }
 
-static unsigned independent4(const struct fib *f, const struct queries *q)
+/* The first round, which makes memory present, is played again. */
+static void run(struct match *m)
 {
-	unsigned sum = 0;
-
-	for (size_t i = 0; i < LOOKUPS; i++)
-		sum += fib_lookup4(f, be32_load(q->octets[i]));
-	return sum;
+	for (size_t i = 0; i < m->count; i++)
+		build(&m->of[i], &m->routes);
+	play_round(m, 0);
+	for (size_t round = 0; round < ROUNDS; round++)
+		play_round(m, round);
 }
 
-static unsigned batch4(const struct fib *f, const struct queries *q)
+/* The first of a match is ours. */
+static struct match match_make(uint8_t version, size_t count, bool alone)
 {
-	uint16_t hops[BATCH];
-	be32 addresses[BATCH];
-	unsigned sum = 0;
+	struct match m = { .routes = routes_make(version, count) };
 
-	for (size_t i = 0; i < LOOKUPS; i += BATCH) {
-		for (size_t j = 0; j < BATCH; j++)
-			addresses[j] = be32_load(q->octets[i + j]);
-		fib_lookup4_batch(f, addresses, hops, BATCH);
-		sum += hops[0];
+	m.queries[0] = queries_make(&m.routes, false);
+	m.queries[1] = queries_make(&m.routes, true);
+	for (size_t i = 0; i < CONTENDERS; i++)
+		if (contenders[i]->version == version && !(alone && m.count))
+			m.of[m.count++].who = contenders[i];
+	return m;
+}
+
+static void match_free(struct match *m)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		m->of[i].who->free(m->of[i].table);
+		free(m->of[i].update_us);
 	}
-	return sum;
+	for (size_t i = 0; i < PLACES; i++)
+		queries_free(&m->queries[i]);
+	routes_free(&m->routes);
 }
-
-static unsigned dependent6(const struct fib *f, const struct queries *q)
-{
-	uint16_t zero = q->zero, hop = 0;
-
-	for (size_t i = 0; i < LOOKUPS; i++)
-		hop = fib_lookup6(f, q->octets[i + (hop & zero)]);
-	return hop;
-}
-
-static unsigned independent6(const struct fib *f, const struct queries *q)
-{
-	unsigned sum = 0;
-
-	for (size_t i = 0; i < LOOKUPS; i++)
-		sum += fib_lookup6(f, q->octets[i]);
-	return sum;
-}
-
-static const struct {
-	const char *name;
-	uint8_t version;
-	bool near;
-	unsigned (*run)(const struct fib *f, const struct queries *q);
-} rows[] = {
-	{ "v4_random_dependent", 4, false, dependent4 },
-	{ "v4_random_independent", 4, false, independent4 },
-	{ "v4_random_batch", 4, false, batch4 },
-	{ "v4_near_dependent", 4, true, dependent4 },
-	{ "v4_near_independent", 4, true, independent4 },
-	{ "v4_near_batch", 4, true, batch4 },
-	{ "v6_random_dependent", 6, false, dependent6 },
-	{ "v6_random_independent", 6, false, independent6 },
-	{ "v6_near_dependent", 6, true, dependent6 },
-	{ "v6_near_independent", 6, true, independent6 },
-};
-
-enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -256,133 +166,96 @@ static int compare_doubles(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double percentile(double *values, size_t count, size_t percent)
+static double percentile(const double *values, size_t count, size_t percent)
 {
-	qsort(values, count, sizeof(*values), compare_doubles);
-	return values[(count - 1) * percent / 100];
+	double *sorted = malloc(count * sizeof(*sorted)), value;
+
+	check(sorted, "out of memory");
+	memcpy(sorted, values, count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(*sorted), compare_doubles);
+	value = sorted[(count - 1) * percent / 100];
+	free(sorted);
+	return value;
 }
 
-/* Nanoseconds of one lookup, median of some runs. */
-static double measure(const struct fib *f, const struct table *t, size_t row)
+/* By which factor ours is faster than another, round by round. */
+struct ratio { double median, least, most; };
+
+static struct ratio ratio_of(const double ours[ROUNDS], const double other[ROUNDS])
 {
-	struct queries q = make_queries(t, rows[row].near);
-	volatile unsigned sink;
-	double runs[RUNS];
+	double ratios[ROUNDS];
 
-	for (int i = 0; i < RUNS; i++) {
-		double start = seconds();
+	for (size_t i = 0; i < ROUNDS; i++)
+		ratios[i] = other[i] / ours[i];
+	return (struct ratio){ percentile(ratios, ROUNDS, 50), percentile(ratios, ROUNDS, 0),
+			       percentile(ratios, ROUNDS, 100) };
+}
 
-		sink = rows[row].run(f, &q);
-		(void)sink;
-		runs[i] = (seconds() - start) * 1e9 / LOOKUPS;
+/* What ours does at best in a way that it has: without vectors, by arrays. */
+static const double *ours_beside(const struct match *m, size_t place, size_t way)
+{
+	const double (*ns)[ROUNDS] = m->of[0].ns[place];
+
+	if (ns[way][0] > 0)
+		return ns[way];
+	return ns[WAY_BATCH][0] > 0 ? ns[WAY_BATCH] : ns[WAY_SINGLE];
+}
+
+static void print_table(const struct match *m)
+{
+	for (const struct figures *f = m->of; f < m->of + m->count; f++) {
+		printf("IPv%d %-8s  %zu prefixes, %.1f MiB, built in %.2f s, update %.2f us "
+		       "(99 of 100: %.2f us)\n", f->who->version, f->who->name, m->routes.count,
+		       f->mib, f->build_s, percentile(f->update_us, 2 * UPDATES * ROUNDS, 50),
+		       percentile(f->update_us, 2 * UPDATES * ROUNDS, 99));
+		for (size_t i = 0; i < PLACES * WAY_COUNT; i++) {
+			size_t place = i / WAY_COUNT, way = i % WAY_COUNT;
+			const double *ns = f->ns[place][way];
+			struct ratio r = ratio_of(ours_beside(m, place, way), ns);
+
+			if (ns[0] > 0)
+				printf("  %-6s %-9s %6.1f ns %7.1f M/s   ours %5.2f x (%.2f - %.2f)\n",
+				       places[place], ways[way], percentile(ns, ROUNDS, 50),
+				       1e3 / percentile(ns, ROUNDS, 50), r.median, r.least, r.most);
+		}
 	}
-	free(q.octets);
-	return percentile(runs, RUNS, 50);
 }
 
-struct figures {
-	size_t count;
-	double mib, build_s, update_us, update_p99_us;
-	double ns[ROWS];
-};
-
-/* Take prefixes of the table away and put them back; what that leaves is freed in time. */
-static void measure_updates(struct fib *f, const struct table *t, struct figures *out)
-{
-	double *us = calloc(UPDATES, sizeof(*us));
-	uint64_t state = 99;
-
-	check(us);
-	for (size_t i = 0; i < UPDATES; i += 2) {
-		size_t at = random_next(&state) % t->count;
-		double start = seconds(), removed, end;
-		bool good = fib_remove(f, &t->prefixes[at]) == 0;
-
-		fib_reclaim(f);
-		removed = seconds();
-		good = good && fib_set(f, &t->prefixes[at], hop_of(at)) == 0;
-		fib_reclaim(f);
-		end = seconds();
-		check(good);
-		us[i] = (removed - start) * 1e6;
-		us[i + 1] = (end - removed) * 1e6;
-	}
-	out->update_us = percentile(us, UPDATES, 50);
-	out->update_p99_us = percentile(us, UPDATES, 99);
-	free(us);
-}
-
-static double mib_of(const struct fib *f, uint8_t version)
-{
-	struct fib_size s = fib_size(f);
-
-	return (double)(version == 4 ? s.octets4 : s.octets6) / (1 << 20);
-}
-
-static struct figures measure_all(uint8_t version, size_t count)
-{
-	struct figures out = { .count = count };
-	struct fib *f = fib_new();
-	struct table t;
-
-	check(f);
-	if (count) {
-		t = make_table(version, count);
-		out.build_s = build(f, &t);
-		out.mib = mib_of(f, version);
-		for (size_t i = 0; i < ROWS; i++)
-			if (rows[i].version == version)
-				out.ns[i] = measure(f, &t, i);
-		measure_updates(f, &t, &out);
-		free(t.prefixes);
-	}
-	fib_free(f);
-	return out;
-}
-
-static void print_table(const struct figures *v, const char *name)
-{
-	printf("%s  %zu prefixes, %.1f MiB, built in %.2f s, update %.2f us (99 of 100: %.2f us)\n",
-	       name, v->count, v->mib, v->build_s, v->update_us, v->update_p99_us);
-	for (size_t i = 0; i < ROWS; i++)
-		if (v->ns[i] > 0)
-			printf("  %-24s %6.1f ns %7.1f M/s\n", rows[i].name, v->ns[i],
-			       1e3 / v->ns[i]);
-}
-
-static void print_json(const struct figures *v, const char *name)
+static void print_figures(const struct match *m, const struct figures *f)
 {
 	const char *comma = "";
 
-	printf("\"%s\": {\"prefixes\": %zu, \"mib\": %.2f, \"build_seconds\": %.4f, "
-	       "\"update_microseconds\": {\"median\": %.3f, \"p99\": %.3f}, "
-	       "\"lookups_per_second\": {",
-	       name, v->count, v->mib, v->build_s, v->update_us, v->update_p99_us);
-	for (size_t i = 0; i < ROWS; i++) {
-		if (v->ns[i] <= 0)
+	printf("\"%s\": {\"mib\": %.2f, \"build_seconds\": %.4f, \"update_microseconds\": "
+	       "{\"median\": %.3f, \"p99\": %.3f}, \"lookups\": {",
+	       f->who->name, f->mib, f->build_s, percentile(f->update_us, 2 * UPDATES * ROUNDS, 50),
+	       percentile(f->update_us, 2 * UPDATES * ROUNDS, 99));
+	for (size_t i = 0; i < PLACES * WAY_COUNT; i++) {
+		size_t place = i / WAY_COUNT, way = i % WAY_COUNT;
+		const double *ns = f->ns[place][way];
+		struct ratio r = ratio_of(ours_beside(m, place, way), ns);
+
+		if (ns[0] <= 0)
 			continue;
-		printf("%s\"%s\": %.0f", comma, rows[i].name + strlen("v4_"), 1e9 / v->ns[i]);
+		printf("%s\"%s_%s\": {\"per_second\": %.0f, \"ours_by_factor\": {\"median\": %.3f, "
+		       "\"least\": %.3f, \"most\": %.3f}}", comma, places[place], ways[way],
+		       1e9 / percentile(ns, ROUNDS, 50), r.median, r.least, r.most);
 		comma = ", ";
 	}
 	printf("}}");
 }
 
-static void print_all(const struct figures *v4, const struct figures *v6, bool json)
+static void print_json(const struct match *m)
 {
-	if (!json) {
-		print_table(v4, "IPv4");
-		print_table(v6, "IPv6");
-		return;
+	printf("\"v%d\": {\"prefixes\": %zu", m->of[0].who->version, m->routes.count);
+	for (size_t i = 0; i < m->count; i++) {
+		printf(", ");
+		print_figures(m, &m->of[i]);
 	}
-	printf("{");
-	print_json(v4, "v4");
-	printf(", ");
-	print_json(v6, "v6");
-	printf("}\n");
+	printf("}");
 }
 
 /* Like the routing tables of today, or as large as was asked for. */
-struct wanted { size_t v4, v6; bool json; };
+struct wanted { size_t v4, v6; bool json, alone; };
 
 static bool parse_count(size_t *count, const char *text)
 {
@@ -397,6 +270,7 @@ static bool parse(struct wanted *w, int argc, char **argv)
 	static const struct option options[] = { { "v4", required_argument, NULL, '4' },
 						 { "v6", required_argument, NULL, '6' },
 						 { "json", no_argument, NULL, 'j' },
+						 { "alone", no_argument, NULL, 'a' },
 						 { NULL, 0, NULL, 0 } };
 	int c;
 
@@ -404,24 +278,46 @@ static bool parse(struct wanted *w, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'j')
 			w->json = true;
+		else if (c == 'a')
+			w->alone = true;
 		else if (c == '?' || !parse_count(c == '4' ? &w->v4 : &w->v6, optarg))
 			return false;
 	}
 	return optind == argc;
 }
 
+static void play(uint8_t version, size_t count, const struct wanted *w)
+{
+	struct match m;
+
+	if (!count)
+		return;
+	m = match_make(version, count, w->alone);
+	run(&m);
+	if (w->json && version == 6 && w->v4)
+		printf(", ");
+	if (w->json)
+		print_json(&m);
+	else
+		print_table(&m);
+	match_free(&m);
+}
+
 int main(int argc, char **argv)
 {
-	struct wanted wanted;
-	struct figures v4, v6;
+	struct wanted w;
 
-	if (!parse(&wanted, argc, argv)) {
-		fprintf(stderr, "usage: fib [--v4 COUNT] [--v6 COUNT] [--json]; "
+	if (!parse(&w, argc, argv)) {
+		fprintf(stderr, "usage: fib [--v4 COUNT] [--v6 COUNT] [--alone] [--json]; "
 				"COUNT: at most 4000000 prefixes\n");
 		return 2;
 	}
-	v4 = measure_all(4, wanted.v4);
-	v6 = measure_all(6, wanted.v6);
-	print_all(&v4, &v6, wanted.json);
+#ifdef DPDK
+	check(w.alone || dpdk_start(), "DPDK does not start");
+#endif
+	printf("%s", w.json ? "{" : "");
+	play(4, w.v4, &w);
+	play(6, w.v6, &w);
+	printf("%s", w.json ? "}\n" : "");
 	return 0;
 }

@@ -323,28 +323,56 @@ static void lists_in_order(void **state)
 	fib_free(f);
 }
 
-static void answers_batches_alike(void **state)
-{
-	enum { COUNT = 1000 };
-	static const size_t counts[] = { 0, 1, 31, 32, 33, COUNT };
-	struct fib *f = fib_new();
-	be32 addresses[COUNT];
-	uint16_t hops[COUNT + 1];
-	uint64_t seed = 77;
+enum { QUESTIONS = 1000 };
+static const size_t counts[] = { 0, 1, 63, 64, 65, QUESTIONS };
 
-	(void)state;
+static struct fib *random_fib(uint64_t *seed, uint8_t version)
+{
+	struct fib *f = fib_new();
+
 	for (uint16_t i = 0; i < 300; i++) {
-		struct prefix p = random_prefix(&seed, 4);
+		struct prefix p = random_prefix(seed, version);
 
 		assert_int_equal(fib_set(f, &p, (uint16_t)(i + 1)), 0);
 	}
-	for (size_t i = 0; i < COUNT; i++)
+	return f;
+}
+
+static void answers_batches_alike(void **state)
+{
+	be32 addresses[QUESTIONS];
+	uint16_t hops[QUESTIONS + 1];
+	uint64_t seed = 77;
+	struct fib *f = random_fib(&seed, 4);
+
+	(void)state;
+	for (size_t i = 0; i < QUESTIONS; i++)
 		addresses[i] = be32_load(random_address(&seed, 4).octets);
 	for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
 		hops[counts[c]] = 4711;
 		fib_lookup4_batch(f, addresses, hops, counts[c]);
 		for (size_t i = 0; i < counts[c]; i++)
 			assert_int_equal(hops[i], fib_lookup4(f, addresses[i]));
+		assert_int_equal(hops[counts[c]], 4711);
+	}
+	fib_free(f);
+}
+
+static void answers_batches_of_ipv6_alike(void **state)
+{
+	uint8_t addresses[QUESTIONS][16];
+	uint16_t hops[QUESTIONS + 1];
+	uint64_t seed = 78;
+	struct fib *f = random_fib(&seed, 6);
+
+	(void)state;
+	for (size_t i = 0; i < QUESTIONS; i++)
+		memcpy(addresses[i], random_address(&seed, 6).octets, 16);
+	for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
+		hops[counts[c]] = 4711;
+		fib_lookup6_batch(f, (const uint8_t (*)[16])addresses, hops, counts[c]);
+		for (size_t i = 0; i < counts[c]; i++)
+			assert_int_equal(hops[i], fib_lookup6(f, addresses[i]));
 		assert_int_equal(hops[counts[c]], 4711);
 	}
 	fib_free(f);
@@ -432,6 +460,7 @@ int main(void)
 		cmocka_unit_test(ignores_bits_behind_the_length),
 		cmocka_unit_test(lists_in_order),
 		cmocka_unit_test(answers_batches_alike),
+		cmocka_unit_test(answers_batches_of_ipv6_alike),
 		cmocka_unit_test(uses_memory_again),
 		cmocka_unit_test(fails_without_change),
 	};
