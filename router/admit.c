@@ -1,6 +1,8 @@
 /* What may come in: well-formed datagrams with addresses that may be routed. */
 #include "worker_core.h"
 
+enum { MIXED_PARTS = 8 }; /* one in so many is others' */
+
 static bool parse(struct worker *w, struct frame *f, const struct conf_interface *interfaces)
 {
 	struct pkt_offload offload;
@@ -34,25 +36,24 @@ size_t stage_parse(struct worker *w, struct frame **frames, size_t count)
 	return kept;
 }
 
-/* Before anything is looked up: its owner will do it all. Fragments wait until their ports are known,
- * and what is not IPv4 belongs to nobody. */
+/* The owner will do it all. Fragments wait until their ports are known, what is not IPv4 belongs to
+ * nobody, and what has been recalled is ours. */
 size_t stage_hand(struct worker *w, struct frame **frames, size_t count)
 {
 	size_t kept = 0;
 
-	if (w->workers == 1)
-		return count;
 	for (size_t i = 0; i < count; i++) {
 		struct frame *f = frames[i];
 		uint16_t owner = w->id;
 
-		if (f->p.version == 4 && !pkt_is_fragment(&f->p))
+		if (!f->recalled && f->p.version == 4 && !pkt_is_fragment(&f->p))
 			owner = nat_owner(w->nat, &f->p, f->job.from);
 		if (owner == w->id)
 			frames[kept++] = f;
 		else
 			frame_hand(w, f, owner);
 	}
+	w->mixed = (count - kept) * MIXED_PARTS > count;
 	return kept;
 }
 

@@ -24,40 +24,59 @@ static void hand_to_log(struct worker *w)
 		log_queue_push(w->setup.log, &e);
 }
 
+static size_t go_the_long_way(struct worker *w, struct frame **frames, size_t count)
+{
+	count = stage_admit(w, frames, count);
+	count = stage_route(w, frames, count);
+	count = stage_gather(w, frames, count);
+	return stage_steer(w, frames, count);
+}
+
+static void go_out(struct worker *w, struct frame **frames, size_t count)
+{
+	count = stage_translate(w, frames, count);
+	stage_forward(w, frames, count);
+	hand_to_log(w);
+}
+
 /* From the NAT to the wire: all that is left for frames that have been routed. */
 static void work_on(struct worker *w, struct frame **frames, size_t count)
 {
 	count = stage_gather(w, frames, count);
 	count = stage_steer(w, frames, count);
-	count = stage_translate(w, frames, count);
-	stage_forward(w, frames, count);
-	hand_to_log(w);
+	go_out(w, frames, count);
 }
 
-/* The same from the beginning, for frames whose owner this is. */
+/* All of it, for frames that another worker has parsed and handed over. */
 static void work_own(struct worker *w, struct frame **frames, size_t count)
 {
+	if (stage_recall(w, frames, count) < count)
+		count = go_the_long_way(w, frames, count);
+	go_out(w, frames, count);
+}
+
+/* Where most is ours, a session that is found says so; where it is not, a look-up for others would be
+ * in vain. */
+static void work_part(struct worker *w, struct frame **frames, size_t count)
+{
+	bool sorted = w->mixed || w->workers == 1;
+
+	count = stage_parse(w, frames, count);
+	if (w->mixed)
+		count = stage_hand(w, frames, count);
 	if (stage_recall(w, frames, count) < count) {
-		count = stage_admit(w, frames, count);
-		count = stage_route(w, frames, count);
-		count = stage_gather(w, frames, count);
-		count = stage_steer(w, frames, count);
+		if (!sorted)
+			count = stage_hand(w, frames, count);
+		count = go_the_long_way(w, frames, count);
 	}
-	count = stage_translate(w, frames, count);
-	stage_forward(w, frames, count);
-	hand_to_log(w);
+	go_out(w, frames, count);
 }
 
 /* In parts, of which all that the stages read fits the nearest cache. */
 static void work(struct worker *w, struct frame **frames, size_t count)
 {
-	for (size_t at = 0; at < count; at += WORK_BATCH) {
-		size_t part = count - at < WORK_BATCH ? count - at : WORK_BATCH;
-
-		part = stage_parse(w, frames + at, part);
-		part = stage_hand(w, frames + at, part);
-		work_own(w, frames + at, part);
-	}
+	for (size_t at = 0; at < count; at += WORK_BATCH)
+		work_part(w, frames + at, count - at < WORK_BATCH ? count - at : WORK_BATCH);
 }
 
 /* Each pass may add more, but no datagram's way is longer than two NATs and the wait between its

@@ -84,6 +84,7 @@ struct worker {
 	/* Frames to go through the NAT in this turn yet: hairpinned, answered, or held before. */
 	struct frame *again[AGAIN_MOST];
 	size_t again_count;
+	bool mixed; /* many of the datagrams that come are others' */
 	struct held held[HELD_MOST];
 	size_t held_count;
 	struct parked parked[PARKED_MOST];
