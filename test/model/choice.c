@@ -134,11 +134,13 @@ static const char *sequential_fault(struct model *m, const struct nat_policy *p,
 {
 	struct model_given *last = given_last(m, new->protocol, new->outside.address);
 	struct place next = next_free(m, p, new, last->port);
-	bool unknown = last->unknown;
 
+	/* It may be shared, and then was not given. */
+	if (!last->unknown && !place_equal(next, new->outside))
+		return "outside port is not the next free one";
 	last->port = new->outside.port;
-	last->unknown = false;
-	return unknown || place_equal(next, new->outside) ? NULL : "outside port is not the next free one";
+	last->unknown &= p->exhausted == NAT_EXHAUSTED_OVERLOAD;
+	return NULL;
 }
 
 /* RFC 4787 section 4.2.3: neighbours inside are neighbours outside, if they can be. */
