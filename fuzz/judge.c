@@ -94,7 +94,11 @@ static void judge_undo(const struct nats *w, const struct passage *p)
 	job.p = &view;
 	view.ip = memcpy(octets, p->octets, p->was.len);
 	memcpy(was, p->was.octets, p->was.len);
-	nat_undo(w->nat[p->owner], &job);
+	/* A later one of the burst may have ended the session. */
+	if (!nat_undo(w->nat[p->owner], &job)) {
+		assert(w->batches);
+		return;
+	}
 	if (!(p->p.flags & PKT_PARTIAL)) {
 		one_zero(octets, p->was.len);
 		one_zero(was, p->was.len);

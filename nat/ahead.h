@@ -16,7 +16,6 @@ struct ahead {
 	struct hashes hashes;
 	const struct nat_policy *policy;
 	uint16_t address;
-	int port;
 };
 
 /* It seems to have no session. */

@@ -41,22 +41,6 @@ csum_t csum_diff(const void *was, const void *now, size_t len)
 	return csum_sub(csum_of(now, len), csum_of(was, len));
 }
 
-void csum_patch_udp(uint8_t field[static 2], csum_t diff)
-{
-	uint16_t was = be16_load(field).raw;
-	uint16_t now;
-
-	if (was == 0 || csum_is_zero(diff))
-		return;
-	now = csum_patched(was, diff);
-	be16_store(field, (be16){ now ? now : 0xffff });
-}
-
-void csum_patch_partial(uint8_t field[static 2], csum_t diff)
-{
-	be16_store(field, (be16){ csum_add((csum_t){ be16_load(field).raw }, diff).raw });
-}
-
 void csum_store(uint8_t field[static 2], csum_t sum)
 {
 	be16_store(field, (be16){ (uint16_t)~sum.raw });

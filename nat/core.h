@@ -289,8 +289,8 @@ struct endpoint forward_internal(const struct nat_forward *f, be16 external_port
 const struct nat_forward *forward_target(const struct nat *n, const struct nat_forward *f,
 					 const struct tuple *t);
 
-/* arena.c: a number below most, hard to guess without the seed; the one that will be drawn as so
- * manieth. */
+/* arena.c: a number below most, hard to guess without the seed; what the draw of a given place in the
+ * order will be. */
 uint32_t nat_draw(struct nat *n, uint32_t most);
 uint32_t nat_draw_at(const struct nat *n, uint64_t draw, uint32_t most);
 

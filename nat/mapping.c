@@ -132,6 +132,7 @@ enum reason mapping_make(struct nat *n, const struct mapping *m, uint32_t *out)
 no_block:
 	unindex_mapping(n, number);
 no_index:
+	n->mappings[number].key[SIDE_INSIDE].protocol = 0;
 	host_drop_unused(n, host);
 no_host:
 	if (number != SLAB_NONE)

@@ -31,8 +31,9 @@ static void reschedule(struct nat *n, nat_time now, uint32_t number)
 	wheel_put(&n->wheel, number, session_deadline(n, session_at(n, number), now));
 }
 
-static enum reason take_account(struct nat *n, nat_time now, const struct nat_job *job,
-				uint32_t number)
+/* Of a session that has a state, or help. */
+static __attribute__((noinline)) enum reason step(struct nat *n, nat_time now, const struct nat_job *job,
+						  uint32_t number)
 {
 	struct session *s = session_at(n, number);
 	bool refresh = s->flags & (SESSION_REFRESH_INSIDE << job->from);
@@ -47,7 +48,7 @@ static enum reason take_account(struct nat *n, nat_time now, const struct nat_jo
 			   : transport_step(n, number, job->p, job->from, &refresh);
 		if (r != REASON_NONE)
 			return r;
-	} else if (s->flags & SESSION_HELPED) {
+	} else {
 		helper_read(n, job, s);
 	}
 	if (refresh)
@@ -56,6 +57,22 @@ static enum reason take_account(struct nat *n, nat_time now, const struct nat_jo
 		half_open_note(n, number, !half_open);
 	if (s->timeout != was)
 		reschedule(n, now, number);
+	return REASON_NONE;
+}
+
+static inline enum reason take_account(struct nat *n, nat_time now, const struct nat_job *job,
+				       uint32_t number)
+{
+	struct session *s = session_at(n, number);
+
+	if (s->state != TCP_NONE || (s->flags & SESSION_HELPED)) {
+		enum reason r = step(n, now, job, number);
+
+		if (r != REASON_NONE)
+			return r;
+	} else if (s->flags & (SESSION_REFRESH_INSIDE << job->from)) {
+		s->seen_ms = (uint32_t)now.ms;
+	}
 	count(s, job);
 	return REASON_NONE;
 }
@@ -241,46 +258,58 @@ static uint32_t living(struct nat *n, nat_time now, uint32_t number)
 	return SLAB_NONE;
 }
 
-/* Since it was sought, an earlier one of the batch may have opened the session, or ended it. */
 static uint32_t find_living(struct nat *n, nat_time now, struct nat_job *job)
 {
 	struct nat_sought *k = &job->sought;
 	uint32_t number;
 
-	if (!session_is_of(n, k->value, &k->tuple))
-		k->value = table_find(&n->sessions_by, k->hash, &k->tuple);
-	if (k->value != TABLE_NONE && is_young(n, now, k->value >> 1))
-		return k->value >> 1;
+	k->value = table_find(&n->sessions_by, k->hash, &k->tuple);
 	number = living(n, now, k->value == TABLE_NONE ? SLAB_NONE : k->value >> 1);
 	if (number != SLAB_NONE || !transport_is_paired(k->tuple.protocol))
 		return number;
 	return living(n, now, pair_find(n, job->p, &k->tuple));
 }
 
-static void finish(struct nat *n, nat_time now, struct nat_job *job)
+static void pass(struct nat *n, nat_time now, struct nat_job *job, uint32_t number)
+{
+	enum reason r = take_account(n, now, job, number);
+
+	if (r == REASON_NONE)
+		translate(n, job, number);
+	else
+		conclude(job, NAT_DROP, r);
+}
+
+/* What has no session, or is about one, or is of one that is near its end. */
+static __attribute__((noinline)) void finish_slowly(struct nat *n, nat_time now, struct nat_job *job)
 {
 	uint32_t number = SLAB_NONE;
-	enum reason r;
 
-	job->session = NAT_NO_SESSION;
-	job->way = NULL;
-	job->answer = NAT_ANSWER_REASON;
-	job->redirected = false;
 	if (job->p->version == 4 && (job->p->flags & PKT_ICMP_ERROR) && !pkt_is_fragment(job->p)) {
 		process_error(n, job);
 		return;
 	}
 	if (job->sought.reason == REASON_NONE)
 		number = find_living(n, now, job);
-	if (number == SLAB_NONE) {
+	if (number == SLAB_NONE)
 		without_session(n, job, &job->sought);
-		return;
-	}
-	r = take_account(n, now, job, number);
-	if (r == REASON_NONE)
-		translate(n, job, number);
 	else
-		conclude(job, NAT_DROP, r);
+		pass(n, now, job, number);
+}
+
+/* Since it was sought, an earlier one of the batch may have opened the session, or ended it. */
+static inline void finish(struct nat *n, nat_time now, struct nat_job *job)
+{
+	const struct nat_sought *k = &job->sought;
+
+	job->session = NAT_NO_SESSION;
+	job->way = NULL;
+	job->answer = NAT_ANSWER_REASON;
+	job->redirected = false;
+	if (session_is_of(n, k->value, &k->tuple) && is_young(n, now, k->value >> 1))
+		pass(n, now, job, k->value >> 1);
+	else
+		finish_slowly(n, now, job);
 }
 
 static void finish_part(struct nat *n, nat_time now, struct nat_job *const *jobs, size_t count)
@@ -325,12 +354,28 @@ void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t
 	}
 }
 
-void nat_undo(const struct nat *n, struct nat_job *job)
+bool nat_has_session(const struct nat *n, const struct nat_job *job)
+{
+	const struct tuple *t = &job->sought.tuple, *own;
+
+	if (job->session == NAT_NO_SESSION)
+		return false;
+	own = &session_at(n, job->session)->key[job->from];
+	/* By another name, it is still the one. */
+	if (transport_is_paired(t->protocol))
+		return own->protocol == t->protocol && be32_equal(own->local, t->local) &&
+		       be32_equal(own->remote, t->remote);
+	return tuple_equal(own, t);
+}
+
+bool nat_undo(const struct nat *n, struct nat_job *job)
 {
 	struct rewrite r;
 
 	if (job->session == NAT_NO_SESSION)
-		return;
+		return true;
+	if (!nat_has_session(n, job))
+		return false;
 	r = rewrite_of(session_at(n, job->session), side_other(job->from));
 	/* Written where they came from, in the direction they came. */
 	r = (struct rewrite){ .source = r.destination, .destination = r.source,
@@ -341,6 +386,7 @@ void nat_undo(const struct nat *n, struct nat_job *job)
 		ident_restore(n, job->p);
 	helper_undo(n, session_at(n, job->session), job->p, job->from);
 	job->session = NAT_NO_SESSION;
+	return true;
 }
 
 static void reconsider(struct nat *n, nat_time now, uint32_t number)

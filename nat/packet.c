@@ -20,6 +20,9 @@ enum {
 	QUOTED_TRANSPORT = 8, /* RFC 792: the header plus 64 bits */
 };
 
+/* What nearly every datagram goes through, in one piece for each of the two faces. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 /* RFC 791 section 3.1. Other options are harmless and pass (RFC 7126 section 4). */
 enum { OPTION_END = 0, OPTION_NOP = 1 };
 static bool option_is_route(uint8_t type)
@@ -74,7 +77,7 @@ static uint64_t word_at(const uint8_t *at)
 }
 
 /* A header is a few whole words, and nearly always five. */
-static bool header_sum_is_right(const uint8_t *ip, size_t header)
+static ALWAYS_INLINE bool header_sum_is_right(const uint8_t *ip, size_t header)
 {
 	uint64_t sum = word_at(ip) + word_at(ip + 4) + word_at(ip + 8) + word_at(ip + 12) +
 		       word_at(ip + 16);
@@ -87,7 +90,7 @@ static bool header_sum_is_right(const uint8_t *ip, size_t header)
 	return (sum & 0xffff) + (sum >> 16) == 0xffff;
 }
 
-static inline enum reason parse_v4(struct pkt *p, size_t len)
+static ALWAYS_INLINE enum reason parse_v4(struct pkt *p, size_t len)
 {
 	enum reason r = REASON_NONE;
 	size_t header, total;
@@ -191,13 +194,13 @@ static enum reason parse_v6(struct pkt *p, size_t len)
 }
 
 /* The transport checksum, if its two octets are there. */
-static inline void note_checksum(struct pkt *p, size_t offset)
+static ALWAYS_INLINE void note_checksum(struct pkt *p, size_t offset)
 {
 	if (p->transport + offset + 2 <= p->len)
 		p->checksum = (uint16_t)(p->transport + offset);
 }
 
-static inline enum reason parse_tcp(struct pkt *p, size_t room)
+static ALWAYS_INLINE enum reason parse_tcp(struct pkt *p, size_t room)
 {
 	size_t offset = room > 12 ? (size_t)(pkt_transport(p)[12] >> 4) * 4 : 0;
 
@@ -213,7 +216,7 @@ static inline enum reason parse_tcp(struct pkt *p, size_t room)
 	return REASON_NONE;
 }
 
-static inline enum reason parse_udp(struct pkt *p, size_t room)
+static ALWAYS_INLINE enum reason parse_udp(struct pkt *p, size_t room)
 {
 	uint16_t len = load16(pkt_transport(p) + 4);
 
@@ -325,7 +328,7 @@ static enum reason parse_other(struct pkt *p)
 }
 
 /* TCP and UDP are nearly all there is. */
-static inline enum reason parse_transport(struct pkt *p)
+static ALWAYS_INLINE enum reason parse_transport(struct pkt *p)
 {
 	size_t room = p->len - p->transport;
 
@@ -368,7 +371,7 @@ static enum reason note_offload(struct pkt *p, const struct pkt_offload *o)
 	return REASON_NONE;
 }
 
-static inline enum reason parse_ip(struct pkt *p, size_t len)
+static ALWAYS_INLINE enum reason parse_ip(struct pkt *p, size_t len)
 {
 	if (len < 1)
 		return REASON_SHORT;

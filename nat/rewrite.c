@@ -2,12 +2,7 @@
 
 #include "transport.h"
 
-enum { V4_CHECKSUM = 10, V4_SOURCE = 12, ICMP_IDENTIFIER = 4 };
-enum { ADDRESSES = 8, PORTS = 4 }; /* octets of both */
-
-_Static_assert(offsetof(struct rewrite, destination) == REWRITE_ADDRESSES + 4 &&
-	       offsetof(struct rewrite, destination_port) == REWRITE_PORTS + 2,
-	       "fields lie as in a datagram");
+enum { ICMP_IDENTIFIER = 4 };
 
 static csum_t words(be32 a, be32 b)
 {
@@ -40,27 +35,6 @@ struct rewrite rewrite_make(const struct tuple *was, const struct tuple *now, bo
 	return r;
 }
 
-/* TCP, UDP, UDP-Lite and DCCP: pseudo-header and ports always count (RFC 3022 section 4.1, RFC 3828
- * section 3.1, RFC 5597 REQ-11). Returns what the transport's octets, the checksum among them,
- * gained. */
-static csum_t apply_ports(struct pkt *p, const struct rewrite *r)
-{
-	uint8_t *at = pkt_transport(p);
-	uint8_t *field = p->ip + p->checksum;
-
-	memcpy(at, (const uint8_t *)r + REWRITE_PORTS, PORTS);
-	if (!p->checksum)
-		return r->ports;
-	/* The device adds the ports up when it completes the sum. */
-	if (p->flags & PKT_PARTIAL)
-		csum_patch_partial(field, r->addresses);
-	else if (p->protocol == PROTO_UDP || p->protocol == PROTO_UDPLITE)
-		csum_patch_udp(field, csum_add(r->addresses, r->ports));
-	else
-		csum_patch(field, csum_add(r->addresses, r->ports));
-	return csum_negate(r->addresses);
-}
-
 static csum_t apply_identifier(struct pkt *p, const struct rewrite *r)
 {
 	be16_store(pkt_transport(p) + ICMP_IDENTIFIER, r->source_port);
@@ -87,14 +61,8 @@ static csum_t apply_call(struct pkt *p, const struct rewrite *r)
 	return csum_sub((csum_t){ r->destination_port.raw }, (csum_t){ was.raw });
 }
 
-csum_t rewrite_apply(struct pkt *p, const struct rewrite *r)
+csum_t rewrite_rest(struct pkt *p, const struct rewrite *r)
 {
-	/* The header's own checksum makes up for the addresses, so that its octets gain nothing. */
-	memcpy(p->ip + V4_SOURCE, (const uint8_t *)r + REWRITE_ADDRESSES, ADDRESSES);
-	csum_patch(p->ip + V4_CHECKSUM, r->addresses);
-	if ((p->protocol == PROTO_TCP || p->protocol == PROTO_UDP) &&
-	    !(p->flags & PKT_FRAGMENT_LATER))
-		return apply_ports(p, r);
 	if (transport_is_paired(p->protocol)) {
 		if (p->protocol == PROTO_GRE && !(p->flags & PKT_FRAGMENT_LATER))
 			return apply_call(p, r);
@@ -107,5 +75,5 @@ csum_t rewrite_apply(struct pkt *p, const struct rewrite *r)
 	}
 	if (p->protocol == PROTO_ICMP)
 		return apply_identifier(p, r);
-	return apply_ports(p, r);
+	return rewrite_ports(p, r);
 }

@@ -31,8 +31,10 @@ static inline enum naming transport_naming(uint8_t protocol)
 		[PROTO_DCCP] = BY_PORTS, [PROTO_ICMP] = BY_IDENTIFIER, [PROTO_SCTP] = BY_TAG,
 		[PROTO_ESP] = BY_SPI, [PROTO_GRE] = BY_CALL,
 		/* AH vouches for the addresses (RFC 4302 section 3.3.3.1.1); IGMP speaks about one
-		 * link (RFC 5135 section 3.2); ICMPv6 belongs to IPv6. */
+		 * link (RFC 5135 section 3.2); ICMPv6 and 0 belong to IPv6, and 0 also says that a
+		 * record is free. */
 		[PROTO_AH] = NOT_AT_ALL, [PROTO_IGMP] = NOT_AT_ALL, [PROTO_ICMPV6] = NOT_AT_ALL,
+		[0] = NOT_AT_ALL,
 	};
 
 	return (enum naming)namings[protocol];

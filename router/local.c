@@ -109,17 +109,29 @@ static void send_error(struct worker *w, struct frame *error)
 	}
 }
 
+/* Requirement 2827-V21: what happens inside is told nobody outside. */
+static bool would_leak(const struct worker *w, const struct frame *error)
+{
+	const struct conf_interface *interfaces = worker_conf(w)->interfaces;
+	uint16_t number;
+	const struct hop *hop = route_find(w, error, pkt_destination(&error->p), &number);
+
+	return (hop->kind == HOP_VIA || hop->kind == HOP_LINK) &&
+	       interfaces[error->ingress].side == SIDE_INSIDE &&
+	       interfaces[hop->interface].side == SIDE_OUTSIDE;
+}
+
 void local_refuse_with(struct worker *w, struct frame *f, enum reason r, enum nat_answer answer)
 {
 	struct frame *error = NULL;
 
-	if (answer != NAT_ANSWER_SILENT && is_told(w, f, r)) {
-		/* As it came in, so that the sender knows it again. */
-		nat_undo(w->nat, &f->job);
+	/* As it came in, so that the sender knows it again. */
+	if (answer != NAT_ANSWER_SILENT && is_told(w, f, r) && nat_undo(w->nat, &f->job))
 		error = make_error(w, f, r, answer);
-	}
 	frame_drop(w, f, r);
-	if (error)
+	if (error && would_leak(w, error))
+		frame_release(w, error);
+	else if (error)
 		send_error(w, error);
 }
 

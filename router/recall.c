@@ -51,10 +51,9 @@ void recall_note(struct worker *w, const struct frame *f)
 	struct nat_way *way = f->job.way;
 	enum nat_side from = f->job.from;
 
-	/* Hairpinned ones came another way than their side says; what is only for sessions that there
-	 * are must not open one if this has ended. */
-	if (!way || !is_usual(f) || f->job.hairpinned || f->job.known_only ||
-	    f->generation != w->generation)
+	/* Others were routed before this turn, or came another way than their side says; what is only
+	 * for sessions that there are must not open one if this has ended. */
+	if (!f->sought || f->job.known_only || !is_usual(f) || !nat_has_session(w->nat, &f->job))
 		return;
 	if (way->stamp != w->stamp)
 		*way = (struct nat_way){ .stamp = w->stamp };

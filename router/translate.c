@@ -97,6 +97,16 @@ static bool route_outwards(struct worker *w, struct frame *f)
 	return false;
 }
 
+/* Numbers of hops are another configuration's where it came from another worker, or waited. */
+static enum hop_kind kind_of_hop(const struct worker *w, const struct frame *f)
+{
+	uint16_t number;
+
+	if (f->generation == w->snapshot->generation)
+		return rib_hop(w->snapshot->rib, f->hop, 0)->kind;
+	return route_find(w, f, pkt_destination(&f->p), &number)->kind;
+}
+
 /* An untranslated host that speaks to one of our outside addresses comes in from outside too. */
 static bool go_on(struct worker *w, struct frame *f)
 {
@@ -104,7 +114,7 @@ static bool go_on(struct worker *w, struct frame *f)
 		return route_inwards(w, f);
 	if (f->job.redirected)
 		return route_outwards(w, f);
-	switch (rib_hop(w->snapshot->rib, f->hop, 0)->kind) {
+	switch (kind_of_hop(w, f)) {
 	case HOP_LOCAL:
 		local_deliver(w, f);
 		return false;
@@ -128,8 +138,10 @@ static bool follow(struct worker *w, struct frame *f)
 		f->offload.gso_type = VIRTIO_NET_HDR_GSO_NONE;
 	switch (f->job.verdict) {
 	case NAT_FORWARD:
-		/* An earlier one of the batch may have ended the session, and this one opened another. */
-		if (f->recalled && f->job.way && f->job.way->stamp == w->stamp)
+		/* An earlier one of the batch may have ended the session, and begun another, whose
+		 * inside host may be elsewhere. */
+		if (f->recalled && f->job.way && f->job.way->stamp == w->stamp &&
+		    f->job.way->hop[f->job.from] == f->hop)
 			return true;
 		if (!go_on(w, f))
 			return false;

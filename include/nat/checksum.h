@@ -67,11 +67,22 @@ static inline void csum_patch(uint8_t field[static 2], csum_t diff)
 }
 
 /* The same for UDP: 0x0000 stays (none was sent), and 0x0000 is never produced. */
-void csum_patch_udp(uint8_t field[static 2], csum_t diff);
+static inline void csum_patch_udp(uint8_t field[static 2], csum_t diff)
+{
+	uint16_t was = be16_load(field).raw, now;
+
+	if (was == 0 || csum_is_zero(diff))
+		return;
+	now = csum_patched(was, diff);
+	be16_store(field, (be16){ now ? now : 0xffff });
+}
 
 /* The same for a field that holds the uncomplemented pseudo-header sum, as the kernel
  * leaves it for a device that completes checksums (VIRTIO_NET_HDR_F_NEEDS_CSUM). */
-void csum_patch_partial(uint8_t field[static 2], csum_t diff);
+static inline void csum_patch_partial(uint8_t field[static 2], csum_t diff)
+{
+	be16_store(field, (be16){ csum_add((csum_t){ be16_load(field).raw }, diff).raw });
+}
 
 /* Write the field that makes octets with this sum (the field itself counted as zero) valid. */
 void csum_store(uint8_t field[static 2], csum_t sum);

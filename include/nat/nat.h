@@ -61,7 +61,7 @@ struct nat_job {
 	uint32_t room; /* in: octets from p->ip on that a helper may use to lengthen the datagram */
 	enum nat_verdict verdict;
 	enum reason reason;
-	uint32_t session; /* whose rewrite was applied, or NAT_NO_SESSION; until nat_expire() */
+	uint32_t session; /* whose rewrite was applied, or NAT_NO_SESSION; see nat_has_session() */
 	enum nat_answer answer; /* of NAT_DROP: what the sender is told */
 	bool redirected; /* the destination of a datagram from inside was changed: route it anew */
 	struct nat_sought sought;
@@ -127,10 +127,14 @@ void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t
 void nat_seek(const struct nat *n, struct nat_job *const *jobs, size_t count);
 void nat_finish(struct nat *n, nat_time now, struct nat_job *const *jobs, size_t count);
 
+/* Whether there is a session whose rewrite was applied, and still is: a later datagram of the batch may
+ * have ended it, and another session may have its number and its way. */
+bool nat_has_session(const struct nat *n, const struct nat_job *job);
+
 /* Turn the octets of a NAT_FORWARD back into what came in, so that an ICMP error can quote them. What
  * a helper wrote into the payload stays, and so does the number of a segment with text that it had
- * held back. */
-void nat_undo(const struct nat *n, struct nat_job *job);
+ * held back. False: the session has ended since, and nobody knows what came in. */
+bool nat_undo(const struct nat *n, struct nat_job *job);
 
 /* A SYN from outside that nobody claimed in time (RFC 5382 REQ-4): its sender is to get port
  * unreachable. The view is good until the next call, and may be cut off behind NAT_REJECTED_MOST
