@@ -100,11 +100,11 @@ static void check_mtu(const struct section *s, const struct conf_interface *n)
 
 static void check_queues(const struct section *s, const struct conf_interface *n)
 {
-	if (n->queues && n->queues != s->r->conf->workers)
+	if (n->queues > s->r->conf->workers)
 		reader_fault(s->r, section_line(s, "queues"),
-			     "interfaces.queues = %u with %u workers "
-			     "is not in this version; 0, which is one per worker",
-			     n->queues, s->r->conf->workers);
+			     "interfaces.queues = %u with %u workers leaves queues to nobody; at "
+			     "most %u, or 0, which is one per worker",
+			     n->queues, s->r->conf->workers, s->r->conf->workers);
 }
 
 static void read_interface(const struct section *s, struct conf_interface *n)

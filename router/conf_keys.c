@@ -146,8 +146,8 @@ static const struct conf_key first_keys[] = {
 	  "Longest datagram that is sent, in octets; at least 68, with IPv6 addresses at least "
 	  "1280. 0: that of the device." },
 	{ "interfaces", "queues", KEY_NUMBER, 0, NAT_WORKERS_MOST, "0", NULL,
-	  "Queues of the device. 0: one per worker; in this version no other number than that of "
-	  "the workers." },
+	  "Queues of the device, for tun and packet; xdp takes those that it has. 0: one per worker. "
+	  "With fewer, workers without a queue have handed over to them what is theirs." },
 	{ "interfaces", "icmp_errors", KEY_BOOL, 0, 0, "true", NULL,
 	  "Send ICMP errors by this interface (RFC 5508 REQ-9). Without them path MTU discovery and "
 	  "traceroute do not work beyond it." },
@@ -171,7 +171,10 @@ static const struct conf_key first_keys[] = {
 	  "its driver runs the program that chooses what is ours, and frames are copied; generic: the "
 	  "kernel runs it, for any driver; super-packets are lost there, which matters if the other end "
 	  "of a virtual device sends such. Where one cannot be, the next is taken, and type packet "
-	  "where the kernel has no AF_XDP for us." },
+	  "where the kernel has no AF_XDP for us. On a link with VLANs their tags must stay in the "
+	  "frames, because AF_XDP does not tell of one that the device has taken out, and such a frame "
+	  "would be taken for ours: ethtool -K DEVICE rxvlan off, and txvlan off at the other end of a "
+	  "veth pair." },
 	{ "interfaces", "io_uring", KEY_BOOL, 0, 0, "true", NULL,
 	  "For tun: read and write a batch of small packets with one system call. Where the kernel has "
 	  "no io_uring that can, or forbids it (before Linux 6.1; kernel.io_uring_disabled; in "

@@ -38,7 +38,8 @@ static void send_frames(struct worker *w, uint16_t interface, size_t count, uint
 		if (at == count)
 			break;
 		if (r == REASON_NEIGHBOUR) {
-			park(w, frames[at++]);
+			fates[at] = park(w, frames[at]) ? REASON_NONE : REASON_NEIGHBOUR;
+			at++;
 			continue;
 		}
 		fates[at] = r == REASON_NONE ? REASON_SEND_ERROR : (uint8_t)r;
@@ -83,7 +84,8 @@ static __attribute__((noinline)) void find_next_hop(struct frame *f, const struc
 						: address_v6(pkt_destination(&f->p));
 }
 
-void forward_one(struct worker *w, struct frame *f, const struct hop *hop)
+/* A full box leaves at once, so that there is always room. */
+static inline void put_out(struct worker *w, struct frame *f, const struct hop *hop)
 {
 	struct outbox *box = &w->outboxes[f->egress];
 
@@ -92,11 +94,16 @@ void forward_one(struct worker *w, struct frame *f, const struct hop *hop)
 		fragment_finish(w, f, hop);
 		return;
 	}
-	if (box->count == FRAME_BATCH)
-		send_box(w, f->egress);
 	if (w->neighbours & 1u << f->egress)
 		find_next_hop(f, hop);
 	box->frames[box->count++] = f;
+	if (box->count == FRAME_BATCH)
+		send_box(w, f->egress);
+}
+
+void forward_one(struct worker *w, struct frame *f, const struct hop *hop)
+{
+	put_out(w, f, hop);
 }
 
 /* While it waited, in a ring or for its first fragment, the routes may have been replaced. */
@@ -134,7 +141,7 @@ static void forward(struct worker *w, struct frame *f)
 	if (worker_conf(w)->rule_count)
 		rule_apply(w, f);
 	if (fits)
-		forward_one(w, f, hop);
+		put_out(w, f, hop);
 	else
 		fragment_send(w, f, hop, mtu);
 }

@@ -145,6 +145,9 @@ static void send_segments(struct worker *w, struct frame *f, const struct hop *h
 	while ((segment = take_or_flush(w)) && segmenter_next(w->segmenter, segment)) {
 		segment->ingress = f->ingress;
 		segment->egress = f->egress;
+		/* What is told of it later is told of what came in. */
+		segment->job = f->job;
+		segment->job.p = &segment->p;
 		if (pkt_parse(&segment->p, frame_ip(segment), segment->len, NULL) != REASON_NONE)
 			frame_drop(w, segment, REASON_OFFLOAD);
 		else if (segment->p.len > mtu)

@@ -125,7 +125,8 @@ static bool same_interface(const struct conf_interface *a, const struct conf_int
 	       strcmp(a->device, b->device) == 0 &&
 	       a->type == b->type && a->side == b->side && a->mtu == b->mtu &&
 	       a->queues == b->queues && a->offload == b->offload && a->rings == b->rings &&
-	       a->bypass_qdisc == b->bypass_qdisc && a->xdp_mode == b->xdp_mode;
+	       a->bypass_qdisc == b->bypass_qdisc && a->xdp_mode == b->xdp_mode &&
+	       a->io_uring == b->io_uring;
 }
 
 static const char *difference(const struct conf *was, const struct conf *now)

@@ -38,6 +38,7 @@
 
 #include "guard_ports.h"
 #include "io_backend.h"
+#include "router/nl.h"
 
 struct guard {
 	struct nft_ctx *nft;	 /* holds the tables */
@@ -50,21 +51,21 @@ struct use {
 	struct ports tcp, udp, tcp_forward, udp_forward, all;
 };
 
-/* Whether the host has one of the addresses. If not, no socket may be bound to it. */
+/* Whether the host has one of the addresses; that a socket may be bound to it does not tell
+ * (ip_nonlocal_bind). Zero is a place in a pool that a reload has emptied. */
 static bool is_shared(const be32 *addresses, size_t count)
 {
+	struct nl *nl;
 	bool shared = false;
 
+	if (nl_open(&nl) < 0)
+		return true;
 	for (size_t i = 0; i < count && !shared; i++) {
-		const struct sockaddr_in a = { .sin_family = AF_INET,
-					       .sin_addr.s_addr = addresses[i].raw };
-		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		struct address a = address_v4((const uint8_t *)&addresses[i]);
 
-		shared = bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 ||
-			 errno != EADDRNOTAVAIL;
-		if (fd >= 0)
-			close(fd);
+		shared = addresses[i].raw && nl_is_local(nl, &a);
 	}
+	nl_close(nl);
 	return shared;
 }
 

@@ -401,6 +401,8 @@ static int packet_steer(struct io *io, int program)
 {
 	const struct packet *p = (const struct packet *)io;
 
+	if (p->queues == 1)
+		return 0;
 	return setsockopt(p->worker[0].fd, SOL_PACKET, PACKET_FANOUT_DATA, &program,
 			  sizeof(program)) < 0 ? -errno : 0;
 }

@@ -16,13 +16,14 @@ static size_t parked_for(const struct worker *w, const struct address *next_hop)
 	return count;
 }
 
-void park(struct worker *w, struct frame *f)
+bool park(struct worker *w, struct frame *f)
 {
 	if (w->parked_count == PARKED_MOST || parked_for(w, &f->next_hop) == PARK_PER_HOP) {
 		frame_drop(w, f, REASON_NEIGHBOUR);
-		return;
+		return false;
 	}
 	w->parked[w->parked_count++] = (struct parked){ f, w->now.ms + PARK_MS };
+	return true;
 }
 
 /* True if it need not wait any longer. */

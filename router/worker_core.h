@@ -172,8 +172,8 @@ void forward_flush(struct worker *w);
 void forward_one(struct worker *w, struct frame *f, const struct hop *hop);
 void forward_sent(struct worker *w, struct frame *f);
 
-/* park.c: wait for a neighbour; try again, at most once a millisecond. */
-void park(struct worker *w, struct frame *f);
+/* park.c: wait for a neighbour (false: dropped); try again, at most once a millisecond. */
+bool park(struct worker *w, struct frame *f);
 void park_retry(struct worker *w);
 
 /* local.c: the router as a host of its own. These take the frame; answer: what its sender is told.

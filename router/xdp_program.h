@@ -4,6 +4,7 @@
  * Shape    Ours is IPv4 and IPv6 to the device's MAC address, and goes to the socket of the queue it
  *          arrived by. The kernel's is the rest: ARP, multicast, what has a VLAN tag, and IP to
  *          addresses that the kernel has, on whatever device; neighbour discovery (RFC 4861) too.
+ *          A tag that the device has taken out of the frame is not seen.
  * Memory   xdp_program_new() to xdp_program_free(), which takes NULL. The program leaves the device
  *          with the process, however that ends.
  * Promise  While the program is attached, the kernel sees nothing of ours: what comes by a queue that

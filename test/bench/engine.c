@@ -15,7 +15,7 @@
 #include "nat/checksum.h"
 #include "router/gateway.h"
 
-enum { DATAGRAM = 64, PORTS_PER_HOST = 32, POOL = 64, FIRST_PORT = 2048 };
+enum { DATAGRAM = 64, PORTS_PER_HOST = 32, POOL = 128, FIRST_PORT = 2048 };
 
 struct options {
 	uint32_t sessions, routes;

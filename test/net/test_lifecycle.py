@@ -8,7 +8,7 @@ import pytest
 
 from netns import until
 from peers import exchange
-from rig import CLIENT, CONTROL, POOL, SERVER, Setup
+from rig import CLIENT, CONTROL, POOL, SERVER, Setup, configuration
 
 LISTINGS = ["ip -d link", "ip address", "ip route show table all", "ip -6 route show table all",
             "ip rule", "ip -6 rule", "nft list ruleset", "iptables-save"]
@@ -86,6 +86,17 @@ def test_reload_of_a_broken_file(network):
     said = net.router.stop()
     assert any(line.startswith(f"{net.conf}:2: ") for line in said)
     assert said[-1] == f"router: {net.conf} not loaded; the gateway runs on as before"
+
+
+@pytest.mark.parametrize("key, value", [("mtu", 1400), ("queues", 1), ("offload", False), ("io_uring", False)])
+def test_reload_that_asks_for_other_devices(network, key, value):
+    net = network()
+    net.values["interfaces"][0][key] = value
+    net.conf.write_text(configuration(net.values))
+    net.router.process.send_signal(signal.SIGHUP)
+    exchange(net.client.udp(CLIENT), (SERVER, 53), net.server.udp(SERVER, 53))
+    said = net.router.stop()
+    assert "interfaces changed, which needs a restart; nothing was changed" in said[0]
 
 
 def refused(namespace, *words):

@@ -14,7 +14,8 @@ from scapy.layers.inet6 import IPv6
 
 from netns import until
 from peers import connect, exchange, silent, transfer
-from rig import CLIENT, CLIENT6, SERVER, SERVER6, Setup
+from rig import CLIENT, CLIENT6, CLIENT_B, POOL, SERVER, SERVER6, Setup
+from test_xdp import make_lan
 from wire import TCP, UDP, number
 
 MIB = 1 << 20
@@ -197,6 +198,15 @@ def test_what_was_joined_ends_together(joining):
     until(lambda: joining.router.counters()["interface_down"] == 50, "all of them to be counted")
 
 
+def test_what_was_joined_and_may_not_wait_ends_together(prepared):
+    """For the neighbour wait three; of the others each datagram is counted."""
+    net = prepared(Setup("own"), acquainted=False).start(lan=dict(offload=False))
+    with asleep(net.router):
+        for port in range(5000, 5005):
+            burst(net.client.udp(CLIENT, port), ("203.0.113.77", 53), 1000, 10, 0)
+    until(lambda: net.router.counters()["unresolved"] == 2 * 10 + 3, "all of them to be counted")
+
+
 def test_corrupt_stays_corrupt(joining):
     """The server hears what was right and nothing else, whatever stood beside it."""
     b, wire = joining.server.udp(SERVER6, 53), joining.client.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -211,3 +221,14 @@ def test_corrupt_stays_corrupt(joining):
     assert heard(b, 6) == [b"right" * 20] * 6
     assert silent(b, 0.2)
     assert [len(p.data) for p in supers(joining.outside, protocol=UDP)] == [200, 300]
+
+
+def test_nobody_outside_is_told_of_a_host_that_is_not_there(prepared):
+    """Of the datagrams that a super-packet stood for as little as of any other."""
+    net = prepared(Setup("tun"))
+    make_lan(net)
+    net.start(lan=dict(type="packet", offload=False),
+              forwards=[dict(proto="udp", external=f"{POOL}:9000", internal=f"{CLIENT_B}:9000")])
+    burst(net.server.udp(SERVER), (POOL, 9000), 1000, 3, 0)
+    until(lambda: net.router.counters()["unresolved"] == 3, "the gateway to give up")
+    assert net.router.counters()["errors_sent"] == 0

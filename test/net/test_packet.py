@@ -116,3 +116,11 @@ class TestShared:
 def test_kernel_does_not_get_the_addresses(net):
     assert not [a for link in net.gateway.ask_ip("address show dev wan0")
                 for a in link["addr_info"] if a.get("family") == "inet"]
+
+
+def test_host_that_may_bind_to_any_address(prepared):
+    """With ip_nonlocal_bind, which does not make the addresses the host's."""
+    net = prepared(OWN[0])
+    net.gateway.run("sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1")
+    net.start()
+    exchange(net.client.udp(CLIENT), (SERVER, 53), net.server.udp(SERVER, 53))

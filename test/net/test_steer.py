@@ -96,3 +96,12 @@ def test_reload(programs, network, setup):
 
     assert share_handed_off(net, use) < 0.002
     assert net.router.stop() == [f"router: {net.conf} loaded"]
+
+
+@pytest.mark.parametrize("setup", [Setup("tun", 2), Setup("own", 4), Setup("own", 2, False, False)], ids=str,
+                         indirect=True)
+def test_one_queue(network, setup):
+    """What belongs to workers without one is handed to them."""
+    net = network(setup, lan=dict(queues=1), wan=dict(queues=1))
+    assert share_handed_off(net, conversations) > 0
+    assert net.router.stop() == []
