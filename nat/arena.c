@@ -218,8 +218,6 @@ struct nat *nat_init_zeroed(void *mem, const struct nat_config *c, const uint8_t
 	return n;
 }
 
-/* SipHash of a counter under a key of its own: nobody who sees draws can tell the next. Lemire's
- * reduction; its bias is below most in four thousand million. */
 struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[static 32])
 {
 	struct cut whole = { mem, 0 };
@@ -232,6 +230,8 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 	return nat_init_zeroed(mem, c, seed);
 }
 
+/* SipHash of a counter under a key of its own: nobody who sees draws can tell the next. Lemire's
+ * reduction; its bias is below most in four thousand million. */
 uint32_t nat_draw_at(const struct nat *n, uint64_t draw, uint32_t most)
 {
 	uint64_t h = hash_words(&n->draw, draw, n->config.worker);

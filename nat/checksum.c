@@ -13,10 +13,7 @@ static csum_t fold(uint64_t sum)
 
 static uint64_t word32(const uint8_t *at)
 {
-	uint32_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return v;
+	return be32_load(at).raw;
 }
 
 csum_t csum_of(const void *octets, size_t len)
@@ -44,6 +41,11 @@ csum_t csum_diff(const void *was, const void *now, size_t len)
 void csum_store(uint8_t field[static 2], csum_t sum)
 {
 	be16_store(field, (be16){ (uint16_t)~sum.raw });
+}
+
+void csum_store_udp(uint8_t field[static 2], csum_t sum)
+{
+	csum_store(field, sum.raw == 0xffff ? (csum_t){ 0 } : sum);
 }
 
 csum_t csum_pseudo(const uint8_t *source, const uint8_t *destination, size_t address_len,

@@ -70,10 +70,7 @@ static enum reason note_fragment(struct pkt *p, uint16_t offset, bool more, size
 
 static uint64_t word_at(const uint8_t *at)
 {
-	uint32_t word;
-
-	memcpy(&word, at, sizeof(word));
-	return word;
+	return be32_load(at).raw;
 }
 
 /* A header is a few whole words, and nearly always five. */
@@ -424,6 +421,16 @@ uint32_t pkt_segment_len(const struct pkt *p)
 	uint32_t segment = header_len(p) + p->gso_size;
 
 	return segment < p->len ? segment : p->len;
+}
+
+void pkt_complete(const struct pkt *p)
+{
+	csum_t sum = csum_of(pkt_transport(p), p->len - p->transport);
+
+	if (p->protocol == PROTO_UDP)
+		csum_store_udp(p->ip + p->checksum, sum);
+	else
+		csum_store(p->ip + p->checksum, sum);
 }
 
 /* Octets that the checksum covers, of len: senders may leave payload out (RFC 3828 section 3.1,

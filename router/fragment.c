@@ -69,10 +69,7 @@ static void complete(struct frame *f)
 
 	if (!(p->flags & PKT_PARTIAL))
 		return;
-	csum_store(p->ip + p->checksum, csum_of(pkt_transport(p), p->len - p->transport));
-	/* RFC 768: zero would say that there is none. */
-	if (p->protocol == PROTO_UDP && !load16(p->ip + p->checksum))
-		store16(p->ip + p->checksum, 0xffff);
+	pkt_complete(p);
 	p->flags &= (uint16_t)~PKT_PARTIAL;
 	f->offload = (struct virtio_net_hdr){ 0 };
 }

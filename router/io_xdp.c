@@ -363,13 +363,11 @@ static csum_t pseudo_sum(const struct pkt *p)
 static void find_partial(struct frame *f, bool finish)
 {
 	struct pkt p;
-	uint8_t *field;
 
 	if (pkt_parse(&p, frame_ip(f), f->len, NULL) != REASON_NONE || pkt_is_fragment(&p) ||
 	    (p.protocol != PROTO_TCP && p.protocol != PROTO_UDP) || !p.checksum)
 		return;
-	field = p.ip + p.checksum;
-	if (be16_load(field).raw != pseudo_sum(&p).raw)
+	if (be16_load(p.ip + p.checksum).raw != pseudo_sum(&p).raw)
 		return;
 	if (!finish) {
 		f->offload.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -377,10 +375,7 @@ static void find_partial(struct frame *f, bool finish)
 		f->offload.csum_offset = (uint16_t)(p.checksum - p.transport);
 		return;
 	}
-	csum_store(field, csum_of(pkt_transport(&p), p.len - p.transport));
-	/* RFC 768: zero would say that there is none. */
-	if (p.protocol == PROTO_UDP && !load16(field))
-		store16(field, 0xffff);
+	pkt_complete(&p);
 }
 
 static int xdp_recv(struct io *io, uint16_t worker, struct frame **frames, size_t count)

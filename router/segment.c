@@ -85,10 +85,11 @@ static void finish_checksum(const struct segmenter *s, uint8_t *ip, size_t len)
 				 (uint32_t)(len - s->p.transport));
 
 	store16(field, 0);
-	csum_store(field, csum_add(sum, csum_of(ip + s->p.transport, len - s->p.transport)));
-	/* RFC 768: zero would say that there is none. */
-	if (s->p.protocol == PROTO_UDP && !load16(field))
-		store16(field, 0xffff);
+	sum = csum_add(sum, csum_of(ip + s->p.transport, len - s->p.transport));
+	if (s->p.protocol == PROTO_UDP)
+		csum_store_udp(field, sum);
+	else
+		csum_store(field, sum);
 }
 
 bool segmenter_next(struct segmenter *s, struct frame *f)

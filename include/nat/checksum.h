@@ -87,6 +87,9 @@ static inline void csum_patch_partial(uint8_t field[static 2], csum_t diff)
 /* Write the field that makes octets with this sum (the field itself counted as zero) valid. */
 void csum_store(uint8_t field[static 2], csum_t sum);
 
+/* The same for UDP: 0x0000, which would say that none was sent, is written as 0xffff. */
+void csum_store_udp(uint8_t field[static 2], csum_t sum);
+
 /* Pseudo-header of IPv4 or IPv6 (RFC 9293 section 3.1, RFC 8200 section 8.1): both addresses,
  * each address_len (4 or 16) octets, the protocol, and the length in octets of what follows. */
 csum_t csum_pseudo(const uint8_t *source, const uint8_t *destination, size_t address_len,

@@ -114,8 +114,10 @@ static inline uint8_t pkt_tos(const struct pkt *p)
 	return p->version == 4 ? p->ip[1] : (uint8_t)(load16(p->ip) >> 4);
 }
 
-/* Size of the largest IP datagram that leaves when p is segmented: what an MTU is held against. */
+/* Size of the largest segment of a super-packet, as an IP datagram. */
 uint32_t pkt_segment_len(const struct pkt *p);
+
+/* Size of the largest IP datagram that leaves when p is segmented: what an MTU is held against. */
 static inline uint32_t pkt_wire_len(const struct pkt *p)
 {
 	return p->gso_size ? pkt_segment_len(p) : p->len;
@@ -129,6 +131,10 @@ static inline void pkt_decrement_ttl(struct pkt *p)
 	if (p->version == 4)
 		csum_patch(p->ip + 10, csum_negate((csum_t){ be16_from(0x0100).raw }));
 }
+
+/* Finish the checksum of TCP or UDP whose field holds the pseudo-header's sum, in the octets; the view
+ * stays as it is. */
+void pkt_complete(const struct pkt *p);
 
 /* Whether the transport checksum (or ICMP's) is right. Reads the whole datagram: for
  * messages the router itself answers or must judge, never on the way through. */
