@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common.h"
 #include "nat/checksum.h"
 #include "router/gateway.h"
 
@@ -72,31 +72,12 @@ static void die(const char *what)
 	exit(1);
 }
 
-static uint64_t mix(uint64_t z)
+/* Random numbers by their place in the sequence. */
+static uint64_t mix(uint64_t place)
 {
-	z *= 0x9e3779b97f4a7c15;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
+	uint64_t state = (place - 1) * 0x9e3779b97f4a7c15;
 
-static uint64_t ns_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static size_t resident(void)
-{
-	FILE *f = fopen("/proc/self/statm", "r");
-	unsigned long pages = 0;
-
-	if (!f || fscanf(f, "%*u %lu", &pages) != 1)
-		die("cannot read /proc/self/statm");
-	fclose(f);
-	return pages * (size_t)sysconf(_SC_PAGESIZE);
+	return random_next(&state);
 }
 
 static struct conf *make_conf(uint32_t sessions)
@@ -191,9 +172,9 @@ static void turn_gateway(struct bench *b, enum nat_side from)
 	for (int i = 0; i < BATCH; i++)
 		if (io_mem_push(in, 0, b->d[i], DATAGRAM))
 			die("out of memory");
-	begin = ns_now();
+	begin = thread_ns();
 	worker_step(b->g->workers[0], (nat_time){ b->now_ms });
-	note_turn(&b->turns, ns_now() - begin);
+	note_turn(&b->turns, thread_ns() - begin);
 	for (int i = 0; i < BATCH; i++)
 		if (io_mem_pull(out, 0, b->d[i], DATAGRAM) != DATAGRAM)
 			die("a datagram was not forwarded");
@@ -210,10 +191,10 @@ static void turn_nat(struct bench *b, enum nat_side from)
 			die("a datagram is malformed");
 		jobs[i] = (struct nat_job){ .p = &views[i], .from = from };
 	}
-	begin = ns_now();
+	begin = thread_ns();
 	nat_expire(b->nat, (nat_time){ b->now_ms }, BUDGET);
 	nat_process_batch(b->nat, (nat_time){ b->now_ms }, jobs, BATCH);
-	note_turn(&b->turns, ns_now() - begin);
+	note_turn(&b->turns, thread_ns() - begin);
 	for (int i = 0; i < BATCH; i++)
 		if (jobs[i].verdict != NAT_FORWARD)
 			die(reason_name(jobs[i].reason));
@@ -368,10 +349,10 @@ static struct result measure(enum way way, enum kind kind, uint32_t sessions)
 	struct result r = { .way = way, .kind = kind, .sessions = sessions };
 	uint32_t count = sessions > STEADY_LEAST ? sessions : STEADY_LEAST;
 	size_t before = resident();
-	uint64_t begin = ns_now();
+	uint64_t begin = thread_ns();
 
 	bench_open(&b);
-	r.start_ms = (double)(ns_now() - begin) / 1e6;
+	r.start_ms = (double)(thread_ns() - begin) / 1e6;
 	fill(&b);
 	r.growth = spread_of(&b.turns);
 	r.octets_resident = (double)(resident() - before) / sessions;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common.h"
 #include "nat/checksum.h"
 #include "router/gateway.h"
 
@@ -29,25 +30,12 @@ struct result {
 	size_t octets_per_session, resident_per_session;
 };
 
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
-/* Of this thread on a processor: what others do with it meanwhile does not count. */
 static double seconds_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)thread_ns() / 1e9;
 }
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
 	fprintf(stderr, "engine: %s\n", what);
 	exit(1);
@@ -139,18 +127,6 @@ static uint16_t owner_of(const uint8_t *port, uint16_t workers)
 static uint16_t queue_of(const struct options *o, const uint8_t *port)
 {
 	return o->one_queue ? 0 : owner_of(port, o->workers);
-}
-
-/* Memory of this process that is there, in octets. */
-static size_t resident(void)
-{
-	FILE *f = fopen("/proc/self/statm", "r");
-	unsigned long pages = 0;
-
-	if (!f || fscanf(f, "%*u %lu", &pages) != 1)
-		die("cannot read /proc/self/statm");
-	fclose(f);
-	return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Open every session once; out: what was sent, back: its reply. */

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
+#include "common.h"
 #include "table.h"
 
 enum { BATCH = 32, RUNS = 7, LOOKUPS = 1 << 20, LARGE_PAGE = 2 << 20, HOST_PORTS = 32 };
@@ -46,21 +46,9 @@ static void *allocate(size_t octets)
 	return at;
 }
 
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 static double now_ns(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+	return (double)thread_ns();
 }
 
 static struct tuple key_of(uint32_t session)
