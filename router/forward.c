@@ -106,15 +106,18 @@ void forward_one(struct worker *w, struct frame *f, const struct hop *hop)
 	put_out(w, f, hop);
 }
 
-/* While it waited, in a ring or for its first fragment, the routes may have been replaced. */
+/* While it waited, in a ring or for its first fragment, the routes may have changed. To the other side
+ * it does not go as it is: nobody has asked the NAT (requirement 2827-V21). */
 static bool route_again(struct worker *w, struct frame *f)
 {
+	const struct conf_interface *interfaces = worker_conf(w)->interfaces;
 	const struct hop *hop;
 
-	if (f->generation == w->snapshot->generation)
+	if (route_is_of_now(w, f))
 		return true;
 	hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
-	if (hop->kind != HOP_VIA && hop->kind != HOP_LINK) {
+	if ((hop->kind != HOP_VIA && hop->kind != HOP_LINK) ||
+	    interfaces[hop->interface].side != interfaces[f->egress].side) {
 		local_refuse(w, f, route_reason(hop->kind));
 		return false;
 	}

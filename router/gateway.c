@@ -20,13 +20,6 @@ nat_time gateway_now(void)
 	return (nat_time){ (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 };
 }
 
-static int no_memory(struct io_error *error)
-{
-	snprintf(error->text, sizeof(error->text),
-		 "not enough memory; lower limits.sessions or workers");
-	return -ENOMEM;
-}
-
 /* The key of one configuration, or of the kernel's choice (RFC 6056 section 3.3: ports must not be
  * guessed). */
 static int make_seed(struct gateway *g, const struct conf *c, struct io_error *error)
@@ -126,7 +119,7 @@ static int make_workers(struct gateway *g, struct io_error *error)
 		setup.log = log_queue_of(g->log, i);
 		g->workers[i] = worker_new(&setup);
 		if (!g->workers[i])
-			return no_memory(error);
+			return gateway_no_memory(error);
 	}
 	return 0;
 }
@@ -187,31 +180,6 @@ static void stop_threads(struct gateway *g)
 		pthread_join(g->threads[i], NULL);
 }
 
-static void free_snapshot(struct snapshot *s)
-{
-	if (!s)
-		return;
-	rib_free(s->rib);
-	conf_free(s->conf_owned);
-	free(s);
-}
-
-static struct snapshot *make_snapshot(struct conf *c, uint32_t generation)
-{
-	struct snapshot *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->conf = c;
-	s->generation = generation;
-	s->rib = rib_new();
-	if (s->rib && rib_fill(s->rib, c) == 0)
-		return s;
-	rib_free(s->rib);
-	free(s);
-	return NULL;
-}
-
 static void tell_kernel(const struct gateway *g)
 {
 	int r = gateway_steer(g, g->snapshot->conf);
@@ -232,7 +200,7 @@ static int build(struct gateway *g, struct io_error *error)
 	g->threads = calloc(c->workers, sizeof(*g->threads));
 	if (!r && (!g->ios || !g->workers || !g->threads ||
 		   make_links(&g->links, c->workers)))
-		r = no_memory(error);
+		r = gateway_no_memory(error);
 	if (!r)
 		r = guard_install(&g->guard, c, error);
 	if (!r)
@@ -241,8 +209,10 @@ static int build(struct gateway *g, struct io_error *error)
 		tell_kernel(g);
 	if (!r)
 		r = arp_open(&g->arp, c, g->ios, error);
+	if (!r)
+		r = gateway_watch(g, error);
 	if (!r && log_new(&g->log, c->workers))
-		r = no_memory(error);
+		r = gateway_no_memory(error);
 	if (!r)
 		r = make_workers(g, error);
 	return r;
@@ -254,15 +224,16 @@ int gateway_open(struct gateway **out, struct conf *conf, struct io_error *error
 	int r = gateway_learn(conf, error);
 
 	if (g && !r)
-		g->snapshot = make_snapshot(conf, 1);
+		g->snapshot = snapshot_make(conf, 1);
 	if (!r && (!g || !g->snapshot))
-		r = no_memory(error);
+		r = gateway_no_memory(error);
 	if (r) {
 		free(g);
 		conf_free(conf);
 		return r;
 	}
 	g->snapshot->conf_owned = conf;
+	g->events = -1;
 	r = build(g, error);
 	if (r)
 		gateway_stop(g);
@@ -279,7 +250,7 @@ static int start_log(struct gateway *g, struct io_error *error)
 	if (r)
 		return r;
 	log_adopt(g->log, outlet);
-	return log_start(g->log) ? no_memory(error) : 0;
+	return log_start(g->log) ? gateway_no_memory(error) : 0;
 }
 
 int gateway_start(struct gateway **out, struct conf *conf, struct io_error *error)
@@ -304,66 +275,16 @@ void gateway_stop(struct gateway *g)
 	for (size_t i = 0; g->workers && i < g->snapshot->conf->workers; i++)
 		worker_free(g->workers[i]);
 	log_free(g->log);
+	if (g->events >= 0)
+		close(g->events);
 	arp_close(g->arp);
 	if (g->ios)
 		close_interfaces(g);
 	guard_remove(g->guard);
 	free_links(&g->links);
-	free_snapshot(g->snapshot);
+	snapshot_free(g->snapshot);
 	free(g->ios);
 	free(g->workers);
 	free(g->threads);
 	free(g);
-}
-
-int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error)
-{
-	struct snapshot *was = g->snapshot, *now;
-	struct log_outlet *outlet = NULL;
-	int r = gateway_learn(conf, error);
-
-	if (!r)
-		r = gateway_same_shape(was->conf, conf, error);
-	if (r) {
-		conf_free(conf);
-		return r;
-	}
-	now = make_snapshot(conf, was->generation + 1);
-	if (!now) {
-		conf_free(conf);
-		return no_memory(error);
-	}
-	r = log_outlet_new(&outlet, conf, error);
-	if (!r && g->guard)
-		r = guard_update(g->guard, conf, error);
-	now->conf_owned = conf;
-	if (r) {
-		log_outlet_free(outlet);
-		free_snapshot(now);
-		return r;
-	}
-	rcu_assign_pointer(g->snapshot, now);
-	/* Every worker looks at the new one before it does anything else. */
-	synchronize_rcu();
-	gateway_steer(g, conf);
-	log_adopt(g->log, outlet);
-	free_snapshot(was);
-	return 0;
-}
-
-int gateway_descriptor(const struct gateway *g)
-{
-	return arp_descriptor(g->arp);
-}
-
-void gateway_work(struct gateway *g)
-{
-	arp_work(g->arp, g->snapshot->conf);
-}
-
-void gateway_tick(struct gateway *g)
-{
-	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
-		io_refresh(g->ios[i]);
-	arp_tick(g->arp, g->snapshot->conf, gateway_now());
 }

@@ -19,6 +19,16 @@ int gateway_check_xdp(const struct conf *c, struct io_error *error);
  * pools get the places that they have in was. */
 int gateway_same_shape(const struct conf *was, struct conf *now, struct io_error *error);
 
+/* What a configuration, which is the caller's, makes workers do; its routes with it. */
+struct snapshot *snapshot_make(struct conf *c, uint32_t generation);
+void snapshot_free(struct snapshot *s);
+
+/* Say that there is none; -ENOMEM. */
+int gateway_no_memory(struct io_error *error);
+
+/* Get ready to wait for what is to be done beside the workers. */
+int gateway_watch(struct gateway *g, struct io_error *error);
+
 /* NULL, or what needs a restart. */
 const char *gateway_keep_places(const struct conf *was, struct conf *now);
 

@@ -23,7 +23,7 @@ static bool recall(struct worker *w, struct frame *f)
 		return false;
 	f->hop = way->hop[from];
 	f->egress = w->snapshot->rib->hops[f->hop].interface;
-	f->generation = w->generation;
+	route_date(w, f);
 	f->translate = true;
 	f->recalled = true;
 	return true;

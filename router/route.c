@@ -115,7 +115,7 @@ static bool route(struct worker *w, struct frame *f)
 {
 	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
 
-	f->generation = w->snapshot->generation;
+	route_date(w, f);
 	f->routed = true;
 	switch (hop->kind) {
 	case HOP_VIA:

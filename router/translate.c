@@ -35,7 +35,7 @@ static bool route_inwards(struct worker *w, struct frame *f)
 	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
 	enum reason r = REASON_NONE;
 
-	f->generation = w->snapshot->generation;
+	route_date(w, f);
 	if (hop->kind != HOP_VIA && hop->kind != HOP_LINK)
 		r = route_reason(hop->kind);
 	else if (worker_conf(w)->interfaces[hop->interface].side != SIDE_INSIDE)
@@ -75,7 +75,7 @@ static bool leads_out(const struct worker *w, const struct hop *hop)
 static bool is_led_by_name(const struct worker *w, const struct frame *f, const struct hop *hop)
 {
 	return (hop->kind == HOP_VIA || hop->kind == HOP_LINK || hop->kind == HOP_LOCAL) &&
-	       f->generation == w->snapshot->generation &&
+	       route_is_of_now(w, f) &&
 	       leads_out(w, rib_hop(w->snapshot->rib, f->hop, 0));
 }
 
@@ -86,7 +86,7 @@ static bool route_outwards(struct worker *w, struct frame *f)
 	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &number);
 
 	if (leads_out(w, hop)) {
-		f->generation = w->snapshot->generation;
+		route_date(w, f);
 		f->hop = number;
 		f->egress = hop->interface;
 		return true;
@@ -97,12 +97,12 @@ static bool route_outwards(struct worker *w, struct frame *f)
 	return false;
 }
 
-/* Numbers of hops are another configuration's where it came from another worker, or waited. */
+/* The routes may be other ones where it came from another worker, or waited. */
 static enum hop_kind kind_of_hop(const struct worker *w, const struct frame *f)
 {
 	uint16_t number;
 
-	if (f->generation == w->snapshot->generation)
+	if (route_is_of_now(w, f))
 		return rib_hop(w->snapshot->rib, f->hop, 0)->kind;
 	return route_find(w, f, pkt_destination(&f->p), &number)->kind;
 }

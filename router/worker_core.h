@@ -111,6 +111,19 @@ static inline void bump(uint64_t *counter, uint64_t by)
 	__atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED);
 }
 
+/* Numbers of hops mean something in the routes that they were looked up in, as long as those stay as
+ * they are: a frame that waits, or comes from another worker, is routed again if they did not. */
+static inline void route_date(const struct worker *w, struct frame *f)
+{
+	f->generation = w->generation;
+	f->version = w->version;
+}
+
+static inline bool route_is_of_now(const struct worker *w, const struct frame *f)
+{
+	return f->generation == w->generation && f->version == w->version;
+}
+
 static inline const struct conf *worker_conf(const struct worker *w)
 {
 	return w->snapshot->conf;

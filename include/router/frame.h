@@ -28,8 +28,8 @@ struct frame {
 	uint32_t len;	   /* of the IP datagram as received; may hide padding until parsed */
 	uint16_t ingress;  /* interface it came in by */
 	uint16_t egress;   /* interface it leaves by */
-	uint16_t hop;	   /* number of the next hop in the routes of that generation */
-	uint32_t generation;
+	uint16_t hop;	   /* number of the next hop, by the routes of that generation and version */
+	uint32_t generation, version;
 	uint16_t worker;   /* that owns the buffer */
 	bool translate;	   /* goes through the NAT before it is forwarded */
 	bool sought;	   /* the job knows what session it belongs to */

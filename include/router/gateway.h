@@ -23,6 +23,7 @@ struct gateway {
 	struct guard *guard;	   /* NULL where none is needed */
 	struct arp *arp;	   /* NULL without Ethernet */
 	struct log *log;
+	int events;		   /* epoll: what is to be done beside the workers */
 	struct worker **workers;   /* snapshot->conf->workers of them */
 	pthread_t *threads;
 	size_t threads_running;
@@ -44,8 +45,8 @@ void gateway_stop(struct gateway *g);
  * removed; of an entry that has come to give ports in blocks, or ceased to): it ends. */
 int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error);
 
-/* What is to be done beside the workers: gateway_work() when the descriptor is readable (-1: there
- * is none), and once a second or so gateway_tick(). */
+/* What is to be done beside the workers: gateway_work() when the descriptor is readable, and once a
+ * second or so gateway_tick(). */
 int gateway_descriptor(const struct gateway *g);
 void gateway_work(struct gateway *g);
 void gateway_tick(struct gateway *g);

@@ -1,0 +1,79 @@
+/* The snapshot that workers go by, and how another one takes its place. */
+#include <errno.h>
+#include <stdlib.h>
+#include <urcu-qsbr.h>
+
+#include "gateway_core.h"
+
+int gateway_no_memory(struct io_error *error)
+{
+	snprintf(error->text, sizeof(error->text),
+		 "not enough memory; lower limits.sessions or workers");
+	return -ENOMEM;
+}
+
+void snapshot_free(struct snapshot *s)
+{
+	if (!s)
+		return;
+	rib_free(s->rib);
+	conf_free(s->conf_owned);
+	free(s);
+}
+
+struct snapshot *snapshot_make(struct conf *c, uint32_t generation)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->conf = c;
+	s->generation = generation;
+	s->rib = rib_new();
+	if (s->rib && rib_fill(s->rib, c) == 0)
+		return s;
+	rib_free(s->rib);
+	free(s);
+	return NULL;
+}
+
+/* Work by another snapshot; c is learned already, and belongs to the gateway from now on. */
+static int replace(struct gateway *g, struct conf *c, struct io_error *error)
+{
+	struct snapshot *was = g->snapshot, *now = snapshot_make(c, was->generation + 1);
+	struct log_outlet *outlet = NULL;
+	int r;
+
+	if (!now) {
+		conf_free(c);
+		return gateway_no_memory(error);
+	}
+	now->conf_owned = c;
+	r = log_outlet_new(&outlet, c, error);
+	if (!r && g->guard)
+		r = guard_update(g->guard, c, error);
+	if (r) {
+		log_outlet_free(outlet);
+		snapshot_free(now);
+		return r;
+	}
+	rcu_assign_pointer(g->snapshot, now);
+	/* Every worker looks at the new one before it does anything else. */
+	synchronize_rcu();
+	gateway_steer(g, c);
+	log_adopt(g->log, outlet);
+	snapshot_free(was);
+	return 0;
+}
+
+int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error)
+{
+	int r = gateway_learn(conf, error);
+
+	if (!r)
+		r = gateway_same_shape(g->snapshot->conf, conf, error);
+	if (!r)
+		return replace(g, conf, error);
+	conf_free(conf);
+	return r;
+}
