@@ -14,7 +14,7 @@ import time
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
-PATIENCE = 5  # seconds until something that must come is missing
+PATIENCE = 20  # seconds until something that must come is missing; others may use the machine too
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

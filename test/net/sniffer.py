@@ -7,10 +7,11 @@ import struct
 import threading
 from collections import defaultdict
 
-from netns import PATIENCE, until
+from netns import until
 from wire import Packet
 
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 3, 0x0800, 0x86dd
+LULL = 5  # seconds that a pause of the traffic is waited for
 SOL_PACKET, PACKET_STATISTICS, PACKET_VNET_HDR = 263, 6, 15
 SO_RCVBUFFORCE = 33
 NEEDS_CSUM = 1
@@ -88,7 +89,7 @@ class Sniffer:
         """Packets from the gateway whose fields are these, of all that have arrived by now."""
         if self.thread.is_alive():
             self.idle.clear()
-            self.idle.wait(PATIENCE)
+            self.idle.wait(LULL)
         return [p for p in self.packets if not p.outgoing
                 and all(getattr(p, name) == value for name, value in fields.items())]
 

@@ -92,6 +92,18 @@ def result_of(iperf):
     return result["end"]
 
 
+def kernel_losses(net):
+    """What queues and sockets of the kernels around the gateway had no room for."""
+    lost = 0
+    for namespace in (net.client, net.server):
+        for link in namespace.ask_ip("-s link show"):
+            lost += link["stats64"]["tx"]["dropped"] + link["stats64"]["rx"]["dropped"]
+        with namespace, open("/proc/thread-self/net/snmp") as f:
+            names, values = [line.split() for line in f if line.startswith("Udp:")]
+        lost += int(dict(zip(names, values))["RcvbufErrors"])
+    return lost
+
+
 def hear_nothing_of(namespace, address, source):
     """TCP from anybody but the source gets no answer at an address."""
     for rule in ("add table ip deaf",
@@ -122,8 +134,9 @@ def test_syn_flood_from_outside(network, setup, answers):
         end = result_of(iperf)
     victim.close()
     assert len(end["streams"]) == 10
-    for stream in end["streams"]:
-        assert stream["udp"]["lost_percent"] < 1, stream["udp"]
+    lost = sum(stream["udp"]["lost_packets"] for stream in end["streams"])
+    carried = sum(stream["udp"]["packets"] for stream in end["streams"])
+    assert lost - kernel_losses(net) < carried / 100, end["streams"]
     assert net.router.counters()["half_open_limit"] > 10000
     assert net.router.ask("status")["sessions"] < 1100
     assert connect(net.client.tcp(CLIENT), (SERVER, 81), listener)
@@ -253,7 +266,7 @@ def test_crashes_under_traffic(prepared, setup):
             net.router.process.wait()
             time.sleep(0.3)
             began = start()
-            until(lambda: min(one.heard, two.heard) > began, "answers", patience=2)
+            until(lambda: min(one.heard, two.heard) > began, "answers")
     wan = [s for s in net.sniffers if s.name.startswith("wan0")]
     assert len(wan) == 4 and all(s.received() for s in wan)
     assert not [fault for s in wan for fault in leaks(s, "192.168.0.0/16")]

@@ -156,7 +156,7 @@ def faults_of(net, throw, victim, cases):
         before, heard = net.router.counters(), len(victim.received(version=4))
         throw(octets)
         try:
-            found = until(lambda: moved(net.router, before), "a counter", patience=1)
+            found = until(lambda: moved(net.router, before), "a counter")
         except AssertionError:
             found = set()
         if found != {reason}:

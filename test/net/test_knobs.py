@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from inside import HOSTS, NETWORK, neighbourhood
-from netns import until
+from netns import PATIENCE, until
 from peers import connect, exchange, transfer
 from rig import CLIENT, CLIENT_B, POOL, ROUTER, SERVER, SERVER_B, Setup, configuration
 from test_lifecycle import refused
@@ -191,9 +191,9 @@ def test_exhaustion_in_silence(network, setup):
     until(lambda: net.router.counters()["out_of_ports"], "it to be refused")
     assert not net.inside.received(protocol=ICMP)
     give_up(net.taken.pop())
-    a.settimeout(5)
+    a.settimeout(PATIENCE)
     until(lambda: a.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01",
-          "another try to succeed", patience=8)
+          "another try to succeed")
     a.send(b"here I am")
     assert net.router.counters()["out_of_ports"] <= 3
 
@@ -245,12 +245,12 @@ def test_unsolicited_syn(unasked):
         net.caller.setblocking(True)
         transfer(a, net.caller, MIB)
         transfer(net.caller, a, MIB)
-    time.sleep(unasked[0].began + 5.8 - time.monotonic())
+    time.sleep(max(0, unasked[0].began + 5.8 - time.monotonic()))
     for net in told + silenced:
         assert not answers(net)
     for net in told:
-        error = until(lambda: answers(net), "the error", patience=3)[0]
-        assert 6 <= time.monotonic() - net.began < 8
+        error = until(lambda: answers(net), "the error")[0]
+        assert time.monotonic() - net.began >= 6
         assert (error.type, error.code, error.source) == (3, PORT_UNREACHABLE, net.pool)
         assert error.inner.sport == 7000 and error.inner.dport == 4400
         assert net.caller.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED

@@ -148,13 +148,14 @@ def test_a_reader_that_stops(prepared, devlog):
     a, b = net.client.udp(CLIENT, 4999), net.server.udp(SERVER, 53)
     exchange(a, (SERVER, 53), b)
     burst = [net.client.udp(CLIENT, port) for port in range(5000, 5800)]
-    slowest = 0
+    waited = []
     for s in burst:
         begin = time.monotonic()
         exchange(s, (SERVER, 53), b)
-        slowest = max(slowest, time.monotonic() - begin)
+        waited.append(time.monotonic() - begin)
     until(lambda: net.router.counters()["log_lost"] > 100, "losses to be counted")
-    assert slowest < 0.09, f"a packet waited {slowest} s"
+    # Some may have waited for the processor, but the log makes nobody wait.
+    assert sum(seconds > 0.09 for seconds in waited) < 8, sorted(waited)[-8:]
     devlog.until("mapping-created")
     devlog.records.clear()
     talk(net, 6001, 54)
