@@ -93,7 +93,7 @@ class Router:
         if self.process.returncode is not None:
             return []
         self.process.send_signal(how)
-        out, error = self.process.communicate(timeout=10)
+        out, error = self.process.communicate(timeout=30)
         assert self.process.returncode == 0, f"exit {self.process.returncode}: {out}{error}"
         assert error.startswith("router: running, ") and out == ""
         said = error.splitlines()[1:]

@@ -43,7 +43,7 @@ def test_ping_with_one_identifier(net):
     pings = [net.client.start("ping", "-n", "-c", "5", "-i", "0.05", "-e", "77", "-I", host, SERVER)
              for host in (CLIENT, CLIENT_B)]
     for p in pings:
-        out, error = p.communicate(timeout=10)
+        out, error = p.communicate(timeout=30)
         assert " 5 received" in out, out + error
     identifiers = {p.payload[4:6] for p in net.outside.received(protocol=ICMP, type=8)}
     assert len(identifiers) == 2

@@ -26,7 +26,7 @@ def test_connections(network, setup):
         sniffer.stop()
     net.sniffers.clear()
     flood = Flood(net.client, net.server, CLIENT, SERVER, COUNT)
-    seconds = flood.run(patience=60)
+    seconds = flood.run(patience=300)
     assert flood.accepted == flood.finished == COUNT
     status, counters = net.router.ask("status"), net.router.counters()
     print(f"{COUNT / seconds:.0f} connections per second", {k: v for k, v in counters.items() if v})
@@ -35,7 +35,7 @@ def test_connections(network, setup):
     for host in net.client, net.server:
         assert tcp_counters(host)["TcpInCsumErrors"] == 0
     net.reload(timeouts=dict(allow_short=True, tcp_closing=1, tcp_opening=1, tcp_established=1))
-    until(lambda: is_empty(net.router), "every session, mapping and port to be free", patience=20)
+    until(lambda: is_empty(net.router), "every session, mapping and port to be free", patience=60)
     assert net.router.ask("status")["sessions_ended"] == COUNT
     assert net.router.stop() == [f"router: {net.conf} loaded"]
 

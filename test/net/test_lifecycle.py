@@ -102,7 +102,7 @@ def test_reload_that_asks_for_other_devices(network, key, value):
 def refused(namespace, *words):
     """The lines with which a program refuses."""
     p = namespace.start(*words)
-    out, error = p.communicate(timeout=10)
+    out, error = p.communicate(timeout=30)
     assert p.returncode == 1 and out == "", f"exit {p.returncode}: {out}{error}"
     return error.splitlines()
 
@@ -199,5 +199,5 @@ def test_failure_half_way_leaves_no_trace(prepared, build):
 def test_usage(prepared, build):
     for words in ((), ("fly",), ("run",), ("check", "-x")):
         p = prepared().gateway.start(f"{build}/router", *words)
-        _, error = p.communicate(timeout=10)
+        _, error = p.communicate(timeout=30)
         assert p.returncode == 2 and error

@@ -229,6 +229,6 @@ def test_contradictions_are_refused(prepared, build, log, complaint):
         f"{key} = {'true' if value is True else '[ %s ]' % ', '.join(repr(v) for v in value)};"
         .replace("'", '"') for key, value in log.items()))
     out = net.gateway.start(f"{build}/router", "check", "-c", net.conf)
-    _, error = out.communicate(timeout=10)
+    _, error = out.communicate(timeout=30)
     assert out.returncode == 1
     assert complaint in error
