@@ -46,7 +46,7 @@ FUZZ_MAIN := $(BUILD)/obj/fuzz/main.o
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-.PHONY: all deps check check-all conformance units fuzz demo bench install clean help
+.PHONY: all deps check check-all conformance units mutants fuzz demo bench install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -80,6 +80,11 @@ bench: ## measure: tables, JSON and plots under build/bench (QUICK=1: two minute
 	@$(PYTHON) test/bench/run.py --build $(BUILD) $(QUICK:%=--quick)
 
 units: $(UNIT) $(BUILD)/test/play $(BUILD)/test/differential $(FUZZ)
+
+MUTANTS ?=
+
+mutants: deps ## plant bugs, one at a time, and say which test sees each (MUTANTS="ttl parity")
+	@$(PYTHON) test/tools/mutants.py --build $(BUILD) $(MUTANTS)
 
 # libFuzzer brings a main() of its own. Comparisons are not traced: inputs have their structure, and
 # dictionaries the words.
