@@ -15,6 +15,11 @@ static size_t link_of(const struct conf *c, const struct address *a)
 	return SIZE_MAX;
 }
 
+static bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->len == b->len && address_equal(&a->address, &b->address);
+}
+
 static bool is_own(const struct conf *c, const struct address *a)
 {
 	for (size_t i = 0; i < c->interface_count; i++)
@@ -103,6 +108,34 @@ static void check_no_target(const struct section *s)
 				     "%s; leave that out, or the type", keys[i]);
 }
 
+/* Sources of a route, and which table of routes they have: that of the same ones before, or one
+ * more. */
+static void read_from(const struct section *s, struct conf_route *route)
+{
+	struct item text = section_text(s, "from");
+	const struct conf *c = s->r->conf;
+	uint8_t tables = 0;
+
+	if (!*text.text || !conf_network(s->r, text, &route->from))
+		return;
+	if (route->from.address.version != route->prefix.address.version)
+		reader_fault(s->r, text.line,
+			     "from %s is of IP version %u and prefix of %u; use one version",
+			     text.text, route->from.address.version, route->prefix.address.version);
+	for (const struct conf_route *e = c->routes; e < c->routes + c->route_count; e++) {
+		if (prefix_equal(&e->from, &route->from))
+			route->table = e->table;
+		if (e->table > tables)
+			tables = e->table;
+	}
+	if (!route->table)
+		route->table = (uint8_t)(tables + 1);
+	if (route->table == RIB_TABLES)
+		reader_fault(s->r, text.line,
+			     "routes are from more than %d prefixes; give some the same one",
+			     RIB_TABLES - 1);
+}
+
 static bool read_route(const struct section *s, struct conf_route *route)
 {
 	struct item prefix = section_text(s, "prefix");
@@ -112,6 +145,7 @@ static bool read_route(const struct section *s, struct conf_route *route)
 	route->kind = (enum route_kind)section_word(s, "type");
 	if (!*prefix.text || !conf_network(s->r, prefix, &route->prefix))
 		return false;
+	read_from(s, route);
 	if (route->kind == ROUTE_UNICAST)
 		read_target(s, route);
 	else
@@ -121,8 +155,8 @@ static bool read_route(const struct section *s, struct conf_route *route)
 
 static bool same_prefix(const struct conf_route *a, const struct conf_route *b)
 {
-	return a->prefix.len == b->prefix.len && a->metric == b->metric &&
-	       address_equal(&a->prefix.address, &b->prefix.address);
+	return prefix_equal(&a->prefix, &b->prefix) && prefix_equal(&a->from, &b->from) &&
+	       a->metric == b->metric;
 }
 
 static bool same_target(const struct conf_route *a, const struct conf_route *b)
@@ -131,7 +165,7 @@ static bool same_target(const struct conf_route *a, const struct conf_route *b)
 	       address_equal(&a->via, &b->via);
 }
 
-/* Routes of one prefix and metric share the load: unicast, different, and not too many. */
+/* Routes of one prefix, source and metric share the load: unicast, different, and not too many. */
 static void check_sharing(struct reader *r, const struct conf_route *route)
 {
 	size_t shares = 1;

@@ -111,21 +111,24 @@ static void paint(struct fib_table *t, const struct fib_entry *e)
 	}
 }
 
-/* The trie a prefix belongs to; the prefix becomes what it is there. */
-static uint32_t *root_of(struct fib_table *t, struct fib_entry *e)
+/* The slot whose trie a prefix belongs to, SLOTS: the one at top; the prefix becomes what it is
+ * there. */
+static size_t place_of(struct fib_entry *e)
 {
-	uint32_t *root = &t->slots[slot_index(e->key)];
+	size_t slot = slot_index(e->key);
 
 	if (e->len <= SLOT_BITS)
-		return &t->top;
+		return SLOTS;
 	e->key <<= SLOT_BITS;
 	e->len -= SLOT_BITS;
-	return root;
+	return slot;
 }
 
-static uint16_t table_get(struct fib_table *t, struct fib_entry e)
+static uint16_t table_get(const struct fib_table *t, struct fib_entry e)
 {
-	uint32_t root = *root_of(t, &e);
+	size_t place = place_of(&e);
+	const uint32_t *at = place == SLOTS ? &t->top : &t->slots[place];
+	uint32_t root = __atomic_load_n(at, __ATOMIC_ACQUIRE);
 
 	return e.len ? trie_get(&t->store, root, e) : trie_cover(&t->store, root);
 }
@@ -134,7 +137,8 @@ static uint16_t table_get(struct fib_table *t, struct fib_entry e)
 static void table_put(struct fib_table *t, const struct fib_entry *e)
 {
 	struct fib_entry at = *e;
-	uint32_t *root = root_of(t, &at), now;
+	size_t place = place_of(&at);
+	uint32_t *root = place == SLOTS ? &t->top : &t->slots[place], now;
 
 	if (!at.len) {
 		trie_set_cover(&t->store, root, at.hop);
@@ -142,7 +146,7 @@ static void table_put(struct fib_table *t, const struct fib_entry *e)
 		now = at.hop ? trie_set(&t->store, *root, &at) : trie_remove(&t->store, *root, &at);
 		__atomic_store_n(root, now, __ATOMIC_RELEASE);
 	}
-	if (root == &t->top)
+	if (place == SLOTS)
 		paint(t, e);
 }
 
@@ -161,6 +165,13 @@ static int change(struct fib *f, const struct prefix *p, uint16_t hop)
 	t->count += !was;
 	t->count -= !hop;
 	return 0;
+}
+
+uint16_t fib_get(const struct fib *f, const struct prefix *p)
+{
+	const struct fib_table *t = p->address.version == 4 ? &f->v4 : &f->v6;
+
+	return table_get(t, entry_of(p, FIB_NONE));
 }
 
 int fib_set(struct fib *f, const struct prefix *p, uint16_t hop)

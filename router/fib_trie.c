@@ -330,7 +330,9 @@ uint16_t trie_get(const struct fib_store *s, uint32_t ref, struct fib_entry e)
 
 uint16_t trie_cover(const struct fib_store *s, uint32_t root)
 {
-	return root & REF_BLOCK ? node_at(s->words, root)->hops[0] : (uint16_t)root;
+	if (!(root & REF_BLOCK))
+		return (uint16_t)root;
+	return __atomic_load_n(&node_at(s->words, root)->hops[0], __ATOMIC_ACQUIRE);
 }
 
 void trie_set_cover(struct fib_store *s, uint32_t *root, uint16_t hop)

@@ -79,6 +79,25 @@ static int add_address(struct rib *r, const struct conf *c, const struct prefix 
 	return error ? error : add_broadcasts(r, p, interface);
 }
 
+/* The networks of interfaces in another table than main. What else belongs to an address is looked up
+ * in main first. */
+static int add_networks(struct rib *r, const struct conf *c, uint8_t table)
+{
+	int error = 0;
+
+	for (uint16_t i = 0; i < c->interface_count; i++)
+		for (size_t j = 0; !error && j < c->interfaces[i].address_count; j++) {
+			const struct prefix *p = &c->interfaces[i].addresses[j];
+			struct route route = { .prefix = *p, .table = table,
+					       .hop = { .kind = HOP_LINK, .interface = i },
+					       .origin = ORIGIN_CONNECTED };
+
+			if (p->len < address_bits(&p->address) && !is_inside_too(c, p, i))
+				error = rib_add(r, &route);
+		}
+	return error;
+}
+
 static int add_interfaces(struct rib *r, const struct conf *c)
 {
 	int error = 0;
@@ -148,13 +167,44 @@ static struct hop static_hop(const struct conf_route *route)
 	return hop;
 }
 
+/* The first route with its `from` makes the table. Longer ones are asked first. */
+static int add_table(struct rib *r, const struct conf *c, const struct conf_route *route)
+{
+	struct rule rule = { .from = route->from, .table = route->table, .origin = ORIGIN_STATIC,
+			     .priority = 128u - route->from.len };
+	int error;
+
+	if (route->table < r->table_count)
+		return 0;
+	error = rib_table(r, 0);
+	if (error < 0)
+		return error;
+	error = add_networks(r, c, route->table);
+	return error ? error : rib_rule_add(r, &rule);
+}
+
+/* Where the kernel's address is to come and has not, nobody speaks for us by IPv4, and what has an
+ * address of before must not leave. */
+static bool waits_for_address(const struct conf *c, const struct conf_route *route)
+{
+	const struct conf_interface *i = &c->interfaces[route->interface];
+
+	return route->kind == ROUTE_UNICAST && route->prefix.address.version == 4 &&
+	       i->shares_address && !conf_first_v4(i);
+}
+
 static int add_static(struct rib *r, const struct conf *c)
 {
 	int error = 0;
 
-	for (size_t i = 0; !error && i < c->route_count; i++)
-		error = rib_add(r, &(struct route){ c->routes[i].prefix, static_hop(&c->routes[i]),
-						    c->routes[i].metric, ORIGIN_STATIC });
+	for (const struct conf_route *it = c->routes; !error && it < c->routes + c->route_count; it++) {
+		struct route route = { it->prefix, static_hop(it), it->metric, ORIGIN_STATIC,
+				       it->table };
+
+		error = add_table(r, c, it);
+		if (!error && !waits_for_address(c, it))
+			error = rib_add(r, &route);
+	}
 	return error;
 }
 

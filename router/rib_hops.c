@@ -44,6 +44,7 @@ struct hop hop_plain(const struct hop *hop)
 		plain.interface = hop->interface;
 		break;
 	case HOP_GROUP:
+	case HOP_ORDER:
 		plain.group_count = hop->group_count;
 		memcpy(plain.group, hop->group, hop->group_count * sizeof(hop->group[0]));
 		break;
@@ -113,7 +114,12 @@ void hops_hold(struct hops *h, uint16_t number)
 
 void hops_drop(struct hops *h, uint16_t number)
 {
-	h->uses[number].count--;
+	struct hop_use *use = &h->uses[number];
+
+	if (--use->count || use->idle)
+		return;
+	use->idle = h->idle ? h->idle : number;
+	h->idle = number;
 }
 
 static void release(struct hops *h, uint16_t number)
@@ -131,9 +137,16 @@ static void release(struct hops *h, uint16_t number)
 	h->free = number;
 }
 
+/* Members of a group that is released may follow: they have no other reader than it had. */
 void hops_reclaim(struct hops *h)
 {
-	for (uint32_t number = 1; number < h->used; number++)
-		if (!h->uses[number].count && h->all[number].kind != HOP_NONE)
-			release(h, (uint16_t)number);
+	while (h->idle) {
+		uint16_t number = h->idle;
+		struct hop_use *use = &h->uses[number];
+
+		h->idle = use->idle == number ? 0 : use->idle;
+		use->idle = 0;
+		if (!use->count)
+			release(h, number);
+	}
 }

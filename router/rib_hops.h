@@ -2,7 +2,7 @@
  * The table of hops behind a rib; private to rib*.c.
  *
  * Shape    Equal hops share one number. A hop counts who refers to it; with nobody left its number
- *          stays what it was until hops_reclaim().
+ *          stays what it was until hops_reclaim(), and may be referred to again.
  * Memory   hops_open() to hops_close(). all[] never moves: other threads read it.
  * Errors   -ENOMEM; -ENOSPC: FIB_HOP_MOST hops differ.
  */
@@ -13,7 +13,7 @@
 
 enum { HOP_CHAINS = 4096 };
 
-struct hop_use { uint32_t count; uint16_t next; };
+struct hop_use { uint32_t count; uint16_t next, idle; };
 
 struct hops {
 	struct hop *all; /* by number; 0 is HOP_NONE, as are those that are free again */
@@ -21,6 +21,7 @@ struct hops {
 	uint16_t *chains; /* by hash: first number of those whose hash this is */
 	uint32_t used;	  /* numbers below it were handed out once */
 	uint16_t free;	  /* first of those that are free again */
+	uint16_t idle;	  /* first of those that were dropped; the last one's idle is its own */
 };
 
 int hops_open(struct hops *h);

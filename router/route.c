@@ -14,11 +14,20 @@ static uint32_t hash_ways(const struct pkt *p)
 	return h ^ h >> 15;
 }
 
-uint16_t route_lookup(const struct worker *w, const struct pkt *p, const uint8_t *address)
+void route_from_here(struct frame *f)
 {
-	const struct fib *fib = rib_fib(w->snapshot->rib);
+	const uint8_t *source = pkt_source(&f->p);
 
-	return p->version == 4 ? fib_lookup4(fib, be32_load(address)) : fib_lookup6(fib, address);
+	f->source = f->p.version == 4 ? address_v4(source) : address_v6(source);
+}
+
+/* By rules, which ask for the source, it is where an answer would go. */
+uint16_t route_back(const struct worker *w, const struct pkt *p)
+{
+	const uint8_t *from = pkt_destination(p);
+	struct address source = p->version == 4 ? address_v4(from) : address_v6(from);
+
+	return rib_lookup(w->snapshot->rib, &source, pkt_source(p));
 }
 
 const struct hop *route_find(const struct worker *w, const struct frame *f,
@@ -26,7 +35,9 @@ const struct hop *route_find(const struct worker *w, const struct frame *f,
 {
 	const struct rib *rib = w->snapshot->rib;
 
-	*number = route_lookup(w, &f->p, address);
+	*number = rib_main(rib, f->p.version, address);
+	if (!w->plain)
+		*number = rib_ask(rib, &f->source, address, *number);
 	if (rib_is_group(rib, *number))
 		*number = rib_choose(rib, *number, hash_ways(&f->p));
 	return rib_hop(rib, *number, 0);
@@ -78,7 +89,6 @@ static bool route_onwards(struct worker *w, struct frame *f, const struct hop *h
 	const struct conf *c = worker_conf(w);
 	enum nat_side to = c->interfaces[hop->interface].side;
 
-	f->egress = hop->interface;
 	if (f->job.from == SIDE_OUTSIDE && to == SIDE_OUTSIDE) {
 		local_refuse(w, f, REASON_OUTSIDE_TRANSIT);
 		return false;
@@ -113,9 +123,12 @@ static bool route_to_us(struct worker *w, struct frame *f, const struct hop *hop
 
 static bool route(struct worker *w, struct frame *f)
 {
-	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
+	const struct hop *hop;
 
+	route_from_here(f);
+	hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
 	route_date(w, f);
+	f->egress = hop->interface;
 	f->routed = true;
 	switch (hop->kind) {
 	case HOP_VIA:

@@ -35,6 +35,9 @@ int fib_remove(struct fib *f, const struct prefix *p);
 uint16_t fib_lookup4(const struct fib *f, be32 address);
 uint16_t fib_lookup6(const struct fib *f, const uint8_t address[static 16]);
 
+/* The next hop of exactly this prefix, or FIB_NONE. */
+uint16_t fib_get(const struct fib *f, const struct prefix *p);
+
 /* count lookups with their cache misses overlapping: up to three times as fast as one after the
  * other in a large table, if there are 64 at once (IPv6: 32). */
 void fib_lookup4_batch(const struct fib *f, const be32 *addresses, uint16_t *hops, size_t count);

@@ -18,7 +18,7 @@ static inline struct hop kind(enum hop_kind k)
 static inline struct route route(const char *text, struct hop hop, uint32_t metric,
 				 enum route_origin origin)
 {
-	return (struct route){ prefix(text), hop, metric, origin };
+	return (struct route){ prefix(text), hop, metric, origin, 0 };
 }
 
 static inline void add(struct rib *r, const char *text, struct hop hop, uint32_t metric,
@@ -75,18 +75,31 @@ static inline size_t route_count(const struct rib *r)
 	return count;
 }
 
-/* How often each of some gateways 192.0.2.0 … is chosen among 480 hashes, evenly spaced. */
+/* How often each of some gateways 192.0.2.0 … is chosen by so many hashes. */
+enum { HASHES = 48000 };
+
+static inline uint32_t hash_of(uint32_t i)
+{
+	return i * 0x9e3779b1u;
+}
+
 static inline void count_shares(struct rib *r, const char *to, unsigned shares[32])
 {
 	uint16_t n = number(r, to);
 
 	memset(shares, 0, 32 * sizeof(shares[0]));
-	for (uint32_t i = 0; i < 480; i++) {
-		const struct hop *hop = rib_hop(r, n, i * (UINT32_MAX / 480 + 1));
+	for (uint32_t i = 0; i < HASHES; i++) {
+		const struct hop *hop = rib_hop(r, n, hash_of(i));
 
 		assert_int_equal(hop->kind, HOP_VIA);
 		shares[hop->via.octets[3]]++;
 	}
+}
+
+/* One of some, each with the same weight. */
+static inline void is_share(unsigned share, unsigned of)
+{
+	assert_in_range(share, HASHES / of * 95 / 100, HASHES / of * 105 / 100);
 }
 
 #endif

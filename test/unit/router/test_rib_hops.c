@@ -37,6 +37,7 @@ static void numbers_are_used_again_after_reclaim(void **state)
 {
 	struct rib *r = rib_new();
 	uint16_t alone, group;
+	uint32_t seen = 0;
 
 	(void)state;
 	add(r, "10.0.0.0/8", via("192.0.2.1"), 1, ORIGIN_STATIC);
@@ -49,10 +50,10 @@ static void numbers_are_used_again_after_reclaim(void **state)
 	assert_int_not_equal(number(r, "11.0.0.1"), alone);
 	assert_int_not_equal(number(r, "11.0.0.1"), group);
 	assert_int_equal(rib_hop(r, alone, 0)->via.octets[3], 1);
-	assert_int_equal(rib_hop(r, group, 0)->via.octets[3], 1);
-	assert_int_equal(rib_hop(r, group, UINT32_MAX)->via.octets[3], 2);
-	/* The group is free now, then its members, which it held. */
-	rib_reclaim(r);
+	for (uint32_t i = 0; i < 64; i++)
+		seen |= 1u << rib_hop(r, group, hash_of(i))->via.octets[3];
+	assert_int_equal(seen, 1u << 1 | 1u << 2);
+	/* The group is free now, and its members, which it held. */
 	rib_reclaim(r);
 	assert_int_equal(rib_hop(r, alone, 0)->kind, HOP_NONE);
 	assert_int_equal(rib_hop(r, group, 0)->kind, HOP_NONE);
@@ -122,12 +123,12 @@ static void fails_without_change(void **state)
 	assert_int_equal(rib_remove(r, &it), -ENOSPC);
 	count_shares(r, "2001:db8::1", shares);
 	for (int i = 1; i <= 3; i++)
-		assert_int_equal(shares[i], 160);
+		is_share(shares[i], 3);
 	rib_reclaim(r);
 	assert_int_equal(rib_remove(r, &it), 0);
 	count_shares(r, "2001:db8::1", shares);
 	assert_int_equal(shares[1], 0);
-	assert_int_equal(shares[2], 240);
+	is_share(shares[2], 2);
 	rib_free(r);
 }
 
