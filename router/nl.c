@@ -148,6 +148,18 @@ static void put_address(struct nlmsghdr *h, uint16_t type, const struct address 
 	mnl_attr_put(h, type, address_len(a), a->octets);
 }
 
+/* What kind of link it was made as comes first in what is nested. */
+static bool is_bridge(const struct nlmsghdr *h)
+{
+	static const char kind[] = "bridge";
+	const struct nlattr *a = find(h, sizeof(struct ifinfomsg), IFLA_LINKINFO,
+				      sizeof(*a) + sizeof(kind));
+
+	return a && mnl_attr_get_type(a) == IFLA_INFO_KIND &&
+	       mnl_attr_get_payload_len(a) == sizeof(kind) &&
+	       memcmp(mnl_attr_get_payload(a), kind, sizeof(kind)) == 0;
+}
+
 int nl_link(struct nl *nl, const char *name, struct nl_link *out)
 {
 	struct nlmsghdr *h = request(nl, RTM_GETLINK, 0);
@@ -175,6 +187,7 @@ int nl_link(struct nl *nl, const char *name, struct nl_link *out)
 	mac = find(h, sizeof(*link), IFLA_ADDRESS, sizeof(out->mac));
 	if (mac)
 		memcpy(out->mac, mac, sizeof(out->mac));
+	out->bridge = is_bridge(h);
 	return 0;
 }
 
@@ -306,17 +319,20 @@ static struct nlmsghdr *neighbour(struct nlmsghdr *h, uint32_t index, const stru
 
 int nl_neighbour(struct nl *nl, uint32_t index, const struct address *a, uint8_t mac[static 6])
 {
+	const struct nlmsghdr *h = (const struct nlmsghdr *)nl->room;
+	const struct ndmsg *body;
 	const void *found;
 	int r = ask(nl, neighbour(request(nl, RTM_GETNEIGH, 0), index, a, 0));
 
 	if (r < 0)
 		return r;
 	/* It is told only while the kernel would use it itself. */
-	found = find((const struct nlmsghdr *)nl->room, sizeof(struct ndmsg), NDA_LLADDR, 6);
+	found = find(h, sizeof(*body), NDA_LLADDR, 6);
 	if (!found)
 		return -ENOENT;
 	memcpy(mac, found, 6);
-	return 0;
+	body = mnl_nlmsg_get_payload(h);
+	return (body->ndm_state & (NUD_PERMANENT | NUD_NOARP)) != 0;
 }
 
 int nl_neighbour_use(struct nl *nl, uint32_t index, const struct address *a)

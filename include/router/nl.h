@@ -22,7 +22,7 @@ void nl_close(struct nl *nl);
 int nl_netns(const char *netns);
 
 /* up: set up by its administrator; carrier: there is somebody at the other end. */
-struct nl_link { uint32_t index, mtu; bool up, carrier, ethernet; uint8_t mac[6]; };
+struct nl_link { uint32_t index, mtu; bool up, carrier, ethernet, bridge; uint8_t mac[6]; };
 int nl_link(struct nl *nl, const char *name, struct nl_link *out);
 
 /* Set the MTU (0: leave it) and bring the link up. */
@@ -43,11 +43,13 @@ int nl_addresses(struct nl *nl, uint32_t index, struct prefix *out, size_t room)
 /* Whether the kernel takes an address for its own, on whatever device. */
 bool nl_is_local(struct nl *nl, const struct address *a);
 
-/* Link-layer address of a neighbour the kernel has resolved; -ENOENT if it has not. */
+/* Link-layer address of a neighbour the kernel has resolved; -ENOENT if it has not. 1: an operator has
+ * told the kernel, or there is nothing to resolve on that link. */
 int nl_neighbour(struct nl *nl, uint32_t index, const struct address *a, uint8_t mac[static 6]);
 
 /* Tell the kernel that a neighbour is in use: it resolves it, or confirms what it knows if that
- * has grown old. Returns at once. */
+ * has grown old. Returns at once. Not for what nl_neighbour() returns 1 for: it would grow old from then
+ * on. */
 int nl_neighbour_use(struct nl *nl, uint32_t index, const struct address *a);
 
 #endif

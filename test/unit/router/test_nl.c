@@ -154,10 +154,10 @@ static void knows_neighbours(void **state)
 			  "ip neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 dev v0 &&"
 			  "ip neigh add fd00::9 lladdr 02:00:00:00:00:09 dev v0"));
 	assert_int_equal(nl_link(nl, "v0", &link), 0);
-	assert_int_equal(nl_neighbour(nl, link.index, &known, found), 0);
+	assert_int_equal(nl_neighbour(nl, link.index, &known, found), 1); /* for ever */
 	assert_memory_equal(found, mac, 6);
 	memset(found, 0, 6);
-	assert_int_equal(nl_neighbour(nl, link.index, &v6, found), 0);
+	assert_int_equal(nl_neighbour(nl, link.index, &v6, found), 1);
 	assert_memory_equal(found, mac, 6);
 	assert_int_equal(nl_neighbour(nl, link.index, &silent, found), -ENOENT);
 	assert_int_equal(nl_neighbour_use(nl, link.index, &silent), 0);
