@@ -3,7 +3,7 @@
 #include "judge.h"
 
 enum { CACHE_LINE = 64, SECOND = 1000, MINUTE = 60 * SECOND, DAY = 1440 * MINUTE };
-enum { TURN_CONFIGURE = 1 << 7 };
+enum { TURN_CONFIGURE = 1 << 7, TURN_READDRESS = 1 << 6 };
 
 /* Within a tick, around the timeouts, and longer than any of them. */
 static const uint32_t steps_ms[] = {
@@ -178,6 +178,23 @@ static void configure(struct nats *w, struct input *in)
 		nat_configure(w->nat[i], &c);
 		/* Sessions that belong to another worker by now are gone before anything comes. */
 		nat_expire(w->nat[i], w->now, SIZE_MAX);
+	}
+}
+
+/* Another address in a place of the pool, which traffic may be for if there are two at the most, or the
+ * one of the beginning again. Sessions of the old one are gone through as time passes, or when somebody
+ * asks for them. */
+static void readdress(struct nats *w, struct input *in)
+{
+	be32 *place = &w->pool[input_below(in, (unsigned)w->config.pool_count)];
+
+	w->policies[1].on_address_change = input_below(in, 3);
+	*place = be32_from(be32_host(*place) ^ (w->config.pool_count <= 2 ? 2 : 16));
+	for (uint16_t i = 0; i < w->config.workers; i++) {
+		struct nat_config c = w->config;
+
+		c.worker = i;
+		nat_configure(w->nat[i], &c);
 	}
 }
 
@@ -393,6 +410,8 @@ void nats_turn(struct nats *w, struct input *in)
 
 	if (first & TURN_CONFIGURE)
 		configure(w, in);
+	if (first & TURN_READDRESS)
+		readdress(w, in);
 	pass_time(w, steps_ms[first % COUNT(steps_ms)]);
 	read_burst(w, in, &burst);
 	go(w, &burst, &hairpinned);

@@ -38,6 +38,7 @@ struct arrays {
 	struct block *blocks;
 	uint32_t *blocks_at;
 	uint16_t *pool_slots, *pool_policies;
+	be32 *pool_now, *pool_before;
 };
 
 static struct arrays cut(struct cut *c, const struct nat_config *config)
@@ -61,6 +62,8 @@ static struct arrays cut(struct cut *c, const struct nat_config *config)
 	a.pool_slots = take(c, pool_slots(config) * sizeof(uint16_t));
 	a.pool_policies = take(c, config->pool_count * sizeof(uint16_t));
 	a.idents = take(c, IDENT_COUNTERS * sizeof(uint16_t));
+	a.pool_now = take(c, config->pool_count * sizeof(be32));
+	a.pool_before = take(c, config->pool_count * sizeof(be32));
 	a.next_port = take(c, next_ports);
 	a.bits = take(c, ports_size(config->pool_count, config->workers));
 	/* What some never do. */
@@ -129,9 +132,10 @@ static uint32_t timeout_least(const struct nat_config *c)
 
 void nat_configure(struct nat *n, const struct nat_config *c)
 {
-	/* Sessions may be another policy's now, and deadlines nearer: nat_expire() goes through them
-	 * once. */
+	/* Sessions may be another policy's now, addresses others and deadlines nearer: nat_expire() goes
+	 * through them once. */
 	n->sweep = 0;
+	n->kept = 0;
 	n->timeout_least = timeout_least(c);
 	n->config = *c;
 	n->passes_some = has_type(c, NAT_NONE);
@@ -171,7 +175,8 @@ struct nat *nat_init_zeroed(void *mem, const struct nat_config *c, const uint8_t
 	n->hashes = &n->none;
 	for (int i = 0; i < ENDING; i++)
 		n->ending[i] = n->none;
-	n->pool = (struct pool_index){ .slots = a.pool_slots, .policies = a.pool_policies };
+	n->pool = (struct pool_index){ .slots = a.pool_slots, .policies = a.pool_policies,
+				       .now = a.pool_now, .before = a.pool_before };
 	nat_configure(n, c);
 	n->sessions = a.sessions;
 	n->mappings = a.mappings;

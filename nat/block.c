@@ -71,7 +71,7 @@ static void note(struct nat *n, const struct block *b, enum nat_event_kind kind)
 	event_note(n, (struct nat_event){
 		.kind = (uint8_t)kind,
 		.inside = { .address = b->key.local },
-		.outside = { .address = n->config.pool[b->address] },
+		.outside = { .address = b->outside },
 		.block = b->ports,
 	});
 }
@@ -182,6 +182,18 @@ void blocks_wake(struct nat *n, uint64_t now_ms)
 		end(n, n->blocks.oldest);
 }
 
+/* Ports stay their host's when another address takes the place; in the log they are others. */
+static void readdress(struct nat *n, struct block *b)
+{
+	be32 now = n->config.pool[b->address];
+
+	if (!now.raw || be32_equal(now, b->outside))
+		return;
+	note(n, b, EVENT_BLOCK_RELEASED);
+	b->outside = now;
+	note(n, b, EVENT_BLOCK_ASSIGNED);
+}
+
 /* A share that the plan of today does not give is not found by the plan: the log must tell. */
 void blocks_reconsider(struct nat *n)
 {
@@ -189,6 +201,8 @@ void blocks_reconsider(struct nat *n)
 		struct block *b = block_at(n, i);
 		const struct nat_policy *p;
 
+		if (b->live)
+			readdress(n, b);
 		if (!b->live || b->logged)
 			continue;
 		p = policy_of(&n->config, b->key.local);
@@ -241,6 +255,7 @@ bool block_take(struct nat *n, struct mapping *m)
 				  be16_host(outside->local_port));
 	enum ports_protocol o = ports_protocol(outside->protocol);
 
+	b.outside = outside->local;
 	m->block = block_with(n, inside->local, m->address, b.ports);
 	if (m->block == BLOCK_NONE)
 		m->block = begin(n, &b);

@@ -26,6 +26,7 @@ struct block {
 	struct tuple key;
 	struct port_range ports;
 	uint16_t address; /* index into the pool */
+	be32 outside;	  /* that address, as the log knows it */
 	bool live, by_plan, rests;
 	bool logged; /* not by the plan of today */
 	uint32_t used[PORTS_PROTOCOLS];

@@ -10,6 +10,14 @@ static bool same_local(const struct tuple *mapping, const struct tuple *session)
 	return be32_equal(a.address, b.address) && be16_equal(a.port, b.port);
 }
 
+/* The mapping may have moved to another address, and the session not been reached yet. */
+static bool may_follow(const struct nat *n, uint32_t number, const struct mapping *m)
+{
+	return number >= n->sweep && n->pool.changed &&
+	       be16_equal(m->key[SIDE_OUTSIDE].local_port,
+			  session_at(n, number)->key[SIDE_OUTSIDE].local_port);
+}
+
 static bool has_state(const struct tuple *t)
 {
 	return nat_class_of(t->protocol) == NAT_CLASS_TCP &&
@@ -30,7 +38,8 @@ static const char *check_session(const struct nat *n, uint32_t number, uint32_t 
 	if (s->mapping >= n->mapping_slab.high || sessions == 0)
 		return "session of no mapping";
 	m = &n->mappings[s->mapping];
-	if (!same_local(&m->key[SIDE_INSIDE], in) || !same_local(&m->key[SIDE_OUTSIDE], out))
+	if (!same_local(&m->key[SIDE_INSIDE], in) ||
+	    (!same_local(&m->key[SIDE_OUTSIDE], out) && !may_follow(n, number, m)))
 		return "session and mapping disagree about endpoints";
 	if ((s->state != TCP_NONE) != has_state(in) ||
 	    s->state >= TCP_STATE_COUNT)
@@ -75,7 +84,7 @@ static const char *check_mapping(const struct nat *n, uint32_t number)
 	if (table_find(&n->mappings_by, h, out) != (number << 1 | SIDE_OUTSIDE))
 		return "mapping is not found by its outside endpoint";
 	h = hash_tuple(&n->hash, &m->key[SIDE_INSIDE]);
-	if (!m->forward && table_find(&n->mappings_by, h, &m->key[SIDE_INSIDE]) !=
+	if (!m->forward && !m->retired && table_find(&n->mappings_by, h, &m->key[SIDE_INSIDE]) !=
 				   (number << 1 | SIDE_INSIDE))
 		return "mapping is not found by its inside endpoint";
 	if (m->host >= n->host_slab.high || !n->hosts[m->host].sessions ||

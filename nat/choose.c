@@ -298,6 +298,8 @@ bool choose_shared(struct nat *n, const struct nat_policy *p, const struct tuple
 	uint32_t start = nat_draw(n, width), tries = 0;
 	uint16_t beyond;
 
+	if (!n->config.pool[w.address].raw)
+		return false;
 	for (uint32_t i = 0; i < width && tries < SHARE_TRIES; i++, tries++) {
 		uint16_t port = (uint16_t)(range.first + (start + i) % width);
 

@@ -152,11 +152,17 @@ bool policy_passes(const struct nat *n, const struct pkt *d, enum nat_side from)
 	return false;
 }
 
+static bool has_place(const struct nat_policy *p, uint16_t index)
+{
+	return p->type == NAT_NAPT44 &&
+	       (index + 1 == p->left ||
+		(index >= p->pool_first && index - p->pool_first < p->pool_count));
+}
+
 const struct nat_policy *policy_of_pool(const struct nat_config *c, uint16_t index)
 {
 	for (size_t i = 0; i < c->policy_count; i++)
-		if (c->policies[i].type == NAT_NAPT44 && index >= c->policies[i].pool_first &&
-		    index - c->policies[i].pool_first < c->policies[i].pool_count)
+		if (has_place(&c->policies[i], index))
 			return &c->policies[i];
 	return NULL;
 }

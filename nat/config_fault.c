@@ -87,6 +87,8 @@ static const char *napt_fault(const struct nat_config *c, const struct nat_polic
 {
 	if (!p->pool_count || (size_t)p->pool_first + p->pool_count > c->pool_count)
 		return "policy without a pool";
+	if (p->left && (p->pool_count != 1 || p->left > c->pool_count || p->left - 1 == p->pool_first))
+		return "address that is left, without a place of its own beside the only other";
 	if (!p->ports.last)
 		return "policy without ports";
 	if (range_fault(p->ports))
@@ -114,7 +116,8 @@ static bool in_enums(const struct nat_policy *p)
 	return p->type <= NAT_ONE_TO_ONE && p->port_selection <= NAT_PORT_DETERMINISTIC &&
 	       p->conflict <= NAT_CONFLICT_REFUSE && p->pooling <= NAT_POOLING_SOFT &&
 	       p->hairpin <= NAT_HAIRPIN_OFF && p->refresh <= NAT_REFRESH_BOTH &&
-	       p->exhausted <= NAT_EXHAUSTED_OVERLOAD && p->unsolicited <= NAT_UNSOLICITED_SILENT;
+	       p->exhausted <= NAT_EXHAUSTED_OVERLOAD && p->unsolicited <= NAT_UNSOLICITED_SILENT &&
+	       p->on_address_change <= NAT_CHANGE_MOVE;
 }
 
 static bool may_be_independent(const struct nat_policy *p)

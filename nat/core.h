@@ -16,6 +16,7 @@
 #include "block.h"
 #include "known.h"
 #include "ports.h"
+#include "readdress.h"
 #include "slab.h"
 #include "table.h"
 #include "wheel.h"
@@ -101,6 +102,7 @@ struct mapping {
 	bool planned;	   /* its port lies in a range of its host */
 	bool one_to_one;   /* as its policy says, or said */
 	bool borrowed;	   /* a stranger opened it at its sibling's port: no more of its host's */
+	bool retired;	   /* its address goes or is gone: found by its outside endpoint only */
 	uint32_t block;	   /* that range, if planned */
 	uint32_t first;	   /* plus one: a session that has no peer record, though the filter asks for
 			    * one; 0: none */
@@ -189,11 +191,15 @@ struct events {
 };
 
 /* Numbers in the pool, by address: in slots, plus one. policies: whose an address is, if that policy
- * is planned; NO_POLICY. */
+ * is planned; NO_POLICY. now: the addresses, as config.pool is not there any more when the next comes;
+ * before: where that was another and not all sessions know it; 0: not so. */
 struct pool_index {
 	uint16_t *slots, *policies;
+	be32 *now, *before;
 	uint8_t shift;
 	bool planned; /* some policy is */
+	bool changed; /* something is in before */
+	bool left; /* some policy has an address that is left */
 };
 
 struct helper;
@@ -226,7 +232,7 @@ struct nat {
 	struct slab session_slab, mapping_slab, peer_slab, host_slab;
 	struct wheel wheel;
 	uint64_t expired_ms; /* nothing was over at this time any more */
-	uint32_t sweep; /* sessions below it have the place in the wheel that their timeout demands */
+	uint32_t sweep; /* sessions below it are as the configuration demands */
 	struct fragments fragments;
 	struct ports ports;
 	struct blocks blocks;
@@ -242,6 +248,8 @@ struct nat {
 	bool one_to_one;  /* some policy is NAT_ONE_TO_ONE */
 	bool translates; /* a policy or forward does, or did: there may be sessions */
 	uint64_t created, ended;
+	uint64_t lost, moved; /* sessions: ended as their address was gone; moved to another */
+	uint32_t kept; /* sessions below sweep with an address that is left */
 };
 
 /* config.c; policy_passes(): the inside end of the datagram is not to be translated. */
@@ -269,6 +277,7 @@ uint32_t fragments_of_worker(const struct nat_config *c);
  * has, NULL if none. */
 size_t pool_slots(const struct nat_config *c);
 void pool_configure(struct nat *n);
+void pool_forget(struct nat *n); /* what was before */
 bool pool_has(const struct nat *n, be32 address, uint16_t *index);
 const struct nat_policy *planned_at(const struct nat *n, uint16_t index);
 const struct nat_policy *planned_of(const struct nat *n, be32 inside);
@@ -336,9 +345,9 @@ int choose_guess(const struct nat *n, const struct nat_policy *p, const struct t
 /* sibling.c: the other protocol of an endpoint, 0 if the policy knows none; its outside endpoint, if it
  * is free for this one too; a mapping m of an outside endpoint that only the other protocol has. */
 uint8_t sibling_protocol(const struct nat_policy *p, uint8_t protocol);
-bool sibling_endpoint(const struct nat *n, const struct nat_policy *p, const struct tuple *inside,
+bool sibling_endpoint(struct nat *n, const struct nat_policy *p, const struct tuple *inside,
 		      uint16_t *address, uint16_t *port);
-enum reason sibling_let_in(const struct nat *n, struct mapping *m, bool hairpinned);
+enum reason sibling_let_in(struct nat *n, struct mapping *m, bool hairpinned);
 
 /* mapping.c */
 struct tuple mapping_inside_key(const struct tuple *t, enum nat_dependence mapping);

@@ -34,6 +34,7 @@ bool nat_policy_share_of(const struct nat_policy *p, be32 inside, uint16_t *addr
 
 bool nat_policy_share_at(const struct nat_policy *p, uint16_t address, uint16_t port, be32 *inside)
 {
+	uint16_t at = address + 1 == p->left ? p->pool_first : address;
 	uint32_t per_address, number, host;
 
 	if (p->port_selection != NAT_PORT_DETERMINISTIC || port < p->ports.first ||
@@ -41,7 +42,7 @@ bool nat_policy_share_at(const struct nat_policy *p, uint16_t address, uint16_t 
 		return false;
 	per_address = hosts_per_address(p);
 	number = (uint32_t)(port - p->ports.first) / nat_policy_share(p);
-	host = (uint32_t)(address - p->pool_first) * per_address + number;
+	host = (uint32_t)(at - p->pool_first) * per_address + number;
 	*inside = be32_from(first_host(p) + host);
 	return number < per_address && host < nat_policy_hosts(p);
 }

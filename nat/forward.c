@@ -31,7 +31,7 @@ const struct nat_forward *forward_by_internal(const struct nat_config *c, uint8_
 		const struct nat_forward *f = &c->forwards[i];
 		uint16_t outside = (uint16_t)(f->first + (port - f->internal_first));
 
-		if (f->protocol != protocol || !be32_equal(f->internal, e.address) ||
+		if (f->protocol != protocol || !f->external.raw || !be32_equal(f->internal, e.address) ||
 		    port < f->internal_first || port > last_internal(f))
 			continue;
 		if (!best || outside < be16_host(external->port)) {

@@ -23,7 +23,14 @@ static enum reason quoted_tuple(const struct nat *n, struct tuple *t, const stru
 	return r == REASON_NOT_A_QUERY && n->one_to_one ? tuple_of_quoted_query(t, inner, from) : r;
 }
 
-static enum reason find_quoted(const struct nat *n, const struct nat_job *job, struct pkt *inner,
+/* With the address that it has in the quote; one that must end is as good as gone. */
+static bool is_settled(struct nat *n, uint32_t session, const struct tuple *t)
+{
+	return (session < n->sweep || session_settle(n, session)) &&
+	       be32_equal(session_at(n, session)->key[t->side].local, t->local);
+}
+
+static enum reason find_quoted(struct nat *n, const struct nat_job *job, struct pkt *inner,
 			       uint32_t *session)
 {
 	struct tuple t;
@@ -40,7 +47,7 @@ static enum reason find_quoted(const struct nat *n, const struct nat_job *job, s
 	*session = session_find(n, &t);
 	if (*session == SLAB_NONE && transport_is_paired(t.protocol))
 		*session = pair_find_quoted(n, inner, &t);
-	if (*session == SLAB_NONE)
+	if (*session == SLAB_NONE || !is_settled(n, *session, &t))
 		return REASON_ICMP_NO_SESSION;
 	if (policy_drops_errors(&n->config, session_at(n, *session)->policy))
 		return REASON_ICMP_ERRORS_OFF;

@@ -69,6 +69,10 @@ struct nat_gauges nat_gauges(const struct nat *n)
 		.held_ports = n->ports.rests_count,
 		.sessions_created = n->created,
 		.sessions_ended = n->ended,
+		.sessions_lost = n->lost,
+		.sessions_moved = n->moved,
+		.sessions_kept = n->kept,
+		.settling = n->sweep != UINT32_MAX,
 		.events_lost = n->events.lost,
 	};
 }

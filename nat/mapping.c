@@ -75,9 +75,19 @@ static void unindex_mapping(struct nat *n, uint32_t number)
 
 	table_remove(&n->mappings_by, hash_mapping(n, &m->key[SIDE_OUTSIDE]),
 		     number << 1 | SIDE_OUTSIDE);
-	if (!m->forward)
+	if (!m->forward && !m->retired)
 		table_remove(&n->mappings_by, hash_mapping(n, &m->key[SIDE_INSIDE]),
 			     number << 1 | SIDE_INSIDE);
+}
+
+void mapping_retire(struct nat *n, uint32_t number)
+{
+	struct mapping *m = &n->mappings[number];
+
+	if (!m->forward && !m->retired)
+		table_remove(&n->mappings_by, hash_mapping(n, &m->key[SIDE_INSIDE]),
+			     number << 1 | SIDE_INSIDE);
+	m->retired = true;
 }
 
 bool mapping_has(const struct nat *n, uint8_t protocol, struct endpoint outside)
@@ -100,6 +110,24 @@ static void note(struct nat *n, const struct mapping *m, enum nat_event_kind kin
 		.inside = { inside->local, inside->local_port },
 		.outside = { outside->local, outside->local_port },
 	});
+}
+
+bool mapping_move(struct nat *n, uint32_t number, be32 address)
+{
+	struct mapping *m = &n->mappings[number], was = *m;
+	struct tuple *key = &m->key[SIDE_OUTSIDE];
+	uint32_t value = number << 1 | SIDE_OUTSIDE;
+
+	key->local = address;
+	if (mapping_find(n, key) != SLAB_NONE ||
+	    !table_insert(&n->mappings_by, hash_mapping(n, key), value)) {
+		*key = was.key[SIDE_OUTSIDE];
+		return false;
+	}
+	table_remove(&n->mappings_by, hash_mapping(n, &was.key[SIDE_OUTSIDE]), value);
+	note(n, &was, EVENT_MAPPING_DELETED);
+	note(n, m, EVENT_MAPPING_CREATED);
+	return true;
 }
 
 /* A port or identifier that nobody else can have meanwhile (RFC 6888 REQ-4). */
@@ -158,7 +186,7 @@ static enum reason find_or_make(struct nat *n, const struct mapping *m, uint32_t
 {
 	const struct tuple *inside;
 
-	*out = mapping_find(n, &m->key[SIDE_OUTSIDE]);
+	*out = mapping_find_outside(n, &m->key[SIDE_OUTSIDE]);
 	if (*out == SLAB_NONE)
 		return mapping_make(n, m, out);
 	inside = &n->mappings[*out].key[SIDE_INSIDE];
@@ -185,7 +213,7 @@ static enum reason make_shared(struct nat *n, const struct nat_policy *p, const 
 	struct endpoint shared;
 
 	/* It may have one towards this remote endpoint since another policy, kept by others. */
-	*out = mapping_find(n, t);
+	*out = mapping_settle(n, mapping_find(n, t));
 	if (*out != SLAB_NONE)
 		return REASON_NONE;
 	/* A key without a remote endpoint is that of an ordinary mapping. */
@@ -267,7 +295,7 @@ enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *m
 		r = forward_mapping(n, &m, mapping);
 	} else {
 		m.key[SIDE_INSIDE] = mapping_inside_key(t, dependence_of(p, t->protocol));
-		*mapping = mapping_find(n, &m.key[SIDE_INSIDE]);
+		*mapping = mapping_settle(n, mapping_find(n, &m.key[SIDE_INSIDE]));
 		r = *mapping == SLAB_NONE ? make_dynamic(n, p, t, &m, mapping) : REASON_NONE;
 	}
 	if (r != REASON_NONE)
@@ -304,7 +332,7 @@ static uint8_t refresh_of(const struct nat *n, be32 inside)
 	return (uint8_t)(p ? p->refresh : NAT_REFRESH_OUTBOUND);
 }
 
-/* After a reload a static mapping may be there for its sessions only: nobody else may use it. */
+/* After a reload a mapping may be there for its sessions only: nobody else may use it. */
 static bool is_current(const struct nat *n, const struct mapping *m)
 {
 	const struct tuple *inside = &m->key[SIDE_INSIDE], *outside = &m->key[SIDE_OUTSIDE];
@@ -313,7 +341,7 @@ static bool is_current(const struct nat *n, const struct mapping *m)
 	struct endpoint e;
 	be32 now;
 
-	if (m->forward && (!f || f->grouped))
+	if (!mapping_takes_more(n, m) || (m->forward && (!f || f->grouped)))
 		return false;
 	if (m->forward) {
 		e = forward_internal(f, outside->local_port);
@@ -325,7 +353,7 @@ static bool is_current(const struct nat *n, const struct mapping *m)
 
 /* What the configuration says about an outside endpoint that no mapping has; or, if it is stale, one
  * that may not be used: then a forward's new mapping is its session's alone. */
-static enum reason plan_static(const struct nat *n, const struct tuple *t, const struct opening *o,
+static enum reason plan_static(struct nat *n, const struct tuple *t, const struct opening *o,
 			       bool stale, struct mapping *m)
 {
 	struct endpoint external = { t->local, t->local_port };
@@ -363,7 +391,7 @@ enum reason mapping_for_outside(struct nat *n, const struct tuple *t, const stru
 	enum reason r;
 	bool stale;
 
-	*mapping = mapping_find(n, &m.key[SIDE_OUTSIDE]);
+	*mapping = mapping_find_outside(n, &m.key[SIDE_OUTSIDE]);
 	stale = *mapping != SLAB_NONE && !is_current(n, &n->mappings[*mapping]);
 	if (stale)
 		*mapping = SLAB_NONE;
@@ -392,8 +420,11 @@ enum reason mapping_for_outside(struct nat *n, const struct tuple *t, const stru
 
 /* RFC 6888 REQ-8: where old peers could still reach it, a port rests before it is somebody else's.
  * TCP is tracked, and the other filters keep old peers out. */
-static bool must_rest(const struct mapping *m)
+static bool must_rest(const struct nat *n, const struct mapping *m)
 {
+	/* Nor do they reach another address. */
+	if (!be32_equal(n->config.pool[m->address], m->key[SIDE_OUTSIDE].local))
+		return false;
 	return m->filtering == NAT_ENDPOINT_INDEPENDENT && m->used && !m->forward &&
 	       nat_class_of(m->key[SIDE_INSIDE].protocol) != NAT_CLASS_TCP;
 }
@@ -428,7 +459,7 @@ static void give_port(struct nat *n, const struct mapping *m)
 		block_give(n, m);
 	else if (m->address == NO_ADDRESS)
 		return;
-	else if (must_rest(m))
+	else if (must_rest(n, m))
 		ports_rest(&n->ports, ref, n->now.ms + n->config.timeout_ms[TIMEOUT_PORT_HOLD]);
 	else
 		ports_give(&n->ports, ref.address, ref.protocol, ref.port);

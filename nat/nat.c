@@ -215,29 +215,6 @@ static bool is_over(int64_t deadline, nat_time now)
 	return (deadline + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS <= (int64_t)(now.ms / WHEEL_TICK_MS);
 }
 
-/* Its outside address is no longer one of ours. */
-static bool has_lost_address(const struct nat *n, const struct session *s)
-{
-	const struct mapping *m = &n->mappings[s->mapping];
-	be32 outside = s->key[SIDE_OUTSIDE].local;
-
-	if (m->address != NO_ADDRESS)
-		return !be32_equal(n->config.pool[m->address], outside);
-	return !m->forward && !m->one_to_one && !is_outside_address(n, outside);
-}
-
-/* Whether a new configuration leaves no place for a session here. */
-static bool must_go(const struct nat *n, const struct session *s)
-{
-	return owner_is_other(n, s) || has_lost_address(n, s);
-}
-
-/* The same, where the sweep has not reached the session. */
-static bool has_moved(const struct nat *n, uint32_t number)
-{
-	return number >= n->sweep && must_go(n, session_at(n, number));
-}
-
 /* Most are younger than any timeout. */
 static bool is_young(const struct nat *n, nat_time now, uint32_t number)
 {
@@ -251,11 +228,25 @@ static uint32_t living(struct nat *n, nat_time now, uint32_t number)
 {
 	if (number == SLAB_NONE || is_young(n, now, number))
 		return number;
-	if (!is_over(session_deadline(n, session_at(n, number), now), now) && !has_moved(n, number))
+	if (!is_over(session_deadline(n, session_at(n, number), now), now) &&
+	    (number < n->sweep || session_settle(n, number)))
 		return number;
 	wheel_take(&n->wheel, number);
 	session_end(n, number);
 	return SLAB_NONE;
+}
+
+/* One that has not moved yet, of a datagram for where it moves to. */
+static uint32_t find_by_address_before(struct nat *n, const struct nat_job *job)
+{
+	struct tuple t = job->sought.tuple;
+	uint32_t number;
+
+	if (job->from != SIDE_OUTSIDE || !address_before(n, t.local, &t.local))
+		return SLAB_NONE;
+	number = session_find(n, &t);
+	return number == SLAB_NONE && transport_is_paired(t.protocol) ? pair_find(n, job->p, &t)
+									: number;
 }
 
 static uint32_t find_living(struct nat *n, nat_time now, struct nat_job *job)
@@ -265,9 +256,14 @@ static uint32_t find_living(struct nat *n, nat_time now, struct nat_job *job)
 
 	k->value = table_find(&n->sessions_by, k->hash, &k->tuple);
 	number = living(n, now, k->value == TABLE_NONE ? SLAB_NONE : k->value >> 1);
-	if (number != SLAB_NONE || !transport_is_paired(k->tuple.protocol))
-		return number;
-	return living(n, now, pair_find(n, job->p, &k->tuple));
+	if (number == SLAB_NONE && transport_is_paired(k->tuple.protocol))
+		number = living(n, now, pair_find(n, job->p, &k->tuple));
+	if (number == SLAB_NONE)
+		number = living(n, now, find_by_address_before(n, job));
+	/* It may have another address by now, and the datagram is for the old one. */
+	return number != SLAB_NONE &&
+		       be32_equal(session_at(n, number)->key[job->from].local, k->tuple.local)
+		       ? number : SLAB_NONE;
 }
 
 static void pass(struct nat *n, nat_time now, struct nat_job *job, uint32_t number)
@@ -368,13 +364,21 @@ bool nat_has_session(const struct nat *n, const struct nat_job *job)
 	return tuple_equal(own, t);
 }
 
+/* The session has another address than the datagram left with. */
+static bool has_moved(const struct nat *n, const struct nat_job *job)
+{
+	be32 outside = session_at(n, job->session)->key[SIDE_OUTSIDE].local;
+
+	return job->from == SIDE_INSIDE && !be32_equal(be32_load(pkt_source(job->p)), outside);
+}
+
 bool nat_undo(const struct nat *n, struct nat_job *job)
 {
 	struct rewrite r;
 
 	if (job->session == NAT_NO_SESSION)
 		return true;
-	if (!nat_has_session(n, job))
+	if (!nat_has_session(n, job) || has_moved(n, job))
 		return false;
 	r = rewrite_of(session_at(n, job->session), side_other(job->from));
 	/* Written where they came from, in the direction they came. */
@@ -387,31 +391,6 @@ bool nat_undo(const struct nat *n, struct nat_job *job)
 	helper_undo(n, session_at(n, job->session), job->p, job->from);
 	job->session = NAT_NO_SESSION;
 	return true;
-}
-
-static void reconsider(struct nat *n, nat_time now, uint32_t number)
-{
-	struct session *s = session_at(n, number);
-
-	if (must_go(n, s)) {
-		wheel_take(&n->wheel, number);
-		session_end(n, number);
-		return;
-	}
-	s->policy = policy_number(&n->config, s->key[SIDE_INSIDE].local);
-	reschedule(n, now, number);
-}
-
-static size_t sweep(struct nat *n, nat_time now, size_t budget)
-{
-	size_t visited = 0;
-
-	for (; n->sweep < n->session_slab.high && visited < budget; n->sweep++, visited++)
-		if (session_at(n, n->sweep)->key[SIDE_INSIDE].protocol)
-			reconsider(n, now, n->sweep);
-	if (n->sweep >= n->session_slab.high)
-		n->sweep = UINT32_MAX;
-	return visited;
 }
 
 static size_t expire_at(struct nat *n, nat_time now, size_t budget)
@@ -445,7 +424,7 @@ size_t nat_expire(struct nat *n, nat_time now, size_t budget)
 	ports_wake(&n->ports, now.ms);
 	blocks_wake(n, now.ms);
 	plans_note(n);
-	visited = sweep(n, now, budget);
+	visited = settle_some(n, budget);
 	while (visited < budget) {
 		bool far = now.ms - n->expired_ms > PAUSE_MOST_MS;
 		nat_time until = { far ? n->expired_ms + PAUSE_MOST_MS : now.ms };

@@ -182,7 +182,7 @@ static enum reason try_address(struct nat *n, const struct pkt *p, const struct 
 		return REASON_SESSION_CONFLICT;
 	for (*found = SLAB_NONE; which < SHARERS_MOST; which++) {
 		key->tag = be16_from(which);
-		*found = mapping_find(n, key);
+		*found = mapping_find_outside(n, key);
 		if (*found == SLAB_NONE || be32_equal(n->mappings[*found].key[SIDE_INSIDE].local, t->local))
 			break;
 	}
@@ -220,7 +220,7 @@ enum reason pair_for_inside(struct nat *n, const struct pkt *p, const struct tup
 	const struct nat_policy *policy = policy_of(&n->config, t->local);
 	struct mapping m = { .key = { key_of(t) }, .address = NO_ADDRESS,
 			     .refresh = (uint8_t)policy->refresh };
-	uint32_t found = own_mapping(n, t);
+	uint32_t found = mapping_settle(n, own_mapping(n, t));
 	struct tuple other;
 	bool forward;
 	enum reason r;
@@ -248,7 +248,7 @@ enum reason pair_for_address(struct nat *n, const struct tuple *t, be32 address,
 			     .refresh = (uint8_t)policy->refresh };
 	enum reason r;
 
-	*mapping = own_mapping(n, t);
+	*mapping = mapping_settle(n, own_mapping(n, t));
 	if (*mapping != SLAB_NONE)
 		return be32_equal(n->mappings[*mapping].key[SIDE_OUTSIDE].local, address)
 			       ? REASON_NONE : REASON_SESSION_CONFLICT;
@@ -289,7 +289,7 @@ static enum reason make_static(struct nat *n, const struct tuple *t, be32 inside
 	m.key[SIDE_INSIDE].local = inside;
 	m.key[SIDE_INSIDE].remote = remote_across(n, inside, t);
 	m.refresh = (uint8_t)(policy ? policy->refresh : NAT_REFRESH_OUTBOUND);
-	*mapping = mapping_find(n, &m.key[SIDE_OUTSIDE]);
+	*mapping = mapping_find_outside(n, &m.key[SIDE_OUTSIDE]);
 	if (*mapping == SLAB_NONE)
 		return mapping_make(n, &m, mapping);
 	return be32_equal(n->mappings[*mapping].key[SIDE_INSIDE].local, inside)

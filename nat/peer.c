@@ -22,9 +22,12 @@ bool peer_is_known(const struct nat *n, const struct mapping *m, be32 remote)
 {
 	struct tuple key = key_of(m, remote);
 
-	return (m->first &&
-		be32_equal(session_at(n, m->first - 1)->key[SIDE_OUTSIDE].remote, remote)) ||
-	       find(n, &key) != TABLE_NONE;
+	if ((m->first &&
+	     be32_equal(session_at(n, m->first - 1)->key[SIDE_OUTSIDE].remote, remote)) ||
+	    find(n, &key) != TABLE_NONE)
+		return true;
+	/* Of sessions that have not followed the mapping yet. */
+	return address_before(n, key.local, &key.local) && find(n, &key) != TABLE_NONE;
 }
 
 static uint32_t make(struct nat *n, const struct tuple *key)

@@ -35,6 +35,8 @@ static void index_addresses(struct nat *n)
 	for (size_t i = 0; i < c->pool_count; i++) {
 		uint32_t slot = slot_of(n, c->pool[i]);
 
+		if (!c->pool[i].raw)
+			continue;
 		while (n->pool.slots[slot])
 			slot = slot_after(n, slot);
 		n->pool.slots[slot] = (uint16_t)(i + 1);
@@ -55,11 +57,39 @@ static uint64_t digest(const struct nat *n, uint64_t h, const struct nat_policy 
 	return h;
 }
 
+static void note_changes(struct nat *n)
+{
+	for (size_t i = 0; i < n->config.pool_count; i++) {
+		if (be32_equal(n->pool.now[i], n->config.pool[i]))
+			continue;
+		n->pool.before[i] = n->pool.now[i];
+		n->pool.now[i] = n->config.pool[i];
+		n->pool.changed = true;
+	}
+}
+
+void pool_forget(struct nat *n)
+{
+	if (n->pool.changed)
+		memset(n->pool.before, 0, n->config.pool_count * sizeof(be32));
+	n->pool.changed = false;
+}
+
+static bool leaves_any(const struct nat_config *c)
+{
+	for (size_t i = 0; i < c->policy_count; i++)
+		if (c->policies[i].left)
+			return true;
+	return false;
+}
+
 void pool_configure(struct nat *n)
 {
 	uint64_t h = 0;
 
+	note_changes(n);
 	index_addresses(n);
+	n->pool.left = leaves_any(&n->config);
 	n->pool.planned = false;
 	for (size_t i = 0; i < n->config.pool_count; i++)
 		n->pool.policies[i] = NO_POLICY;
@@ -71,6 +101,8 @@ void pool_configure(struct nat *n)
 		n->pool.planned = true;
 		for (uint32_t k = 0; k < p->pool_count; k++)
 			n->pool.policies[p->pool_first + k] = (uint16_t)i;
+		if (p->left)
+			n->pool.policies[p->left - 1] = (uint16_t)i;
 		if (p->port_selection == NAT_PORT_DETERMINISTIC)
 			h = digest(n, h, p);
 	}
@@ -130,7 +162,8 @@ static void note_plan(struct nat *n, const struct nat_policy *p)
 		e.outside.address = n->config.pool[p->pool_first + at];
 		e.plan.addresses = run_of(&n->config, (uint16_t)(p->pool_first + at),
 					  (uint16_t)(p->pool_count - at));
-		event_note(n, e);
+		if (e.outside.address.raw)
+			event_note(n, e);
 	}
 }
 

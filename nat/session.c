@@ -78,18 +78,23 @@ static uint8_t timeout_class(const struct nat *n, const struct session *s)
 	return (uint8_t)transport_timeout(t->protocol);
 }
 
+static void weigh(struct session *s)
+{
+	struct rewrite outward = rewrite_make(&s->key[SIDE_INSIDE], &s->key[SIDE_OUTSIDE], true);
+
+	s->addresses = outward.addresses;
+	s->ports = outward.ports;
+}
+
 static void fill(struct nat *n, struct session *s, const struct tuple *t, const struct tuple *other,
 		 uint32_t mapping)
 {
 	const struct mapping *m = &n->mappings[mapping];
-	struct rewrite outward;
 
 	*s = (struct session){ .mapping = mapping, .flags = refresh_flags(m->refresh) };
 	s->key[t->side] = *t;
 	s->key[side_other(t->side)] = *other;
-	outward = rewrite_make(&s->key[SIDE_INSIDE], &s->key[SIDE_OUTSIDE], true);
-	s->addresses = outward.addresses;
-	s->ports = outward.ports;
+	weigh(s);
 	s->seen_ms = (uint32_t)n->now.ms;
 	s->policy = policy_number(&n->config, s->key[SIDE_INSIDE].local);
 	s->helper = SLAB_NONE;
@@ -159,7 +164,7 @@ no_peer:
 	return r;
 }
 
-/* Another key for one side; the differences stay, as only paired protocols do this. */
+/* Another key for one side; the differences stay, as those of paired protocols do. */
 enum reason session_rename(struct nat *n, uint32_t session, const struct tuple *key)
 {
 	struct tuple *own = &session_at(n, session)->key[key->side];
@@ -177,6 +182,24 @@ enum reason session_rename(struct nat *n, uint32_t session, const struct tuple *
 	}
 	table_remove(&n->sessions_by, hash_tuple(&n->hash, &was), value);
 	return REASON_NONE;
+}
+
+bool session_move(struct nat *n, uint32_t session)
+{
+	struct session *s = session_at(n, session), was = *s;
+	struct mapping *m = &n->mappings[s->mapping];
+	struct tuple key = s->key[SIDE_OUTSIDE];
+
+	key.local = m->key[SIDE_OUTSIDE].local;
+	if (session_rename(n, session, &key) != REASON_NONE)
+		return false;
+	weigh(s);
+	note(n, &was, EVENT_SESSION_DELETED);
+	note(n, s, EVENT_SESSION_CREATED);
+	n->moved++;
+	/* The peer is known by the endpoint that the mapping had. */
+	peer_leave(n, m, session);
+	return peer_join(n, m, session, key.remote);
 }
 
 void session_end(struct nat *n, uint32_t session)

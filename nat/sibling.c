@@ -13,13 +13,13 @@ uint8_t sibling_protocol(const struct nat_policy *p, uint8_t protocol)
 	return protocol == PROTO_TCP ? PROTO_UDP : protocol == PROTO_UDP ? PROTO_TCP : 0;
 }
 
-static const struct mapping *find(const struct nat *n, const struct tuple *like, uint8_t protocol)
+static const struct mapping *find(struct nat *n, const struct tuple *like, uint8_t protocol)
 {
 	struct tuple key = *like;
 	uint32_t number;
 
 	key.protocol = protocol;
-	number = protocol ? mapping_find(n, &key) : SLAB_NONE;
+	number = protocol ? mapping_settle(n, mapping_find(n, &key)) : SLAB_NONE;
 	return number == SLAB_NONE ? NULL : &n->mappings[number];
 }
 
@@ -36,7 +36,7 @@ static bool may_follow(const struct nat *n, const struct mapping *sibling, uint8
 	       !forward_by_external(&n->config, protocol, e) && !mapping_has(n, protocol, e);
 }
 
-bool sibling_endpoint(const struct nat *n, const struct nat_policy *p, const struct tuple *inside,
+bool sibling_endpoint(struct nat *n, const struct nat_policy *p, const struct tuple *inside,
 		      uint16_t *address, uint16_t *port)
 {
 	const struct mapping *s = find(n, inside, sibling_protocol(p, inside->protocol));
@@ -48,7 +48,7 @@ bool sibling_endpoint(const struct nat *n, const struct nat_policy *p, const str
 	return true;
 }
 
-enum reason sibling_let_in(const struct nat *n, struct mapping *m, bool hairpinned)
+enum reason sibling_let_in(struct nat *n, struct mapping *m, bool hairpinned)
 {
 	const struct tuple *outside = &m->key[SIDE_OUTSIDE];
 	uint8_t other = outside->protocol == PROTO_TCP ? PROTO_UDP : PROTO_TCP;

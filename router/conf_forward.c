@@ -28,6 +28,42 @@ static bool parse_end(struct reader *r, const char *key, struct item item, uint3
 	return conf_host4(r, item, host);
 }
 
+/* "interface:NAME" instead of the address. */
+static bool parse_interface_end(struct reader *r, struct item item, uint32_t *host,
+				struct port_range *ports, size_t *interface)
+{
+	char text[ENDPOINT_TEXT];
+	char *colon;
+
+	snprintf(text, sizeof(text), "%s", item.text);
+	colon = strrchr(text + strlen("interface:"), ':');
+	*ports = (struct port_range){ 0 };
+	if (colon && !conf_ports(colon + 1, ports)) {
+		reader_fault(r, item.line,
+			     "forwards.external \"%s\" has no ports behind the last colon; 1 to "
+			     "65535, or a range FIRST-LAST", item.text);
+		return false;
+	}
+	if (colon)
+		*colon = '\0';
+	*interface = conf_interface_meant(r, "forwards.external", (struct item){ text, item.line },
+					  SIDE_OUTSIDE);
+	if (*interface == SIZE_MAX)
+		return false;
+	const struct prefix *known = conf_first_v4(&r->conf->interfaces[*interface]);
+	*host = known ? load32(known->address.octets)
+		      : be32_host(conf_unknown_address(*interface));
+	return true;
+}
+
+static bool is_pool_interface(const struct conf *c, size_t interface)
+{
+	for (size_t i = 0; i < c->nat_count; i++)
+		if (c->nats[i].pool_interface == interface)
+			return true;
+	return false;
+}
+
 /* Addresses of interfaces that only the kernel knows yet could be any. */
 static bool in_pool(const struct conf *c, uint32_t host)
 {
@@ -51,12 +87,14 @@ static const struct conf_nat *one_to_one_of(const struct conf *c, uint32_t host)
 }
 
 /* Whether an inside host shares outside addresses with others. What only some destinations are
- * exempt from does not count. */
+ * exempt from does not count. The network of an interface could be any. */
 static bool is_translated(const struct conf *c, uint32_t host)
 {
 	for (size_t i = 0; i < c->nat_count; i++) {
 		const struct nat_policy *p = &c->policies[i];
 
+		if (c->nats[i].match_interface != SIZE_MAX && p->type == NAT_NAPT44)
+			return true;
 		if (p->destination.len || p->destination.protocol)
 			continue;
 		if (p->prefix_len <= 32 && span_has(policy_span(p), host))
@@ -77,13 +115,17 @@ static bool check_ports(const struct section *s, const char *key, struct item it
 	return false;
 }
 
-static bool read_external(const struct section *s, bool has_ports, struct nat_forward *f)
+static bool read_external(const struct section *s, bool has_ports, struct nat_forward *f,
+			  size_t *interface)
 {
 	struct item item = section_text(s, "external");
 	struct port_range ports;
 	uint32_t host;
 
-	if (!parse_end(s->r, "external", item, &host, &ports) ||
+	*interface = SIZE_MAX;
+	if (!(conf_means_interface(item.text)
+		      ? parse_interface_end(s->r, item, &host, &ports, interface)
+		      : parse_end(s->r, "external", item, &host, &ports)) ||
 	    !check_ports(s, "external", item, ports, has_ports))
 		return false;
 	if (has_ports && !ports.last) {
@@ -98,7 +140,11 @@ static bool read_external(const struct section *s, bool has_ports, struct nat_fo
 			     "forwards.external \"%s\" lies in the prefix of nat \"%s\" in line %d, "
 			     "where every host has all ports; leave it out", item.text, owner->name,
 			     owner->line);
-	else if (!in_pool(s->r->conf, host))
+	else if (*interface != SIZE_MAX && !is_pool_interface(s->r->conf, *interface))
+		reader_fault(s->r, item.line,
+			     "forwards.external \"%s\" is in no pool; give a nat entry the pool of "
+			     "that interface", item.text);
+	else if (*interface == SIZE_MAX && !in_pool(s->r->conf, host))
 		reader_fault(s->r, item.line,
 			     "forwards.external \"%s\" is in no pool; add its address "
 			     "to the pool of a nat entry", item.text);
@@ -150,6 +196,7 @@ static bool read_internal(const struct section *s, struct item item, bool has_po
 struct targets {
 	struct nat_forward *rows;
 	size_t count;
+	size_t interface; /* whose address external is, or SIZE_MAX */
 };
 
 static void check_twice(const struct section *s, struct item item, const struct targets *t)
@@ -245,6 +292,7 @@ static void add_targets(const struct section *s, const struct targets *t, uint8_
 	check_overlap(s->r, t->rows, lines, s->line);
 	for (size_t i = 0; i < t->count; i++) {
 		lines[c->nat.forward_count] = s->line;
+		c->forward_interfaces[c->nat.forward_count] = t->interface;
 		c->forwards[c->nat.forward_count++] = t->rows[i];
 	}
 }
@@ -277,7 +325,7 @@ static void read_forward(const struct section *s, struct nat_forward *rows, int 
 	bool has_ports = protocol == WORD_NONE || both || protocol_has_ports((uint8_t)protocol);
 
 	f.protocol = protocol == WORD_NONE || both ? PROTO_TCP : (uint8_t)protocol;
-	bool external = read_external(s, has_ports, &f);
+	bool external = read_external(s, has_ports, &f, &t.interface);
 	read_source(s, protocol, &f);
 	if (!read_targets(s, &f, has_ports, &t) || !external || protocol == WORD_NONE)
 		return;
@@ -308,7 +356,8 @@ void conf_read_forwards(struct reader *r)
 	struct section s;
 
 	c->forwards = reader_array(r, 2 * targets, sizeof(*c->forwards));
-	for (size_t i = 0; rows && lines && c->forwards && section_next(r, "forwards", &i, &s);)
+	c->forward_interfaces = reader_array(r, 2 * targets, sizeof(*c->forward_interfaces));
+	for (size_t i = 0; !r->no_memory && section_next(r, "forwards", &i, &s);)
 		read_forward(&s, rows, lines);
 	if (c->nat.forward_count > NAT_FORWARDS_MOST)
 		reader_fault(r, s.line,

@@ -5,12 +5,40 @@
 
 #include "router/protocol.h"
 
-static void read_match(const struct section *s, struct nat_policy *policy)
+/* The network of an interface, which may be one that nobody knows yet. */
+static void read_interface_match(const struct section *s, struct item match, struct conf_nat *n,
+				 struct nat_policy *policy)
+{
+	struct conf *c = s->r->conf;
+	size_t interface = conf_interface_meant(s->r, "match", match, SIDE_INSIDE);
+	const struct prefix *own;
+	struct prefix network;
+
+	if (policy->type == NAT_ONE_TO_ONE)
+		reader_fault(s->r, match.line,
+			     "match %s may become another, and prefix would not; for one_to_one, a "
+			     "prefix as long as that", match.text);
+	if (interface == SIZE_MAX)
+		return;
+	n->match_interface = interface;
+	own = conf_first_v4(&c->interfaces[interface]);
+	policy->prefix = conf_unknown_address(interface);
+	policy->prefix_len = 32;
+	if (!own)
+		return;
+	network = prefix_masked(*own);
+	policy->prefix = be32_load(network.address.octets);
+	policy->prefix_len = network.len;
+}
+
+static void read_match(const struct section *s, struct conf_nat *n, struct nat_policy *policy)
 {
 	struct item match = section_text(s, "match");
 
 	policy->prefix_len = MATCH_UNREADABLE;
-	if (*match.text)
+	if (conf_means_interface(match.text))
+		read_interface_match(s, match, n, policy);
+	else if (*match.text)
 		conf_network4(s->r, "match", match, &policy->prefix, &policy->prefix_len);
 }
 
@@ -117,11 +145,11 @@ void conf_read_nats(struct reader *r)
 		struct nat_policy *policy = &c->policies[c->nat_count];
 
 		*n = (struct conf_nat){ reader_copy(r, section_text(&s, "name").text), SIZE_MAX,
-					s.line };
+					SIZE_MAX, s.line };
 		if (!n->name)
 			return;
 		conf_read_policy(&s, policy);
-		read_match(&s, policy);
+		read_match(&s, n, policy);
 		read_destination(&s, policy);
 		conf_check_scope(&s, policy);
 		check_earlier(&s, c, c->nat_count);

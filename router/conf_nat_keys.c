@@ -42,6 +42,9 @@ static const struct conf_word exhaustions[] = {
 static const struct conf_word unsolicited[] = {
 	{ "reject", NAT_UNSOLICITED_REJECT }, { "silent", NAT_UNSOLICITED_SILENT }, { 0 },
 };
+static const struct conf_word changes[] = {
+	{ "end", NAT_CHANGE_END }, { "idle", NAT_CHANGE_IDLE }, { "move", NAT_CHANGE_MOVE }, { 0 },
+};
 static const struct conf_word icmp_errors[] = { { "pass", false }, { "drop", true }, { 0 } };
 static const struct conf_word helpers[] = {
 	{ "ftp", NAT_HELPER_FTP }, { "tftp", NAT_HELPER_TFTP }, { "pptp", NAT_HELPER_PPTP }, { 0 },
@@ -69,7 +72,9 @@ const struct conf_key conf_nat_keys[] = {
 	  "counts. An inside address without an entry does not reach the outside. Keys that an "
 	  "entry's type or port_selection has no use for are refused." },
 	{ "nat", "name", KEY_TEXT, 1, 63, NULL, NULL, "How listings call the entry." },
-	{ "nat", "match", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL, "Inside IPv4 prefix." },
+	{ "nat", "match", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL,
+	  "Inside IPv4 prefix, or \"interface:NAME\": the network of an inside interface, of its first "
+	  "IPv4 address. It follows the address." },
 	{ "nat", "type", KEY_WORD, 0, 0, NULL, nat_types,
 	  "napt44: addresses and ports; one_to_one: addresses only, each its own; none: forward as "
 	  "it is." },
@@ -78,9 +83,9 @@ const struct conf_key conf_nat_keys[] = {
 	  "itself counts." },
 	{ "nat", "pool", KEY_TEXTS, 0, 0, "", NULL,
 	  "For napt44. Outside addresses: single ones, ranges \"first-last\", or alone "
-	  "\"interface:NAME\" for the IPv4 address of an outside interface. A "
-	  "reload may take addresses away, whose sessions end, and give them back; others need a "
-	  "restart." },
+	  "\"interface:NAME\" for the IPv4 address of an outside interface, the first one, which it "
+	  "follows. A reload may take addresses away, whose sessions end, give them back, and put "
+	  "others in their places (on_address_change); more of them need a restart." },
 	{ "nat", "ports", KEY_TEXT, 1, 11, "1024-65535", NULL,
 	  "Outside ports that may be used. With \"interface:NAME\" the default is \"4096-65535\": "
 	  "what is below stays for the host itself." },
@@ -171,8 +176,12 @@ const struct conf_key conf_nat_keys[] = {
 	{ "nat", "short_ports", KEY_NUMBERS, 1, 65535, "", NULL,
 	  "Remote UDP ports, at most 8, whose sessions end after timeouts.udp_short (RFC 4787 "
 	  "REQ-5a)." },
-	{ "nat", "on_address_change", KEY_LATER, 0, 0, "", NULL,
-	  "What becomes of sessions when an address of the pool goes away." },
+	{ "nat", "on_address_change", KEY_WORD, 0, 0, "end", changes,
+	  "What becomes of sessions when another address takes the place of theirs. end: they end at "
+	  "once; idle: with \"interface:NAME\", they keep theirs until they are idle, but for those of "
+	  "an address that was left before, and elsewhere they end; move: they go on with the new "
+	  "address and the same port, which UDP does not notice and TCP does not survive, unless its "
+	  "peer expects it." },
 
 	{ "nat", "timeouts", KEY_GROUP, 0, 0, "", NULL,
 	  "When sessions of one entry end, in seconds; what is not here is as in timeouts. The same "
@@ -201,7 +210,8 @@ const struct conf_key conf_nat_keys[] = {
 	{ "forwards", "proto", KEY_NUMBER, 2, 255, NULL, forward_protocols, "Protocol." },
 	{ "forwards", "external", KEY_TEXT, 1, ENDPOINT_TEXT, NULL, NULL,
 	  "Outside \"ADDRESS:PORT\" or \"ADDRESS:FIRST-LAST\", for protocols without ports "
-	  "\"ADDRESS\"; the address is one of a pool. A range is one entry, however long." },
+	  "\"ADDRESS\"; the address is one of a pool, or \"interface:NAME\" if that is one. A range is "
+	  "one entry, however long." },
 	{ "forwards", "internal", KEY_TEXT_OR_TEXTS, 1, ENDPOINT_TEXT, NULL, NULL,
 	  "Inside \"ADDRESS\" (the ports stay) or \"ADDRESS:PORT\" (of the first port). Several: "
 	  "each new remote endpoint leads to one of them." },

@@ -139,7 +139,8 @@ static bool parse_span(struct reader *r, struct item item, struct span *span)
 	return span->first <= span->last;
 }
 
-/* Address not yet known: it will be the kernel's on the device. */
+/* Address not yet known: it will be the kernel's on the device. There is a place for the one after it,
+ * so that sessions may stay with the one that goes. */
 static void add_unknown(struct reader *r, struct item item, size_t interface, size_t at)
 {
 	struct conf *c = r->conf;
@@ -151,33 +152,26 @@ static void add_unknown(struct reader *r, struct item item, size_t interface, si
 				     "address once", item.text, c->nats[i].name, c->nats[i].line);
 			return;
 		}
-	if (c->nat.pool_count < NAT_POOL_MOST)
-		add(c, &c->policies[at], 0);
+	if (c->nat.pool_count + 1 >= NAT_POOL_MOST)
+		return;
+	add(c, &c->policies[at], 0);
+	c->pool[c->nat.pool_count++] = (be32){ 0 };
+	c->policies[at].left = (uint16_t)c->nat.pool_count;
 }
 
 static void read_interface_pool(const struct section *s, struct item item, size_t at)
 {
 	struct reader *r = s->r;
 	struct conf *c = r->conf;
-	struct item name = { item.text + strlen("interface:"), item.line };
-	size_t interface = conf_interface_named(r, name);
+	size_t interface = conf_interface_meant(r, "pool", item, SIDE_OUTSIDE);
 
 	if (interface == SIZE_MAX)
 		return;
-	const struct conf_interface *n = &c->interfaces[interface];
-	size_t i = 0;
-	while (i < n->address_count && !is_v4(&n->addresses[i]))
-		i++;
-	if (n->side != SIDE_OUTSIDE)
-		reader_fault(r, item.line, "pool %s is an inside interface; one on the outside",
-			     item.text);
-	else if (i < n->address_count)
-		add_span(r, item, span_of(host_of(&n->addresses[i]), 32), &c->policies[at]);
-	else if (n->type == IO_PACKET && !n->address_count)
-		add_unknown(r, item, interface, at);
+	const struct prefix *known = conf_first_v4(&c->interfaces[interface]);
+	if (known)
+		add_span(r, item, span_of(host_of(known), 32), &c->policies[at]);
 	else
-		reader_fault(r, item.line, "pool %s has no IPv4 address; give that interface one",
-			     item.text);
+		add_unknown(r, item, interface, at);
 	c->nats[at].pool_interface = interface;
 }
 
@@ -197,7 +191,7 @@ static void read_pool(const struct section *s, size_t at)
 		reader_fault(s->r, line,
 			     "nat.pool has no address; pool = [ \"203.0.113.5\" ] or the like");
 	for (size_t i = 0; section_text_next(s, "pool", &i, &item);) {
-		bool interface = !strncmp(item.text, "interface:", strlen("interface:"));
+		bool interface = conf_means_interface(item.text);
 
 		if (interface && count > 1) {
 			reader_fault(s->r, item.line,

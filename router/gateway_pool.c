@@ -1,43 +1,120 @@
 /*
  * Pools across a reload. Ports are counted by the place that an address has in the pool, so an address
- * keeps its place for as long as the gateway runs: one that the new configuration does not name is
- * nobody's there, and may come back.
+ * keeps its place for as long as the gateway runs. One that the new configuration does not name is
+ * nobody's there: it may come back, or an address that is new in the entry takes the place. The address
+ * of an interface has its place, and another to change to.
  */
 #include "gateway_core.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const be32 *places_of(const struct conf *c)
+/* Pools on their way from one configuration to the next. */
+struct moving {
+	const struct conf *was;
+	struct conf *now;
+	be32 *pool;   /* by place: what now has there; 0: nothing */
+	be32 *places; /* and who it belongs to */
+};
+
+void pool_set(be32 *pool, struct nat_policy *p, be32 now)
 {
-	return c->places ? c->places : c->pool;
+	bool idle = p->on_address_change == NAT_CHANGE_IDLE;
+	uint16_t here = p->pool_first, spare = (uint16_t)(p->left - 1);
+
+	if (p->left && !idle)
+		pool[spare] = (be32){ 0 };
+	/* What is to move waits until it knows where to. */
+	if (be32_equal(pool[here], now) || (!now.raw && p->on_address_change == NAT_CHANGE_MOVE))
+		return;
+	if (p->left && idle && (pool[here].raw || be32_equal(pool[spare], now))) {
+		pool[spare] = now;
+		p->pool_first = spare;
+		p->left = (uint16_t)(here + 1);
+	} else {
+		pool[here] = now;
+	}
 }
 
-static size_t place_of(const struct conf *was, be32 address)
+/* The entry of before that had the same pool: of the same interface, or by its name. */
+static const struct nat_policy *policy_before(const struct moving *m, size_t at)
+{
+	const struct conf_nat *n = &m->now->nats[at];
+
+	for (size_t i = 0; i < m->was->nat_count; i++) {
+		const struct conf_nat *w = &m->was->nats[i];
+		bool same = m->now->policies[at].left
+				    ? w->pool_interface == n->pool_interface
+				    : w->name && n->name && strcmp(w->name, n->name) == 0;
+
+		if (same && m->was->policies[i].pool_count &&
+		    !m->was->policies[i].left == !m->now->policies[at].left)
+			return &m->was->policies[i];
+	}
+	return NULL;
+}
+
+/* As it was, whatever it is to be: gateway_settle() will see. */
+static bool keep_interface(struct moving *m, size_t at)
+{
+	const struct nat_policy *was = policy_before(m, at);
+	struct nat_policy *p = &m->now->policies[at];
+
+	if (!was)
+		return false;
+	p->pool_first = was->pool_first;
+	p->left = was->left;
+	m->pool[p->pool_first] = m->was->pool[p->pool_first];
+	m->pool[p->left - 1] = m->was->pool[p->left - 1];
+	return true;
+}
+
+static size_t place_of(const struct moving *m, be32 address)
 {
 	size_t i = 0;
 
-	while (i < was->nat.pool_count && !be32_equal(places_of(was)[i], address))
+	while (i < m->was->nat.pool_count && !be32_equal(m->places[i], address))
 		i++;
 	return i;
 }
 
-/* Where the addresses of an entry were: it must have all between the first and the last alone, and one
- * with a plan of ports the same as before. */
-static bool move_policy(const struct conf *was, const struct conf *now, be32 *pool,
-			struct nat_policy *p)
+static bool is_named(const struct conf *c, be32 address)
 {
+	for (size_t i = 0; i < c->nat.pool_count; i++)
+		if (be32_equal(c->pool[i], address))
+			return true;
+	return false;
+}
+
+/* A place in the entry's old pool whose address is not named any more. */
+static size_t free_place(const struct moving *m, size_t at)
+{
+	const struct nat_policy *was = policy_before(m, at);
+	size_t i = was ? was->pool_first : 0, end = was ? i + was->pool_count : 0;
+
+	while (i < end && is_named(m->now, m->places[i]))
+		i++;
+	return i < end ? i : m->was->nat.pool_count;
+}
+
+/* Where the addresses of an entry were, or now are: it must have all between the first and the last
+ * alone, and one with a plan of ports the same number as before. */
+static bool keep_entry(struct moving *m, size_t at)
+{
+	struct nat_policy *p = &m->now->policies[at];
 	size_t first = SIZE_MAX, last = 0;
 
 	for (size_t i = 0; i < p->pool_count; i++) {
-		be32 address = now->pool[p->pool_first + i];
-		size_t at = place_of(was, address);
+		be32 address = m->now->pool[p->pool_first + i];
+		size_t place = place_of(m, address);
 
-		if (at == was->nat.pool_count)
+		if (place == m->was->nat.pool_count)
+			place = free_place(m, at);
+		if (place == m->was->nat.pool_count)
 			return false;
-		pool[at] = address;
-		first = at < first ? at : first;
-		last = at > last ? at : last;
+		m->pool[place] = m->places[place] = address;
+		first = place < first ? place : first;
+		last = place > last ? place : last;
 	}
 	if (p->port_selection >= NAT_PORT_BLOCK && last - first + 1 != p->pool_count)
 		return false;
@@ -52,14 +129,15 @@ static bool overlap(const struct nat_policy *a, const struct nat_policy *b)
 	       b->pool_first < a->pool_first + a->pool_count;
 }
 
-static bool move_policies(const struct conf *was, const struct conf *now, be32 *pool,
-			  struct nat_policy *policies)
+static bool keep_all(struct moving *m)
 {
-	for (size_t i = 0; i < now->nat_count; i++) {
-		if (policies[i].pool_count && !move_policy(was, now, pool, &policies[i]))
+	for (size_t i = 0; i < m->now->nat_count; i++) {
+		struct nat_policy *p = &m->now->policies[i];
+
+		if (p->pool_count && !(p->left ? keep_interface(m, i) : keep_entry(m, i)))
 			return false;
 		for (size_t k = 0; k < i; k++)
-			if (overlap(&policies[k], &policies[i]))
+			if (overlap(&m->now->policies[k], p))
 				return false;
 	}
 	return true;
@@ -68,19 +146,20 @@ static bool move_policies(const struct conf *was, const struct conf *now, be32 *
 const char *gateway_keep_places(const struct conf *was, struct conf *now)
 {
 	size_t count = was->nat.pool_count, room = (count ? count : 1) * sizeof(be32);
-	be32 *pool = calloc(1, room), *places = malloc(room);
+	struct moving m = { was, now, calloc(1, room), malloc(room) };
 
-	if (!pool || !places || !move_policies(was, now, pool, now->policies)) {
-		free(pool);
-		free(places);
+	if (m.places)
+		memcpy(m.places, was->places ? was->places : was->pool, count * sizeof(be32));
+	if (!m.pool || !m.places || !keep_all(&m)) {
+		free(m.pool);
+		free(m.places);
 		return "a nat pool";
 	}
-	memcpy(places, places_of(was), count * sizeof(*places));
 	free(now->pool);
 	free(now->places);
-	now->pool = pool;
-	now->places = places;
-	now->nat.pool = pool;
+	now->pool = m.pool;
+	now->places = m.places;
+	now->nat.pool = m.pool;
 	now->nat.pool_count = count;
 	return NULL;
 }

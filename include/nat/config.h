@@ -77,6 +77,10 @@ enum nat_exhausted {
 /* RFC 5382 REQ-4: an unsolicited SYN is answered by port unreachable when its time is over, or
  * never. */
 enum nat_unsolicited { NAT_UNSOLICITED_REJECT, NAT_UNSOLICITED_SILENT };
+/* What becomes of sessions when a place of the pool gets another address: they end; they keep theirs,
+ * as long as that has a place (nat_policy.left), and end where it has none; they move to the new one,
+ * with their ports. */
+enum nat_address_change { NAT_CHANGE_END, NAT_CHANGE_IDLE, NAT_CHANGE_MOVE };
 /* Helpers of a policy, bits (RFC 4787 REQ-10: all off). */
 enum { NAT_HELPER_FTP = 1 << 0, NAT_HELPER_TFTP = 1 << 1, NAT_HELPER_PPTP = 1 << 2 };
 
@@ -96,6 +100,9 @@ struct nat_policy {
 	struct { be32 prefix; uint8_t len; uint8_t protocol; struct port_range ports; } destination;
 	be32 translated; /* NAT_ONE_TO_ONE: the outside prefix, of the same length */
 	uint16_t pool_first, pool_count; /* slice of nat_config.pool */
+	uint16_t left; /* plus one: a place outside the slice, of one address, with the address that was
+			* there before it: it keeps its sessions and gets no new ones; 0: none */
+	enum nat_address_change on_address_change;
 	struct port_range ports;
 	struct port_range low_ports; /* for source ports below 1024; none: taken from ports */
 	struct nat_behaviour behaviour[NAT_CLASS_COUNT];
@@ -128,7 +135,7 @@ struct nat_policy {
  * protocols without ports first is 0 and last 65535. */
 struct nat_forward {
 	uint8_t protocol;
-	be32 external, internal;
+	be32 external, internal; /* external 0: not known yet; the forward is not there */
 	uint16_t first, last, internal_first;
 	/* Several targets: rows in a row with one external range, as many as the first of them
 	 * says; each remote endpoint (or address, if sticky) leads to one, by weight. What targets
@@ -157,7 +164,8 @@ struct nat_config {
 	uint32_t timeout_ms[TIMEOUT_COUNT];
 	const struct nat_policy *policies; /* first match wins */
 	size_t policy_count;
-	const be32 *pool; /* outside addresses, each once; 0: one that was taken away */
+	const be32 *pool; /* outside addresses, each once; 0: one that was taken away, or that is not
+			   * known yet */
 	size_t pool_count;
 	const struct nat_forward *forwards;
 	size_t forward_count;

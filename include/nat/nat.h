@@ -82,11 +82,12 @@ struct nat *nat_init(void *mem, const struct nat_config *c, const uint8_t seed[s
 struct nat *nat_init_zeroed(void *mem, const struct nat_config *c, const uint8_t seed[static 32]);
 
 /* Work by other policies, forwards and timeouts from now on. What sized the arena (worker, workers,
- * sessions, half_open, fragments, held_ports, unsolicited, events, pool) must be as before; but an
- * address of the pool may be taken away (0) and given back. Sessions stay as they are, and nobody else
- * gets their ports, nor blocks before these have rested; but those of an address that was taken away
- * end, and what another worker owns from now on: when nat_expire() reaches it, or a datagram would be
- * its. */
+ * sessions, half_open, fragments, held_ports, unsolicited, events, pool) must be as before; but another
+ * address, or none (0), may take the place of one in the pool, where no address that stays changes
+ * place. Sessions stay as they are, and nobody else gets their ports, nor blocks before these have
+ * rested; but those of an address that is gone end, or move to the one in its place, as
+ * nat_policy.on_address_change says, and what another worker owns from now on ends: when nat_expire()
+ * reaches it, or a datagram is its. */
 void nat_configure(struct nat *n, const struct nat_config *c);
 
 /* The worker that owns a datagram from a side: (port >> 1) mod workers, where port is the inside

@@ -29,6 +29,7 @@
 	X(SOURCE_ROUTE, "source_route", "source route, record route or timestamp option") \
 	X(SPOOFED, "spoofed", "source is not reachable through the interface it came in by") \
 	X(MULTICAST, "multicast", "multicast or broadcast is not forwarded") \
+	X(VLAN, "vlan", "Ethernet frame with VLAN tags that no interface takes") \
 	X(NOT_OURS, "not_ours", "frame or datagram for somebody else") \
 	X(TTL, "ttl_exceeded", "time to live or hop limit used up") \
 	X(TOO_BIG, "too_big", "larger than the MTU and must not be fragmented") \

@@ -53,6 +53,10 @@ struct nat_gauges {
 	uint32_t ports[5]; /* outside ports or identifiers in use: TCP, UDP, ICMP, UDP-Lite, DCCP */
 	uint32_t held_ports; /* not in use, but not to be given away yet (RFC 6888 REQ-8) */
 	uint64_t sessions_created, sessions_ended;
+	uint64_t sessions_lost;  /* of those that ended: because their outside address went away */
+	uint64_t sessions_moved; /* to another outside address; one that moves twice counts twice */
+	uint32_t sessions_kept;  /* with an address that is left, when that was looked at last */
+	bool settling; /* not all sessions are as the configuration demands */
 	uint64_t events_lost;
 };
 

@@ -93,13 +93,19 @@ void compare_gauges(const struct nat *n, const struct model *m, char *difference
 		snprintf(difference, WORLD_LINE, "nat_check(): %s", fault);
 	else if (theirs.sessions != ours.sessions || theirs.mappings != ours.mappings ||
 		 theirs.hosts != ours.hosts || theirs.sessions_created != ours.sessions_created ||
-		 theirs.sessions_ended != ours.sessions_ended)
+		 theirs.sessions_ended != ours.sessions_ended ||
+		 theirs.sessions_lost != ours.sessions_lost ||
+		 theirs.sessions_moved != ours.sessions_moved)
 		snprintf(difference, WORLD_LINE,
-			 "the NAT counts %u sessions, %u mappings, %u hosts, %llu created; "
-			 "the model %u, %u, %u, %llu",
+			 "the NAT counts %u sessions, %u mappings, %u hosts, %llu created, %llu lost, "
+			 "%llu moved; the model %u, %u, %u, %llu, %llu, %llu",
 			 theirs.sessions, theirs.mappings, theirs.hosts,
-			 (unsigned long long)theirs.sessions_created, ours.sessions, ours.mappings,
-			 ours.hosts, (unsigned long long)ours.sessions_created);
+			 (unsigned long long)theirs.sessions_created,
+			 (unsigned long long)theirs.sessions_lost,
+			 (unsigned long long)theirs.sessions_moved, ours.sessions, ours.mappings,
+			 ours.hosts, (unsigned long long)ours.sessions_created,
+			 (unsigned long long)ours.sessions_lost,
+			 (unsigned long long)ours.sessions_moved);
 }
 
 void compare_events(struct nat *n, const struct model *m, uint64_t *sum, char *difference)

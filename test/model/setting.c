@@ -115,6 +115,7 @@ static struct nat_policy draw_policy(uint32_t prefix, uint8_t prefix_len, struct
 	p.hairpin = CHANCE_OF(c, hairpins);
 	p.refresh = chance_below(c, 3);
 	p.unsolicited = chance_below(c, NAT_UNSOLICITED_SILENT + 1);
+	p.on_address_change = chance_below(c, NAT_CHANGE_MOVE + 1);
 	p.drop_icmp_errors = chance_one_in(c, 8);
 	if (chance_one_in(c, 3)) {
 		p.twice.seen = be32_from(ADDRESS(100, 64, 0, 0));
@@ -247,8 +248,19 @@ void setting_make(struct setting *s, struct chance *c, uint16_t workers,
 	make_forwards(s, c);
 }
 
+/* Another address in a place or, sooner, the one of the beginning again. */
+static void change_address(struct setting *s, struct chance *c, size_t place)
+{
+	bool back = !be32_equal(s->pool[place], be32_from(pool_addresses[place]));
+
+	if (chance_one_in(c, back ? 2 : 5))
+		s->pool[place] = be32_from(pool_addresses[place + (back ? 0 : SETTING_POOL)]);
+}
+
 void setting_change(struct setting *s, struct chance *c)
 {
+	for (size_t i = 0; i < SETTING_POOL; i++)
+		change_address(s, c, i);
 	for (size_t i = 0; i < TIMEOUT_COUNT; i++)
 		s->config.timeout_ms[i] = some_timeout(c, i);
 	draw_knobs(s, c);

@@ -222,6 +222,70 @@ void model_end_session(struct model *m, struct model_session *s, uint64_t now)
 	forget_host(m, s->inside.address);
 }
 
+static bool is_taken(struct model *m, const struct model_mapping *p, uint32_t address)
+{
+	struct place to = { address, p->outside.port };
+
+	return !p->alone && mapping_outside(m, p->protocol, to);
+}
+
+static void move_session(struct model *m, struct model_session *s, uint32_t address)
+{
+	struct model_mapping *p = &m->mappings[s->mapping];
+
+	if (p->outside.address != address) {
+		tell_of_mapping(m, p, EVENT_MAPPING_DELETED);
+		p->outside.address = address;
+		tell_of_mapping(m, p, EVENT_MAPPING_CREATED);
+	}
+	tell_of_session(m, s, EVENT_SESSION_DELETED);
+	s->outside.address = address;
+	tell_of_session(m, s, EVENT_SESSION_CREATED);
+	m->moved++;
+}
+
+/* Ports belong to the place, whatever its address. */
+static void rename_ports(struct model *m, uint32_t was, uint32_t now)
+{
+	for (size_t i = 0; i < MODEL_RESTS; i++)
+		if (m->rests[i].outside.address == was)
+			m->rests[i].outside.address = now;
+	for (size_t i = 0; i < m->given_count; i++)
+		if (m->given[i].address == was)
+			m->given[i].address = now;
+}
+
+void model_readdress(struct model *m, uint32_t was, uint32_t now, bool moves, uint64_t time)
+{
+	rename_ports(m, was, now);
+	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
+		struct model_session *s = &m->sessions[i];
+		struct model_mapping *p = &m->mappings[s->mapping];
+
+		if (!s->alive)
+			continue;
+		if (s->remote[SIDE_OUTSIDE].address == was)
+			s->hairpin = false;
+		if (s->outside.address != was)
+			continue;
+		if (moves && (p->outside.address == now || !is_taken(m, p, now))) {
+			move_session(m, s, now);
+			continue;
+		}
+		/* Nobody reaches the port any more: it need not rest. */
+		p->holds = false;
+		m->lost++;
+		model_end_session(m, s, time);
+	}
+}
+
+void pairing_readdress(struct model_pairing *p, uint32_t was, uint32_t now)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->host[i].outside == was)
+			p->host[i].outside = now;
+}
+
 void model_expire(struct model *m, uint64_t now)
 {
 	wake(m, now);
@@ -275,7 +339,8 @@ static bool is_first_of_host(const struct model *m, size_t session)
 
 struct nat_gauges model_gauges(const struct model *m)
 {
-	struct nat_gauges g = { .sessions_created = m->created, .sessions_ended = m->ended };
+	struct nat_gauges g = { .sessions_created = m->created, .sessions_ended = m->ended,
+				.sessions_lost = m->lost, .sessions_moved = m->moved };
 
 	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
 		g.sessions += m->sessions[i].alive;

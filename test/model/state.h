@@ -100,7 +100,7 @@ struct model {
 	struct model_syn syns[MODEL_SYNS];
 	size_t syn_count;
 	uint64_t begun; /* half-open sessions so far */
-	uint64_t created, ended;
+	uint64_t created, ended, lost, moved;
 	uint64_t told; /* sum of what the log was told */
 };
 
@@ -109,6 +109,11 @@ void model_init(struct model *m, const struct nat_config *c, struct model_pairin
 /* End what is over at now; end one session. */
 void model_expire(struct model *m, uint64_t now);
 void model_end_session(struct model *m, struct model_session *s, uint64_t now);
+
+/* Another address takes the place of one in the pool: what has the old one follows, if it is to move and
+ * nobody has what it would become, or ends. Once for all workers: what they agree on. */
+void model_readdress(struct model *m, uint32_t was, uint32_t now, bool moves, uint64_t time);
+void pairing_readdress(struct model_pairing *p, uint32_t was, uint32_t now);
 
 /* When a session's time is up, and the tick (of 256 ms) after that, when it ends. */
 uint64_t model_end(const struct model *m, const struct model_session *s);

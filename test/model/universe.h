@@ -20,8 +20,10 @@ static const uint32_t inside_hosts[] = {
 	ADDRESS(10, 0, 2, 3),
 };
 
+/* Three at a time: those of the first row in the beginning, and for each that below after a change. */
 static const uint32_t pool_addresses[] = {
 	ADDRESS(192, 0, 2, 1), ADDRESS(192, 0, 2, 2), ADDRESS(192, 0, 2, 3),
+	ADDRESS(192, 0, 2, 11), ADDRESS(192, 0, 2, 12), ADDRESS(192, 0, 2, 13),
 };
 
 /* Of 10.0.2. */

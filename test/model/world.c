@@ -166,11 +166,39 @@ static void expire(struct world *w)
 	}
 }
 
+/* Whether the policy that gives ports of a place lets sessions move. */
+static bool moves(const struct setting *s, size_t place)
+{
+	for (size_t i = 0; i < s->config.policy_count; i++) {
+		const struct nat_policy *p = &s->policies[i];
+
+		if (p->type == NAT_NAPT44 && place >= p->pool_first &&
+		    place < (size_t)p->pool_first + p->pool_count)
+			return p->on_address_change == NAT_CHANGE_MOVE;
+	}
+	return false;
+}
+
+static void follow_addresses(struct world *w, const be32 before[static SETTING_POOL])
+{
+	for (size_t i = 0; i < SETTING_POOL; i++) {
+		uint32_t was = be32_host(before[i]), now = be32_host(w->setting.pool[i]);
+
+		if (was == now)
+			continue;
+		for (uint16_t k = 0; k < workers_of(w); k++)
+			model_readdress(&w->models[k], was, now, moves(&w->setting, i), w->now);
+		pairing_readdress(&w->pairing, was, now);
+	}
+}
+
 /* Shorter timeouts count from the next tick on. Visitors of forwards may be led elsewhere. */
 static void reconfigure(struct world *w)
 {
+	be32 before[SETTING_POOL];
 	struct nat_config c;
 
+	memcpy(before, w->setting.pool, sizeof(before));
 	setting_change(&w->setting, &w->chance);
 	w->pairing.visitor_count = 0;
 	w->reloads++;
@@ -182,6 +210,7 @@ static void reconfigure(struct world *w)
 		nat_configure(w->batch[i], &c);
 	}
 	w->now += 256;
+	follow_addresses(w, before);
 }
 
 /* Datagrams. */

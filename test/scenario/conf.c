@@ -28,6 +28,7 @@ struct settings settings_default(void)
 	s.policies[0].prefix = be32_from(10u << 24);
 	s.nat.policy_count = 1;
 	s.nat.sessions = s.nat.sessions_per_host = 4096;
+	s.visits = UINT32_MAX;
 	s.nat.event_mask = (1u << EVENT_COUNT) - 1;
 	return s;
 }
@@ -170,6 +171,17 @@ static void conf_pool(struct words *w, struct settings *s)
 
 	for (uint32_t a = first; a <= end && !w->fault[0]; a++)
 		pool_add(w, s, a);
+}
+
+/* A place for the address that the pool's will have one day. */
+static void conf_spare(struct words *w, struct settings *s)
+{
+	if (s->nat.pool_count == POOL_MOST) {
+		words_fault(w, "pool of more than %d", POOL_MOST);
+		return;
+	}
+	s->pool[s->nat.pool_count++] = (be32){ 0 };
+	settings_policy(s)->left = (uint16_t)s->nat.pool_count;
 }
 
 static void conf_ports(struct words *w, struct settings *s)
@@ -335,6 +347,7 @@ static const struct {
 	{ "one_to_one", conf_one_to_one },
 	{ "twice", conf_twice },
 	{ "pool", conf_pool },
+	{ "spare", conf_spare },
 	{ "ports", conf_ports },
 	{ "low_ports", conf_low_ports },
 	{ "mapping", conf_mapping },

@@ -19,6 +19,7 @@ struct settings {
 	be32 pool[POOL_MOST];
 	struct nat_forward forwards[FORWARDS_MOST];
 	uint16_t mss; /* clamp SYNs to this; 0: leave them */
+	uint32_t visits; /* of sessions at a time, to end what is over */
 };
 
 struct settings settings_default(void);

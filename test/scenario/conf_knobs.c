@@ -32,6 +32,9 @@ static const char *const exhaustions[] = {
 static const char *const unsolicited[] = {
 	[NAT_UNSOLICITED_REJECT] = "reject", [NAT_UNSOLICITED_SILENT] = "silent", NULL,
 };
+static const char *const changes[] = {
+	[NAT_CHANGE_END] = "end", [NAT_CHANGE_IDLE] = "idle", [NAT_CHANGE_MOVE] = "move", NULL,
+};
 static const char *const switches[] = { "off", "on", NULL };
 static const char *const errors[] = { "pass", "drop", NULL };
 
@@ -59,6 +62,7 @@ static const struct knob knobs[] = {
 	{ "on_exhaustion", POLICY(exhausted), exhaustions },
 	{ "unsolicited_syn", POLICY(unsolicited), unsolicited },
 	{ "icmp_errors", POLICY(drop_icmp_errors), errors },
+	{ "on_address_change", POLICY(on_address_change), changes },
 	{ "ports_per_host", POLICY(ports_per_host), NULL },
 	{ "new_per_second", POLICY(new_per_second), NULL },
 	{ "new_burst", POLICY(new_burst), NULL },
@@ -72,6 +76,7 @@ static const struct knob knobs[] = {
 	{ "half_open", ALL(half_open), NULL },
 	{ "held_ports", ALL(held_ports), NULL },
 	{ "unsolicited", ALL(unsolicited), NULL },
+	{ "visits", OF_STORY, MEMBER(settings, visits), NULL },
 	{ "mss", OF_STORY, MEMBER(settings, mss), NULL },
 };
 

@@ -9,12 +9,24 @@ enum { ALIGNMENT = 64, PRINTED_MOST = 20 };
 
 static const uint8_t seed[32] = "the same for all workers";
 
+static struct settings *copy(const struct settings *s)
+{
+	struct settings *own = malloc(sizeof(*own));
+
+	if (!own)
+		abort();
+	*own = *s;
+	settings_finish(own);
+	return own;
+}
+
 const char *gateway_open(struct gateway *g, const struct settings *s, uint16_t workers)
 {
-	struct nat_config c = s->nat;
+	struct settings *own = copy(s);
+	struct nat_config c = own->nat;
 	const char *fault;
 
-	*g = (struct gateway){ .mss = s->mss, .last_session = NAT_NO_SESSION,
+	*g = (struct gateway){ .settings = own, .mss = s->mss, .last_session = NAT_NO_SESSION,
 			       .notes = { .wait_ms = s->nat.timeout_ms[TIMEOUT_UNSOLICITED] },
 			       .fragment_ms = s->nat.timeout_ms[TIMEOUT_FRAGMENT] };
 	for (size_t i = 0; i < c.policy_count; i++)
@@ -44,6 +56,59 @@ void gateway_close(struct gateway *g)
 		free(g->released[i].octets);
 	for (uint16_t i = 0; i < g->workers; i++)
 		free(g->nats[i]);
+	free(g->settings);
+}
+
+/* What the policy has in that place, and where the sessions go that stay. */
+static void replace(struct settings *s, struct nat_policy *p, uint16_t place, be32 now)
+{
+	uint16_t spare = (uint16_t)(p->left - 1);
+
+	if (p->on_address_change != NAT_CHANGE_IDLE || !p->left) {
+		s->pool[place] = now;
+		return;
+	}
+	s->pool[spare] = now;
+	p->pool_first = spare;
+	p->left = (uint16_t)(place + 1);
+}
+
+static bool readdress(struct settings *s, be32 was, be32 now)
+{
+	for (size_t i = 0; i < s->nat.forward_count; i++)
+		if (be32_equal(s->forwards[i].external, was))
+			s->forwards[i].external = now;
+	for (size_t i = 0; i < s->nat.policy_count; i++) {
+		struct nat_policy *p = &s->policies[i];
+
+		for (uint16_t k = 0; k < p->pool_count; k++) {
+			if (!be32_equal(s->pool[p->pool_first + k], was))
+				continue;
+			replace(s, p, (uint16_t)(p->pool_first + k), now);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What was before is freed: nobody may look at it any more. */
+const char *gateway_readdress(struct gateway *g, be32 was, be32 now)
+{
+	struct settings *s = copy(g->settings);
+	struct nat_config c;
+	const char *fault = readdress(s, was, now) ? NULL : "no policy has this address";
+
+	free(g->settings);
+	g->settings = s;
+	c = s->nat;
+	c.workers = g->workers;
+	if (!fault)
+		fault = nat_config_fault(&c);
+	for (uint16_t i = 0; !fault && i < g->workers; i++) {
+		c.worker = i;
+		nat_configure(g->nats[i], &c);
+	}
+	return fault;
 }
 
 /* A helper's text stays as it is: then only endpoints, and TCP's numbers, come back. */
@@ -236,7 +301,7 @@ const char *gateway_expire(struct gateway *g, nat_time now)
 		drop_held(g, 0);
 	}
 	for (uint16_t i = 0; i < g->workers; i++)
-		nat_expire(g->nats[i], now, SIZE_MAX);
+		nat_expire(g->nats[i], now, g->settings->visits);
 	return hear(g, now);
 }
 
@@ -282,6 +347,9 @@ struct nat_gauges gateway_gauges(const struct gateway *g)
 		sum.mappings += one.mappings;
 		sum.hosts += one.hosts;
 		sum.held_ports += one.held_ports;
+		sum.sessions_lost += one.sessions_lost;
+		sum.sessions_moved += one.sessions_moved;
+		sum.sessions_kept += one.sessions_kept;
 		for (int proto = 0; proto < 5; proto++)
 			sum.ports[proto] += one.ports[proto];
 	}

@@ -40,6 +40,7 @@ struct held {
 struct gateway {
 	uint16_t workers, mss;
 	bool helped; /* a policy has helpers */
+	struct settings *settings; /* of now */
 	struct nat *nats[NAT_WORKERS_MOST];
 	/* The session whose rewrite was applied last. */
 	uint16_t last_worker;
@@ -64,6 +65,10 @@ struct passage gateway_pass(struct gateway *g, nat_time now, enum nat_side from,
 
 /* What became of the next datagram that was released; false if there is none. */
 bool gateway_next_released(struct gateway *g, struct passage *way);
+
+/* Another address takes the place of one in the pool (0.0.0.0: none), with the forwards from it; where
+ * sessions stay with theirs, it is the spare place that is taken. NULL, or what is wrong. */
+const char *gateway_readdress(struct gateway *g, be32 was, be32 now);
 
 /* End what is over, and hear what the workers have to say. NULL, or what is wrong with that. */
 const char *gateway_expire(struct gateway *g, nat_time now);

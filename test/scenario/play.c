@@ -181,7 +181,8 @@ static bool play_gauge(struct play *p, const struct step *s)
 		[GAUGE_HOSTS] = g.hosts,       [GAUGE_TCP] = g.ports[0],
 		[GAUGE_UDP] = g.ports[1],      [GAUGE_ICMP] = g.ports[2],
 		[GAUGE_UDPLITE] = g.ports[3],  [GAUGE_DCCP] = g.ports[4],
-		[GAUGE_HELD_PORTS] = g.held_ports,
+		[GAUGE_HELD_PORTS] = g.held_ports, [GAUGE_LOST] = (uint32_t)g.sessions_lost,
+		[GAUGE_MOVED] = (uint32_t)g.sessions_moved, [GAUGE_KEPT] = g.sessions_kept,
 	};
 
 	return play_number(p, s, counts[s->gauge]);
@@ -193,6 +194,17 @@ static bool play_rejected(struct play *p, const struct step *s)
 
 	p->gateway.notes.rejected = 0;
 	return play_number(p, s, came);
+}
+
+static bool play_address(struct play *p, const struct step *s)
+{
+	const char *fault;
+	uint32_t was, now;
+
+	if (!value_of(&s->a, &p->vars, &was) || !value_of(&s->b, &p->vars, &now))
+		return fail(p, s->line, "a variable is not bound");
+	fault = gateway_readdress(&p->gateway, be32_from(was), be32_from(now));
+	return fault ? fail(p, s->line, fault) : true;
 }
 
 static bool play_state(struct play *p, const struct step *s)
@@ -295,6 +307,8 @@ static bool play_step(struct play *p, size_t at)
 		return play_number(p, s, p->gateway.notes.events[s->event]);
 	case STEP_STATE:
 		return play_state(p, s);
+	case STEP_ADDRESS:
+		return play_address(p, s);
 	case STEP_EXPECT:
 		return play_expect(p, s);
 	case STEP_FOR:

@@ -141,6 +141,14 @@ static void read_rejected(struct words *w, struct step *s)
 	s->a = read_value(w);
 }
 
+/* address 198.51.100.2 198.51.100.3 */
+static void read_address(struct words *w, struct step *s)
+{
+	s->kind = STEP_ADDRESS;
+	s->a = read_value(w);
+	s->b = read_value(w);
+}
+
 static void read_state(struct words *w, struct step *s)
 {
 	s->kind = STEP_STATE;
@@ -206,7 +214,8 @@ static void read_step(struct words *w, struct reading *r)
 	static const struct { const char *word; enum gauge gauge; } gauges[] = {
 		{ "sessions", GAUGE_SESSIONS }, { "mappings", GAUGE_MAPPINGS },
 		{ "hosts", GAUGE_HOSTS },	{ "ports", GAUGE_TCP },
-		{ "held_ports", GAUGE_HELD_PORTS },
+		{ "held_ports", GAUGE_HELD_PORTS }, { "lost", GAUGE_LOST },
+		{ "moved", GAUGE_MOVED },	{ "kept", GAUGE_KEPT },
 	};
 	struct step *s = add_step(w, r, STEP_WAIT);
 
@@ -229,6 +238,8 @@ static void read_step(struct words *w, struct reading *r)
 		read_rejected(w, s);
 	else if (words_take(w, "events"))
 		read_events(w, s);
+	else if (words_take(w, "address"))
+		read_address(w, s);
 	else if (words_take(w, "state"))
 		read_state(w, s);
 	else if (words_take(w, "expect"))

@@ -23,13 +23,14 @@ enum step_kind {
 	STEP_EXPECT, /* two values compared */
 	STEP_FOR,    /* repeat up to the end at step.end */
 	STEP_END,
+	STEP_ADDRESS, /* a place of the pool gets another address */
 	STEP_WAIT,   /* only time passes */
 };
 
 enum outcome { COMES_OUT, IS_DROPPED, IS_UNMATCHED, IS_HELD };
 enum gauge {
 	GAUGE_SESSIONS, GAUGE_MAPPINGS, GAUGE_HOSTS, GAUGE_TCP, GAUGE_UDP, GAUGE_ICMP,
-	GAUGE_UDPLITE, GAUGE_DCCP, GAUGE_HELD_PORTS,
+	GAUGE_UDPLITE, GAUGE_DCCP, GAUGE_HELD_PORTS, GAUGE_LOST, GAUGE_MOVED, GAUGE_KEPT,
 };
 enum relation { EQUAL, UNEQUAL, BELOW, NOT_BELOW, EVEN, ODD };
 
@@ -45,8 +46,8 @@ struct step {
 	enum nat_answer answer; /* of IS_DROPPED: what the sender is told */
 	struct message sent, awaited;
 	int outcome_line;
-	/* STEP_GAUGE, STEP_REJECTED, STEP_EVENTS, STEP_STATE, STEP_EXPECT: what, and the values;
-	 * STEP_FOR: variable and range */
+	/* STEP_GAUGE, STEP_REJECTED, STEP_EVENTS, STEP_STATE, STEP_EXPECT, STEP_ADDRESS: what, and
+	 * the values; STEP_FOR: variable and range */
 	enum gauge gauge;
 	enum nat_event_kind event;
 	enum tcp_state state;

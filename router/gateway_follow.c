@@ -1,0 +1,224 @@
+/*
+ * Addresses that change under a running gateway: the kernel says so, or is asked once a second. What
+ * follows from the new ones is put into a copy of the configuration, which takes the place of the one
+ * in use as after a reload. What became of sessions is told when the workers have gone through them.
+ */
+#include <stdlib.h>
+
+#include "gateway_core.h"
+#include "router/nl.h"
+
+static bool same(const struct conf_interface *i, const struct prefix *found, size_t count)
+{
+	if (count != i->address_count)
+		return false;
+	for (size_t k = 0; k < count; k++)
+		if (!address_equal(&found[k].address, &i->addresses[k].address) ||
+		    found[k].len != i->addresses[k].len)
+			return false;
+	return true;
+}
+
+/* Put an interface's addresses into *now, a copy of the configuration made if they are others. */
+static int look_at(const struct conf *c, size_t interface, struct nl *nl, struct conf **now)
+{
+	struct prefix found[LEARNED_MOST];
+	int count = gateway_addresses(nl, &c->interfaces[interface], found);
+
+	if (count < 0 || same(&c->interfaces[interface], found, (size_t)count))
+		return count < 0 ? count : 0;
+	if (!*now)
+		*now = conf_clone(c);
+	return *now ? gateway_set_addresses(&(*now)->interfaces[interface], found, (size_t)count) : -1;
+}
+
+/* The configuration with other addresses; NULL: they are the same, or nobody knows. */
+static struct conf *look(const struct conf *c)
+{
+	struct conf *now = NULL;
+	struct nl *nl = NULL;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->interface_count; i++) {
+		if (!c->interfaces[i].shares_address)
+			continue;
+		r = nl ? 0 : nl_open(&nl);
+		if (r == 0)
+			r = look_at(c, i, nl, &now);
+	}
+	if (nl)
+		nl_close(nl);
+	if (r == 0)
+		return now;
+	conf_free(now);
+	return NULL;
+}
+
+static void add_gauges(const struct gateway *g, struct nat_gauges *sum)
+{
+	struct worker_answer *a = malloc(sizeof(*a));
+
+	for (uint16_t i = 0; a && i < g->threads_running; i++) {
+		if (worker_ask(g->workers[i], ASK_GAUGES, 0, a) < 0)
+			continue;
+		sum->sessions_lost += a->gauges.sessions_lost;
+		sum->sessions_moved += a->gauges.sessions_moved;
+		sum->sessions_kept += a->gauges.sessions_kept;
+		sum->settling |= a->gauges.settling;
+	}
+	free(a);
+}
+
+/* The entry whose pool is the address of an interface, or NULL. */
+static const struct nat_policy *policy_by(const struct conf *c, size_t interface)
+{
+	for (size_t i = 0; i < c->nat_count; i++)
+		if (c->nats[i].pool_interface == interface)
+			return &c->policies[i];
+	return NULL;
+}
+
+/* What there is to tell of: the address that is a pool, the network that is a match, or the first
+ * address; of version 0 if there is none. */
+static struct prefix shown(const struct conf *c, size_t interface)
+{
+	const struct prefix *first = conf_first_v4(&c->interfaces[interface]);
+	const struct nat_policy *p = policy_by(c, interface);
+
+	if (!first)
+		return (struct prefix){ 0 };
+	if (p)
+		return (struct prefix){ address_v4((const uint8_t *)&c->pool[p->pool_first]), 32 };
+	return c->interfaces[interface].side == SIDE_INSIDE ? prefix_masked(*first) : *first;
+}
+
+static void tell_sessions(const struct nat_policy *p, const struct followed *f,
+			  const struct nat_gauges *g)
+{
+	unsigned long long lost = g->sessions_lost - f->lost, moved = g->sessions_moved - f->moved;
+
+	if (p->on_address_change == NAT_CHANGE_MOVE)
+		fprintf(stderr, "; move: %llu sessions have moved", moved);
+	else if (p->on_address_change == NAT_CHANGE_IDLE)
+		fprintf(stderr, "; idle: %u sessions keep the old one, %llu have ended",
+			g->sessions_kept, lost);
+	else
+		fprintf(stderr, "; end: %llu sessions have ended", lost);
+}
+
+/* An address alone, or a network. */
+static const char *text_of(const struct prefix *p, char text[static PREFIX_TEXT])
+{
+	if (p->len < address_bits(&p->address))
+		return prefix_format(p, text);
+	return address_format(&p->address, text);
+}
+
+static void tell_change(const struct gateway *g, size_t interface, const struct nat_gauges *gauges)
+{
+	const struct conf *c = g->snapshot->conf;
+	struct prefix was = g->followed.was[interface], now = shown(c, interface);
+	const struct nat_policy *p = policy_by(c, interface);
+	char old[PREFIX_TEXT], new[PREFIX_TEXT];
+
+	if (!was.address.version && !now.address.version)
+		return;
+	fprintf(stderr, "router: %s: ", c->interfaces[interface].name);
+	if (!now.address.version)
+		fprintf(stderr, "%s is gone, and nothing leaves before there is another",
+			text_of(&was, old));
+	else if (!was.address.version)
+		fprintf(stderr, "%s has come", text_of(&now, new));
+	else
+		fprintf(stderr, "%s has taken the place of %s", text_of(&now, new),
+			text_of(&was, old));
+	if (p && was.address.version)
+		tell_sessions(p, &g->followed, gauges);
+	fputc('\n', stderr);
+}
+
+/* Of changes that all workers have gone through, or of all. */
+static void tell(struct gateway *g, bool all)
+{
+	struct nat_gauges gauges = { 0 };
+
+	if (!g->followed.interfaces)
+		return;
+	add_gauges(g, &gauges);
+	if (gauges.settling && !all)
+		return;
+	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
+		if (g->followed.interfaces >> i & 1)
+			tell_change(g, i, &gauges);
+	g->followed.interfaces = 0;
+}
+
+void gateway_follow_end(struct gateway *g)
+{
+	tell(g, true);
+}
+
+/* What is to be told, before it happens. */
+static void note(struct gateway *g, const struct conf *now)
+{
+	const struct conf *was = g->snapshot->conf;
+	struct nat_gauges gauges = { 0 };
+
+	add_gauges(g, &gauges);
+	g->followed.lost = gauges.sessions_lost;
+	g->followed.moved = gauges.sessions_moved;
+	for (size_t i = 0; i < was->interface_count; i++) {
+		struct prefix old = shown(was, i), new = shown(now, i);
+
+		g->followed.was[i] = old;
+		if (!address_equal(&old.address, &new.address) || old.len != new.len)
+			g->followed.interfaces |= 1u << i;
+	}
+}
+
+/* Once for each reason. */
+static void tell_fault(struct gateway *g, const struct io_error *error)
+{
+	if (strcmp(g->followed.fault.text, error->text) != 0)
+		fprintf(stderr, "router: %s; what was before stays in force\n", error->text);
+	g->followed.fault = *error;
+}
+
+static void tell_missing(struct gateway *g)
+{
+	const struct conf *c = g->snapshot->conf;
+
+	for (size_t i = 0; i < c->interface_count; i++)
+		if (c->interfaces[i].shares_address && !c->interfaces[i].address_count)
+			fprintf(stderr, "router: %s:%d: %s: device \"%s\" has no address; nothing "
+				"leaves before it gets one\n", c->file, c->interfaces[i].line,
+				c->interfaces[i].name, c->interfaces[i].device);
+}
+
+void gateway_follow(struct gateway *g)
+{
+	struct io_error error = { "" };
+	struct conf *now;
+
+	if (!g->followed.begun)
+		tell_missing(g);
+	g->followed.begun = true;
+	tell(g, false);
+	now = look(g->snapshot->conf);
+	if (!now)
+		return;
+	tell(g, true);
+	if (gateway_settle(now, &error)) {
+		conf_free(now);
+		tell_fault(g, &error);
+		return;
+	}
+	note(g, now);
+	if (gateway_replace(g, now, &error)) {
+		g->followed.interfaces = 0;
+		tell_fault(g, &error);
+	} else {
+		g->followed.fault.text[0] = '\0';
+		tell(g, false);
+	}
+}
