@@ -90,26 +90,13 @@ static void close_interfaces(struct gateway *g)
 	}
 }
 
-static int open_interfaces(struct gateway *g, struct io_error *error)
-{
-	const struct conf *c = g->snapshot->conf;
-
-	for (size_t i = 0; i < c->interface_count; i++) {
-		int r = io_open(&g->ios[i], &c->interfaces[i], c->workers, c->interfaces[i].offload,
-				error);
-
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
 static int make_workers(struct gateway *g, struct io_error *error)
 {
 	uint16_t count = g->snapshot->conf->workers;
 	struct worker_setup setup = {
 		.links = &g->links,
 		.ios = g->ios,
+		.swaps = &g->swaps,
 		.snapshot = &g->snapshot,
 	};
 
@@ -146,6 +133,7 @@ static int start_threads(struct gateway *g, struct io_error *error)
 	int r = 0;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS); /* its handler names the call */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (!r && g->threads_running < count) {
 		struct start *s = malloc(sizeof(*s));
@@ -196,19 +184,23 @@ static int build(struct gateway *g, struct io_error *error)
 
 	g->started = gateway_now();
 	g->ios = calloc(c->interface_count, sizeof(*g->ios));
+	g->plugs = calloc(c->interface_count, sizeof(*g->plugs));
+	g->swaps = 1;
 	g->workers = calloc(c->workers, sizeof(*g->workers));
 	g->threads = calloc(c->workers, sizeof(*g->threads));
-	if (!r && (!g->ios || !g->workers || !g->threads ||
+	if (!r && (!g->ios || !g->plugs || !g->workers || !g->threads ||
 		   make_links(&g->links, c->workers)))
 		r = gateway_no_memory(error);
 	if (!r)
-		r = guard_install(&g->guard, c, error);
+		r = link_open(&g->link, c, g->ios, g->seed, error);
 	if (!r)
-		r = open_interfaces(g, error);
+		r = gateway_open_interfaces(g, error);
 	if (!r)
 		tell_kernel(g);
 	if (!r)
 		r = arp_open(&g->arp, c, g->ios, error);
+	if (!r)
+		r = gateway_kernel_open(g, error);
 	if (!r)
 		r = gateway_watch(g, error);
 	if (!r && log_new(&g->log, c->workers))
@@ -253,37 +245,48 @@ static int start_log(struct gateway *g, struct io_error *error)
 	return log_start(g->log) ? gateway_no_memory(error) : 0;
 }
 
+int gateway_begin(struct gateway *g, struct io_error *error)
+{
+	int r = start_log(g, error);
+
+	if (!r)
+		r = start_threads(g, error);
+	if (!r)
+		gateway_tick(g);
+	return r;
+}
+
 int gateway_start(struct gateway **out, struct conf *conf, struct io_error *error)
 {
 	int r = gateway_open(out, conf, error);
 
 	if (r)
 		return r;
-	r = start_log(*out, error);
-	if (!r)
-		r = start_threads(*out, error);
+	r = gateway_begin(*out, error);
 	if (r)
 		gateway_stop(*out);
-	else
-		gateway_tick(*out);
 	return r;
 }
 
 void gateway_stop(struct gateway *g)
 {
+	gateway_follow_end(g);
 	stop_threads(g);
 	for (size_t i = 0; g->workers && i < g->snapshot->conf->workers; i++)
 		worker_free(g->workers[i]);
 	log_free(g->log);
 	if (g->events >= 0)
 		close(g->events);
+	gateway_kernel_close(g);
 	arp_close(g->arp);
 	if (g->ios)
 		close_interfaces(g);
+	link_close(g->link);
 	guard_remove(g->guard);
 	free_links(&g->links);
 	snapshot_free(g->snapshot);
 	free(g->ios);
+	free(g->plugs);
 	free(g->workers);
 	free(g->threads);
 	free(g);

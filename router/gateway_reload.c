@@ -4,6 +4,7 @@
 #include <urcu-qsbr.h>
 
 #include "gateway_core.h"
+#include "io_backend.h"
 
 int gateway_no_memory(struct io_error *error)
 {
@@ -37,8 +38,7 @@ struct snapshot *snapshot_make(struct conf *c, uint32_t generation)
 	return NULL;
 }
 
-/* Work by another snapshot; c is learned already, and belongs to the gateway from now on. */
-static int replace(struct gateway *g, struct conf *c, struct io_error *error)
+int gateway_replace(struct gateway *g, struct conf *c, struct io_error *error)
 {
 	struct snapshot *was = g->snapshot, *now = snapshot_make(c, was->generation + 1);
 	struct log_outlet *outlet = NULL;
@@ -49,9 +49,16 @@ static int replace(struct gateway *g, struct conf *c, struct io_error *error)
 		return gateway_no_memory(error);
 	}
 	now->conf_owned = c;
-	r = log_outlet_new(&outlet, c, error);
+	r = rib_inherit(now->rib, was->rib);
+	if (r)
+		io_refuse(error, r, "more than %d tables of routes, or no memory for them; import fewer, "
+			  "or give routes fewer different from", RIB_TABLES);
+	if (!r)
+		r = log_outlet_new(&outlet, c, error);
 	if (!r && g->guard)
 		r = guard_update(g->guard, c, error);
+	for (size_t i = 0; !r && i < c->interface_count; i++)
+		r = io_follow(g->ios[i], c, i, error);
 	if (r) {
 		log_outlet_free(outlet);
 		snapshot_free(now);
@@ -60,6 +67,7 @@ static int replace(struct gateway *g, struct conf *c, struct io_error *error)
 	rcu_assign_pointer(g->snapshot, now);
 	/* Every worker looks at the new one before it does anything else. */
 	synchronize_rcu();
+	gateway_kernel_adopt(g);
 	gateway_steer(g, c);
 	log_adopt(g->log, outlet);
 	snapshot_free(was);
@@ -72,8 +80,11 @@ int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error)
 
 	if (!r)
 		r = gateway_same_shape(g->snapshot->conf, conf, error);
+	/* Once more: addresses that are in use are preferred. */
 	if (!r)
-		return replace(g, conf, error);
+		r = gateway_settle(conf, error);
+	if (!r)
+		return gateway_replace(g, conf, error);
 	conf_free(conf);
 	return r;
 }

@@ -15,11 +15,23 @@ static void arp_ready(struct gateway *g)
 	arp_work(g->arp, g->snapshot->conf);
 }
 
+static int link_source(const struct gateway *g)
+{
+	return link_descriptor(g->link);
+}
+
+static void link_ready(struct gateway *g)
+{
+	link_work(g->link, g->snapshot->conf, gateway_now());
+}
+
 static const struct source {
 	int (*descriptor)(const struct gateway *g); /* -1: there is nothing to wait for */
 	void (*work)(struct gateway *g);
 } sources[] = {
 	{ arp_source, arp_ready },
+	{ gateway_kernel_descriptor, gateway_kernel_work },
+	{ link_source, link_ready },
 };
 
 enum { SOURCES = sizeof(sources) / sizeof(sources[0]) };
@@ -57,7 +69,9 @@ void gateway_work(struct gateway *g)
 
 void gateway_tick(struct gateway *g)
 {
-	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
-		io_refresh(g->ios[i]);
+	gateway_kernel_tick(g);
+	gateway_plug(g);
+	gateway_follow(g);
 	arp_tick(g->arp, g->snapshot->conf, gateway_now());
+	link_tick(g->link, g->snapshot->conf, gateway_now());
 }

@@ -10,8 +10,11 @@
 
 static const struct io_backend *const backends[] = {
 	[IO_TUN] = &io_tun,
+	[IO_TAP] = &io_tap,
 	[IO_PACKET] = &io_packet,
 	[IO_XDP] = &io_xdp,
+	[IO_NFQUEUE] = &io_nfqueue,
+	[IO_RAW] = &io_raw,
 	[IO_MEM] = &io_mem,
 };
 
@@ -26,6 +29,11 @@ int io_open(struct io **io, const struct conf_interface *c, uint16_t workers, bo
 		io_set_remark(*io, "%s: no AF_XDP (%s); as type packet instead", c->device,
 			      strerror(c->xdp_error));
 	return r;
+}
+
+int io_follow(struct io *io, const struct conf *c, size_t interface, struct io_error *error)
+{
+	return io->backend->follow ? io->backend->follow(io, c, interface, error) : 0;
 }
 
 void io_close(struct io *io)
@@ -50,6 +58,21 @@ enum reason io_send(struct io *io, uint16_t worker, struct frame **frames, size_
 	return io->backend->send(io, worker, frames, count, sent);
 }
 
+bool io_settles(const struct io *io)
+{
+	return io->backend->settle;
+}
+
+void io_settle(struct io *io, uint16_t worker, struct frame *f)
+{
+	io->backend->settle(io, worker, f);
+}
+
+void io_flush(struct io *io, uint16_t worker)
+{
+	io->backend->flush(io, worker);
+}
+
 bool io_can_steer(const struct io *io)
 {
 	return io->backend->steer;
@@ -60,9 +83,9 @@ int io_steer(struct io *io, int program)
 	return io->backend->steer(io, program);
 }
 
-void io_refresh(struct io *io)
+bool io_refresh(struct io *io)
 {
-	io->backend->refresh(io);
+	return io->backend->refresh(io);
 }
 
 uint32_t io_mtu(const struct io *io)
@@ -78,6 +101,11 @@ bool io_is_up(const struct io *io)
 bool io_has_neighbours(const struct io *io)
 {
 	return io->backend->has_neighbours;
+}
+
+bool io_sorts(const struct io *io)
+{
+	return io->backend->sorts;
 }
 
 unsigned io_takes(const struct io *io)
@@ -169,6 +197,8 @@ enum reason io_send_reason(int error_number)
 	case ENXIO:
 	case ENODEV:
 		return REASON_INTERFACE_DOWN;
+	case EMSGSIZE: /* the MTU has become smaller */
+		return REASON_TOO_BIG;
 	default:
 		return REASON_SEND_ERROR;
 	}

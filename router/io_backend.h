@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "neigh.h"
 #include "router/io.h"
 
 struct io_backend {
@@ -20,12 +21,18 @@ struct io_backend {
 	int (*recv)(struct io *io, uint16_t worker, struct frame **frames, size_t count);
 	enum reason (*send)(struct io *io, uint16_t worker, struct frame **frames,
 			    size_t count, size_t *sent);
-	void (*refresh)(struct io *io);
+	bool (*refresh)(struct io *io);
+	/* NULL: nothing depends on the rest of the configuration. */
+	int (*follow)(struct io *io, const struct conf *c, size_t interface, struct io_error *error);
+	/* NULL: datagrams belong to us once they are received. */
+	void (*settle)(struct io *io, uint16_t worker, struct frame *f);
+	void (*flush)(struct io *io, uint16_t worker);
 	int (*steer)(struct io *io, int program); /* NULL: the device gives queues as it likes */
+	bool sorts; /* what it receives has ingress, priority and refused set, and may be Ethernet */
 	bool has_neighbours; /* its links lead to several, told apart by frame.next_hop */
 };
 
-extern const struct io_backend io_tun, io_packet, io_xdp, io_mem;
+extern const struct io_backend io_tun, io_tap, io_packet, io_xdp, io_mem, io_nfqueue, io_raw;
 
 struct io {
 	const struct io_backend *backend;
@@ -35,6 +42,7 @@ struct io {
 	_Atomic uint32_t mtu;
 	atomic_bool up;
 	_Atomic uint64_t missed;
+	struct neigh_news neighbours; /* as the kernel tells */
 	char remark[320];
 };
 

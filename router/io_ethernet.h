@@ -11,13 +11,19 @@
 #include "io_backend.h"
 #include "router/nl.h"
 
-/* Find the device of c, which must be up, and open the socket that was used to ask. */
+/* Find the device of c, which must be up, and open the socket that was used to ask; the second
+ * demands that it is Ethernet. */
+int device_find(struct nl **nl, struct nl_link *link, const struct conf_interface *c,
+		struct io_error *error);
 int ethernet_find(struct nl **nl, struct nl_link *link, const struct conf_interface *c,
 		  struct io_error *error);
 
 /* Note what the device says about itself, now; mtu: that of the configuration, 0: none. */
 void ethernet_note(struct io *io, const struct nl_link *link, uint32_t mtu);
-void ethernet_refresh(struct io *io, struct nl *nl, const char *device, uint32_t mtu);
+
+/* The same later on; false: it is another device by now (or has another address), or none. */
+bool ethernet_refresh(struct io *io, struct nl *nl, const char *device, const struct nl_link *was,
+		      uint32_t mtu);
 
 /* Write the header that precedes a datagram of that IP version, ETH_HLEN octets. */
 static inline void ethernet_header(uint8_t *at, const uint8_t *to, const uint8_t *from,

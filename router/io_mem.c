@@ -25,6 +25,7 @@ struct mem_worker {
 
 struct mem {
 	struct io io;
+	bool unplugged;
 	struct mem_worker worker[];
 };
 
@@ -167,9 +168,9 @@ static enum reason mem_send(struct io *io, uint16_t worker, struct frame **frame
 	return *sent == count ? REASON_NONE : REASON_SEND_FULL;
 }
 
-static void mem_refresh(struct io *io)
+static bool mem_refresh(struct io *io)
 {
-	(void)io;
+	return !((const struct mem *)io)->unplugged;
 }
 
 const struct io_backend io_mem = {
@@ -211,6 +212,11 @@ size_t io_mem_pull(struct io *io, uint16_t worker, uint8_t *octets, size_t room)
 void io_mem_loop(struct io *io, uint16_t worker, bool on)
 {
 	mem_worker(io, worker)->loop = on;
+}
+
+void io_mem_unplug(struct io *io)
+{
+	((struct mem *)io)->unplugged = true;
 }
 
 uint64_t io_mem_sent(const struct io *io, uint16_t worker)

@@ -50,7 +50,7 @@ struct packet_worker {
 struct packet {
 	struct io io;
 	char device[IFNAMSIZ];
-	uint8_t mac[ETH_ALEN];
+	struct nl_link link; /* as it was opened */
 	uint32_t mtu; /* of the configuration; 0: the device's */
 	bool rings, bypass_qdisc;
 	struct nl *nl;
@@ -155,7 +155,8 @@ static int bind_socket(int fd, uint32_t index, int *group)
 	return attach_filter(fd, for_us, sizeof(for_us) / sizeof(for_us[0]));
 }
 
-static int open_queue(struct packet *p, uint32_t index, int *group, struct io_error *error)
+static int open_queue(struct packet *p, const struct conf_interface *c, int *group,
+		      struct io_error *error)
 {
 	struct packet_worker *w = &p->worker[p->queues];
 
@@ -164,15 +165,16 @@ static int open_queue(struct packet *p, uint32_t index, int *group, struct io_er
 		return io_refuse(error, -EPERM,
 				 "%s: may not open a packet socket: run as root, with "
 				 "CAP_NET_RAW, or below unshare -Urn",
-				 p->device);
+				 c->name);
 	if (w->fd >= 0 && set_options(w->fd, p->bypass_qdisc) == 0) {
 		give_ring(p, w);
-		if (bind_socket(w->fd, index, group) == 0) {
+		if (bind_socket(w->fd, p->link.index, group) == 0) {
 			p->queues++;
 			return 0;
 		}
 	}
-	return io_refuse(error, -errno, "%s: cannot attach: %s", p->device, strerror(errno));
+	return io_refuse(error, -errno, "%s: cannot attach to \"%s\": %s", c->name, p->device,
+			 strerror(errno));
 }
 
 /* Asking sets the kernel's number back to zero. */
@@ -192,19 +194,29 @@ static void count_missed(struct packet *p)
 	}
 }
 
-static void packet_refresh(struct io *io)
+/* A socket loses its device for ever, also where that comes back with the same number. */
+static bool is_bound(const struct packet *p)
+{
+	struct sockaddr_ll address;
+	socklen_t len = sizeof(address);
+
+	return getsockname(p->worker[0].fd, (struct sockaddr *)&address, &len) < 0 ||
+	       address.sll_ifindex == (int)p->link.index;
+}
+
+static bool packet_refresh(struct io *io)
 {
 	struct packet *p = (struct packet *)io;
 
 	count_missed(p);
-	ethernet_refresh(io, p->nl, p->device, p->mtu);
+	return ethernet_refresh(io, p->nl, p->device, &p->link, p->mtu) && is_bound(p);
 }
 
 /* What a worker needs beside a queue. */
-static int equip(struct packet *p, uint32_t index)
+static int equip(struct packet *p)
 {
 	for (uint16_t i = 0; i < p->io.workers; i++) {
-		int r = neigh_new(&p->worker[i].neigh, index);
+		int r = neigh_new(&p->worker[i].neigh, p->link.index, &p->io.neighbours);
 
 		if (r < 0)
 			return r;
@@ -220,19 +232,17 @@ static int equip(struct packet *p, uint32_t index)
 static int attach(struct packet *p, const struct conf_interface *c, struct io_error *error)
 {
 	uint16_t queues = io_queues(c, p->io.workers);
-	struct nl_link link;
 	int group = queues > 1 ? new_group(c) : 0;
-	int r = ethernet_find(&p->nl, &link, c, error);
+	int r = ethernet_find(&p->nl, &p->link, c, error);
 
 	if (r < 0)
 		return r;
-	memcpy(p->mac, link.mac, sizeof(p->mac));
-	ethernet_note(&p->io, &link, p->mtu);
-	r = equip(p, link.index);
+	ethernet_note(&p->io, &p->link, p->mtu);
+	r = equip(p);
 	if (r < 0)
 		return io_refuse(error, r, "%s: %s", c->name, strerror(-r));
 	while (r == 0 && p->queues < queues)
-		r = open_queue(p, link.index, queues > 1 ? &group : NULL, error);
+		r = open_queue(p, c, queues > 1 ? &group : NULL, error);
 	return r;
 }
 
@@ -350,7 +360,7 @@ static uint8_t *dress(const struct packet *p, const struct frame *f, const uint8
 {
 	uint8_t *at = frame_store_offload(f, ETH_HLEN);
 
-	ethernet_header(at + HEADER_LEN, mac, p->mac, f->p.version);
+	ethernet_header(at + HEADER_LEN, mac, p->link.mac, f->p.version);
 	return at;
 }
 

@@ -48,7 +48,7 @@ struct xdp_worker {
 struct xdp {
 	struct io io;
 	char device[IFNAMSIZ];
-	uint8_t mac[ETH_ALEN];
+	struct nl_link link; /* as it was opened */
 	uint32_t mtu; /* of the configuration; 0: the device's */
 	enum xdp_mode mode;
 	int no_native; /* the driver's answer, a negative errno; 0: none, or not asked */
@@ -148,21 +148,22 @@ static int take_mode(struct xdp *x, uint32_t index)
 	return r;
 }
 
-static int refuse_mode(const struct xdp *x, int error_number, struct io_error *error)
+static int refuse_mode(const struct xdp *x, const struct conf_interface *c, int error_number,
+		       struct io_error *error)
 {
 	if (is_taken(error_number))
 		return io_refuse(error, error_number,
 				 "%s: another program has XDP on the device: end it, or ip link set "
-				 "%s xdp off", x->device, x->device);
+				 "%s xdp off", c->name, x->device);
 	if (error_number == -EPERM)
 		return io_refuse(error, error_number,
 				 "%s: may not attach an XDP program: run as root, or use type "
-				 "\"packet\"", x->device);
+				 "\"packet\"", c->name);
 	if (error_number == -ENOBUFS)
 		return io_refuse(error, error_number,
 				 "%s: AF_XDP: too little memory may be locked: run with "
-				 "CAP_IPC_LOCK, or ulimit -l unlimited", x->device);
-	return io_refuse(error, error_number, "%s: AF_XDP: %s: use type \"packet\"", x->device,
+				 "CAP_IPC_LOCK, or ulimit -l unlimited", c->name);
+	return io_refuse(error, error_number, "%s: AF_XDP: %s: use type \"packet\"", c->name,
 			 strerror(-error_number));
 }
 
@@ -194,7 +195,7 @@ static int gather_queues(struct xdp *x, uint16_t worker)
 static int equip(struct xdp *x, uint16_t worker, uint32_t index)
 {
 	struct xdp_worker *w = &x->worker[worker];
-	int r = neigh_new(&w->neigh, index);
+	int r = neigh_new(&w->neigh, index, &x->io.neighbours);
 
 	w->turn = worker;
 	if (r < 0)
@@ -208,17 +209,17 @@ static int equip(struct xdp *x, uint16_t worker, uint32_t index)
 	return r < 0 ? r : 0;
 }
 
-static int set_up(struct xdp *x, const struct conf_interface *c, uint32_t index,
-		  struct io_error *error)
+static int set_up(struct xdp *x, const struct conf_interface *c, struct io_error *error)
 {
-	int r = xdp_program_new(&x->program, x->mac, x->queue_count);
+	uint32_t index = x->link.index;
+	int r = xdp_program_new(&x->program, x->link.mac, x->queue_count);
 
 	if (r == 0)
 		r = xdp_program_learn(x->program, x->nl);
 	if (r == 0)
 		r = take_mode(x, index);
 	if (r < 0)
-		return refuse_mode(x, r, error);
+		return refuse_mode(x, c, r, error);
 	for (uint16_t i = 0; r == 0 && i < x->io.workers; i++)
 		r = equip(x, i, index);
 	if (r < 0)
@@ -241,22 +242,20 @@ static void say_mode(struct xdp *x)
 
 static int attach(struct xdp *x, const struct conf_interface *c, struct io_error *error)
 {
-	struct nl_link link;
-	int r = ethernet_find(&x->nl, &link, c, error);
+	int r = ethernet_find(&x->nl, &x->link, c, error);
 
 	if (r < 0)
 		return r;
-	if (link.mtu > XDP_MTU_MOST)
+	if (x->link.mtu > XDP_MTU_MOST)
 		return io_refuse(error, -EMSGSIZE,
 				 "%s: MTU %u is too large for AF_XDP: ip link set %s mtu %u, or use "
-				 "type \"packet\"", c->name, link.mtu, c->device, XDP_MTU_MOST);
-	memcpy(x->mac, link.mac, sizeof(x->mac));
-	ethernet_note(&x->io, &link, x->mtu);
+				 "type \"packet\"", c->name, x->link.mtu, c->device, XDP_MTU_MOST);
+	ethernet_note(&x->io, &x->link, x->mtu);
 	x->queue_count = count_queues(x->device);
 	x->queues = calloc(x->queue_count, sizeof(struct xdp_queue *));
 	if (!x->queues)
 		return io_refuse(error, -ENOMEM, "%s: out of memory", c->name);
-	r = set_up(x, c, link.index, error);
+	r = set_up(x, c, error);
 	if (r == 0)
 		say_mode(x);
 	return r;
@@ -327,16 +326,16 @@ static uint64_t missed(const struct xdp *x)
 	return sum;
 }
 
-static void xdp_refresh(struct io *io)
+static bool xdp_refresh(struct io *io)
 {
 	struct xdp *x = (struct xdp *)io;
 	uint64_t now = missed(x);
 
 	io_miss(io, now - x->missed);
 	x->missed = now;
-	ethernet_refresh(io, x->nl, x->device, x->mtu && x->mtu < XDP_MTU_MOST ? x->mtu
-									   : XDP_MTU_MOST);
 	xdp_program_learn(x->program, x->nl);
+	return ethernet_refresh(io, x->nl, x->device, &x->link,
+				x->mtu && x->mtu < XDP_MTU_MOST ? x->mtu : XDP_MTU_MOST);
 }
 
 static int xdp_descriptor(const struct io *io, uint16_t worker)
@@ -412,7 +411,7 @@ static enum reason send_one(const struct xdp *x, struct xdp_worker *w, const str
 		return REASON_SEND_ERROR;
 	if (!at)
 		return REASON_SEND_FULL;
-	ethernet_header(at, mac, x->mac, f->p.version);
+	ethernet_header(at, mac, x->link.mac, f->p.version);
 	memcpy(at + ETH_HLEN, f->p.ip, f->p.len);
 	if (w->queue)
 		xdp_queue_put(w->queue, at, len);

@@ -26,6 +26,21 @@ static int watch(struct worker *w, int fd, uint32_t number)
 	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
+int worker_plug(struct worker *w, uint16_t interface, const struct io *io)
+{
+	int fd = io_descriptor(io, w->id);
+
+	return fd >= 0 ? watch(w, fd, interface) : 0;
+}
+
+void worker_unplug(struct worker *w, const struct io *io)
+{
+	int fd = io_descriptor(io, w->id);
+
+	if (fd >= 0)
+		epoll_ctl(w->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
 int worker_watch(struct worker *w)
 {
 	int r;
@@ -34,19 +49,39 @@ int worker_watch(struct worker *w)
 	if (w->epoll < 0)
 		return -errno;
 	r = watch(w, w->setup.links->wakeups[w->id], WORKER_INTERFACES_MOST);
-	for (uint16_t i = 0; !r && i < worker_conf(w)->interface_count; i++) {
-		int fd = io_descriptor(w->setup.ios[i], w->id);
-
-		if (fd >= 0)
-			r = watch(w, fd, i);
-		else
-			w->always |= 1u << i;
-		w->interfaces |= 1u << i;
-		if (io_has_neighbours(w->setup.ios[i]))
-			w->neighbours |= 1u << i;
-	}
-	w->ready = w->interfaces;
+	for (uint16_t i = 0; !r && i < worker_conf(w)->interface_count; i++)
+		r = worker_plug(w, i, w->setup.ios[i]);
 	return r;
+}
+
+static bool is_current(const struct worker *w)
+{
+	return __atomic_load_n(w->setup.swaps, __ATOMIC_ACQUIRE) == w->swaps;
+}
+
+static void take_interface(struct worker *w, uint16_t i)
+{
+	uint32_t bit = 1u << i;
+
+	w->ios[i] = rcu_dereference(w->setup.ios[i]);
+	w->interfaces |= bit;
+	if (io_descriptor(w->ios[i], w->id) < 0)
+		w->always |= bit;
+	if (io_has_neighbours(w->ios[i]))
+		w->neighbours |= bit;
+	if (io_settles(w->ios[i]))
+		w->settles |= bit;
+}
+
+void worker_follow_interfaces(struct worker *w)
+{
+	if (is_current(w))
+		return;
+	w->swaps = __atomic_load_n(w->setup.swaps, __ATOMIC_ACQUIRE);
+	w->always = w->neighbours = w->settles = 0;
+	for (uint16_t i = 0; i < worker_conf(w)->interface_count; i++)
+		take_interface(w, i);
+	w->ready = w->interfaces;
 }
 
 static uint64_t clock_us(void)
@@ -71,20 +106,34 @@ static bool has_work(const struct worker *w)
 	return __atomic_load_n(&w->mail.state, __ATOMIC_RELAXED) == MAIL_ASKED;
 }
 
-/* A device that is gone fails for ever; one that is down, once. */
+/* A device that is gone fails for ever, or until another interface is in its place: then what failed
+ * may have been the one before. One that is down fails once. */
 static void note_failure(struct worker *w, uint32_t interface)
 {
 	if (++w->failures < FAILURES_MOST)
 		return;
 	w->failures = 0;
-	epoll_ctl(w->epoll, EPOLL_CTL_DEL, io_descriptor(w->setup.ios[interface], w->id), NULL);
+	if (is_current(w))
+		worker_unplug(w, w->ios[interface]);
+}
+
+static int wait_for_events(struct worker *w, struct epoll_event *events, int most, int wait_ms)
+{
+	int count;
+
+	if (wait_ms)
+		rcu_thread_offline();
+	count = epoll_wait(w->epoll, events, most, wait_ms);
+	if (wait_ms)
+		rcu_thread_online();
+	return count;
 }
 
 /* Learn which queues have something; wait for that at most so long. */
 static void look(struct worker *w, int wait_ms)
 {
 	struct epoll_event events[WORKER_INTERFACES_MOST + 1];
-	int count = epoll_wait(w->epoll, events, WORKER_INTERFACES_MOST + 1, wait_ms);
+	int count = wait_for_events(w, events, WORKER_INTERFACES_MOST + 1, wait_ms);
 	uint64_t wakeups;
 
 	for (int i = 0; i < count; i++) {
@@ -115,12 +164,14 @@ static void wait_for_work(struct worker *w)
 
 	__atomic_store_n(sleeping, true, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!has_work(w)) {
-		rcu_thread_offline();
+	if (!has_work(w))
 		look(w, w->parked_count ? PARK_SLEEP_MS : SLEEP_MOST_MS);
-		rcu_thread_online();
-	}
 	__atomic_store_n(sleeping, false, __ATOMIC_RELAXED);
+}
+
+uint64_t worker_turns(const struct worker *w)
+{
+	return __atomic_load_n(&w->turns, __ATOMIC_RELAXED);
 }
 
 void worker_run(struct worker *w, const bool *stop)
@@ -133,6 +184,7 @@ void worker_run(struct worker *w, const bool *stop)
 		bool worked = worker_step(w, (nat_time){ now_us / 1000 });
 		bool awake = pace_keep(&pace, worked, now_us, worker_conf(w)->poll_us);
 
+		bump(&w->turns, 1);
 		rcu_quiescent_state();
 		if (awake)
 			poll_for_work(w);

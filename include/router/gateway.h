@@ -14,15 +14,41 @@
 
 #include "router/arp.h"
 #include "router/guard.h"
+#include "router/link.h"
 #include "router/log.h"
 #include "router/worker.h"
 
+/* How an interface is, and if it is not up, why, in one line that names it, where the file speaks of it,
+ * and the remedy. */
+enum plug_state { PLUG_UP, PLUG_DOWN, PLUG_ABSENT };
+
+struct plug {
+	enum plug_state state;
+	struct io_error why;
+	bool news; /* nobody has been told yet */
+	uint64_t tried_ms; /* when it was opened again last, in vain or not */
+};
+
+/* Addresses that have changed, and of what their sessions became nobody has told yet: totals of before. */
+struct followed {
+	bool begun;
+	uint32_t interfaces; /* bits */
+	uint64_t lost, moved;
+	struct prefix was[WORKER_INTERFACES_MOST];
+	struct io_error fault; /* why the last change was not taken up */
+};
+
 struct gateway {
 	struct snapshot *snapshot; /* current; workers take it through rcu_dereference() */
-	struct io **ios;	   /* per interface of the configuration */
+	struct io **ios;	   /* per interface of the configuration; the same of plugs */
+	struct plug *plugs;
+	uint32_t swaps;		   /* of ios; it begins with 1 */
 	struct guard *guard;	   /* NULL where none is needed */
 	struct arp *arp;	   /* NULL without Ethernet */
+	struct kernel *kernel;	   /* what is heard from it, and its routes */
+	struct link *link;	   /* NULL without type tap */
 	struct log *log;
+	struct followed followed;
 	int events;		   /* epoll: what is to be done beside the workers */
 	struct worker **workers;   /* snapshot->conf->workers of them */
 	pthread_t *threads;
@@ -36,11 +62,14 @@ struct gateway {
 /* Everything but the threads: whoever does without them calls worker_step() himself. */
 int gateway_open(struct gateway **g, struct conf *conf, struct io_error *error);
 
+/* Start the threads of one that is open; it is to be stopped if that fails. Both at once. */
+int gateway_begin(struct gateway *g, struct io_error *error);
 int gateway_start(struct gateway **g, struct conf *conf, struct io_error *error);
 void gateway_stop(struct gateway *g);
 
 /* Work by another configuration from now on. What sized the gateway (workers, limits, interfaces,
- * pool) must be as before: -EINVAL says which is not. With several workers a session
+ * how many addresses pools have) must be as before: -EINVAL says which is not. Sessions of an address
+ * that another has replaced do as nat_policy.on_address_change says. With several workers a session
  * may belong to another one by the new configuration (of a forward that was added, changed or
  * removed; of an entry that has come to give ports in blocks, or ceased to): it ends. */
 int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error);
@@ -50,6 +79,12 @@ int gateway_reload(struct gateway *g, struct conf *conf, struct io_error *error)
 int gateway_descriptor(const struct gateway *g);
 void gateway_work(struct gateway *g);
 void gateway_tick(struct gateway *g);
+
+/* Messages of the kernel's of unknown type or truncated; how often some were lost, and listed anew;
+ * routes of the tables that are imported through devices that are not ours, and those there was no
+ * room for. */
+struct kernel_counters { uint64_t ignored, lost, left_out, failed; };
+struct kernel_counters gateway_kernel_counters(const struct gateway *g);
 
 /* Milliseconds of the monotonic clock. */
 nat_time gateway_now(void);

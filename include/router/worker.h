@@ -56,7 +56,8 @@ struct worker_links {
 struct worker_setup {
 	uint16_t id;
 	const struct worker_links *links;
-	struct io **ios; /* one per interface of the configuration */
+	struct io *const *ios; /* one per interface of the configuration; taken at each turn's start */
+	const uint32_t *swaps; /* grows after one of them has become another */
 	struct snapshot *const *snapshot; /* where the current one is published */
 	struct log_queue *log; /* takes the events of the NAT */
 	uint8_t seed[32];
@@ -69,8 +70,16 @@ void worker_free(struct worker *w);
 /* One turn at a given time; returns how much was done: 0 says that there is nothing to do. */
 size_t worker_step(struct worker *w, nat_time now);
 
+/* By another thread, before io becomes an interface of the worker, and before it ceases to be: its
+ * queue is waited for, or no more. worker_plug() fails with a negative errno. */
+int worker_plug(struct worker *w, uint16_t interface, const struct io *io);
+void worker_unplug(struct worker *w, const struct io *io);
+
 /* Turns until *stop is set, in the calling thread, which becomes a reader of liburcu (QSBR). */
 void worker_run(struct worker *w, const bool *stop);
+
+/* Turns that worker_run() has made: a worker makes several in a second, unless it is stuck. */
+uint64_t worker_turns(const struct worker *w);
 
 /* A copy, at any time and by any thread. */
 struct counters worker_counters(const struct worker *w);
