@@ -1,5 +1,6 @@
 /*
  * Backend tun: a device whose other end is a host of its own, the kernel of some network namespace.
+ * What makes a device, and what ends it, serves type tap as well.
  *
  * The device is made in our namespace, with a queue per worker, and then moved; its descriptors
  * stay good. It is not persistent, so that it goes, with the addresses and routes put on it, when
@@ -8,16 +9,18 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
 #include <linux/if_tun.h>
+#include <linux/nsfs.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "io_backend.h"
-#include "router/nl.h"
-#include "router/uring.h"
+#include "io_tun.h"
 
 /* Since Linux 6.2; headers may be older than the kernel. */
 #ifndef TUN_F_USO4
@@ -32,37 +35,23 @@ enum {
 	TUN_USO = TUN_TSO | TUN_F_USO4 | TUN_F_USO6,
 };
 
-/* A batch of super-packets shall not be more than the cache holds until it is sent. */
-enum { RECV_OCTETS = 128 << 10 };
-
-/* Fewer datagrams than this are read and written one by one. */
-enum { BATCH_LEAST = 8 };
-
-struct tun_worker {
-	struct uring *ring; /* NULL: a system call for each datagram */
-	size_t expected;    /* that this many will be there */
-} __attribute__((aligned(64)));
-
-struct tun {
-	struct io io;
-	char device[IFNAMSIZ];
-	struct nl *nl;	   /* where the device is */
-	size_t header_len; /* of the virtio-net header; 0: none */
-	struct tun_worker *worker;
-	uint16_t queues;
-	int fd[];
-};
+void tun_remove(struct tun *t)
+{
+	for (uint16_t i = 0; t->worker && i < t->io.workers; i++)
+		uring_free(t->worker[i].ring);
+	free(t->worker);
+	for (uint16_t i = 0; i < t->queues; i++)
+		close(t->fd[i]);
+	free(t->fd);
+	nl_close(t->nl);
+	free(t->netns);
+}
 
 static void tun_close(struct io *io)
 {
 	struct tun *t = (struct tun *)io;
 
-	for (uint16_t i = 0; t->worker && i < io->workers; i++)
-		uring_free(t->worker[i].ring);
-	free(t->worker);
-	for (uint16_t i = 0; i < t->queues; i++)
-		close(t->fd[i]);
-	nl_close(t->nl);
+	tun_remove(t);
 	free(t);
 }
 
@@ -71,7 +60,7 @@ static int refuse_node(const struct conf_interface *c, int error_number, struct 
 	if (error_number == EACCES || error_number == EPERM)
 		return io_refuse(error, -error_number,
 				 "%s: no access to /dev/net/tun: run as root", c->name);
-	return io_refuse(error, -error_number, "%s: no /dev/net/tun (%s): modprobe tun", c->name,
+	return io_refuse(error, -EOPNOTSUPP, "%s: no /dev/net/tun (%s): modprobe tun", c->name,
 			 strerror(error_number));
 }
 
@@ -96,7 +85,7 @@ static int open_queue(struct tun *t, const struct conf_interface *c, struct io_e
 {
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	struct ifreq request = { 0 };
-	int flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE;
+	int flags = (c->type == IO_TAP ? IFF_TAP : IFF_TUN) | IFF_NO_PI | IFF_MULTI_QUEUE;
 
 	if (fd < 0)
 		return refuse_node(c, errno, error);
@@ -133,10 +122,26 @@ static void agree_on_offloads(struct tun *t)
 	io_take(&t->io, takes, t->device);
 }
 
+/* What the namespace is, to be recognized. */
+static int note_netns(struct tun *t, const struct conf_interface *c)
+{
+	int fd = nl_netns(c->netns), r = 0;
+
+	if (fd < 0)
+		return fd;
+	t->netns = strdup(c->netns);
+	if (!t->netns || fstat(fd, &t->home) < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
 static int open_nl(struct tun *t, const struct conf_interface *c, struct io_error *error)
 {
-	int r = c->netns ? nl_open_in(&t->nl, c->netns) : nl_open(&t->nl);
+	int r = c->netns ? note_netns(t, c) : 0;
 
+	if (r == 0)
+		r = c->netns ? nl_open_in(&t->nl, c->netns) : nl_open(&t->nl);
 	if (r == -ENOENT)
 		return io_refuse(error, r, "%s: no network namespace \"%s\": ip netns add %s",
 				 c->name, c->netns, c->netns);
@@ -146,6 +151,21 @@ static int open_nl(struct tun *t, const struct conf_interface *c, struct io_erro
 	if (r < 0)
 		return io_refuse(error, r, "%s: rtnetlink: %s", c->name, strerror(-r));
 	return 0;
+}
+
+static int refuse_taken(const struct conf_interface *c, struct io_error *error)
+{
+	return io_refuse(error, -EEXIST,
+			 "%s: a device \"%s\" exists already in network namespace \"%s\": choose "
+			 "another name, or remove it", c->name, c->device, c->netns);
+}
+
+/* Before a device is made in vain, and perhaps again and again. */
+static int check_name(const struct tun *t, const struct conf_interface *c, struct io_error *error)
+{
+	struct nl_link link;
+
+	return c->netns && nl_link(t->nl, c->device, &link) == 0 ? refuse_taken(c, error) : 0;
 }
 
 /* Find the device in our namespace and, if it shall live in another, move it there. */
@@ -164,20 +184,25 @@ static int place(struct nl *ours, const struct conf_interface *c, struct io_erro
 		close(netns);
 	}
 	if (r == -EEXIST)
-		return io_refuse(error, r,
-				 "%s: a device \"%s\" exists already in network namespace \"%s\": "
-				 "choose another name, or remove it",
-				 c->name, c->device, c->netns);
+		return refuse_taken(c, error);
 	if (r < 0)
 		return io_refuse(error, r, "%s: cannot place \"%s\"%s%s: %s", c->name, c->device,
 				 c->netns ? " in " : "", c->netns ? c->netns : "", strerror(-r));
 	return 0;
 }
 
+/* Where there is Ethernet, the router behind a route has an address. */
+static struct address via_of(const struct conf_interface *c, const struct prefix *route)
+{
+	for (size_t i = 0; c->type == IO_TAP && i < c->address_count; i++)
+		if (c->addresses[i].address.version == route->address.version)
+			return c->addresses[i].address;
+	return (struct address){ 0 };
+}
+
 /* What the configuration wants the kernel's end to be. */
 static int furnish(struct tun *t, const struct conf_interface *c, struct io_error *error)
 {
-	const struct address direct = { 0 };
 	char text[PREFIX_TEXT];
 	struct nl_link link;
 	int r = nl_link(t->nl, t->device, &link);
@@ -194,7 +219,9 @@ static int furnish(struct tun *t, const struct conf_interface *c, struct io_erro
 					 prefix_format(&c->host_addresses[i], text), strerror(-r));
 	}
 	for (size_t i = 0; i < c->host_route_count; i++) {
-		r = nl_route_add(t->nl, link.index, &c->host_routes[i], &direct);
+		const struct address via = via_of(c, &c->host_routes[i]);
+
+		r = nl_route_add(t->nl, link.index, &c->host_routes[i], &via);
 		if (r < 0)
 			return io_refuse(error, r, "%s: host_route %s: %s", c->name,
 					 prefix_format(&c->host_routes[i], text), strerror(-r));
@@ -202,15 +229,41 @@ static int furnish(struct tun *t, const struct conf_interface *c, struct io_erro
 	return 0;
 }
 
-static void tun_refresh(struct io *io)
+/* Whether the namespace still has its name; what is no namespace cannot tell. */
+static bool is_at_home(const struct tun *t)
+{
+	int fd = t->netns ? nl_netns(t->netns) : -EACCES;
+	struct stat now;
+	bool other;
+
+	if (fd < 0)
+		return fd != -ENOENT;
+	other = ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET && fstat(fd, &now) == 0 &&
+		(now.st_dev != t->home.st_dev || now.st_ino != t->home.st_ino);
+	close(fd);
+	return !other;
+}
+
+/* Whether the device is neither deleted nor renamed. */
+static bool has_device(const struct tun *t)
+{
+	struct ifreq request = { 0 };
+
+	return ioctl(t->fd[0], TUNGETIFF, &request) == 0 &&
+	       strcmp(request.ifr_name, t->device) == 0;
+}
+
+bool tun_refresh(struct io *io)
 {
 	struct tun *t = (struct tun *)io;
+	bool there = has_device(t) && is_at_home(t);
 	struct nl_link link;
 
-	if (nl_link(t->nl, t->device, &link) < 0)
-		io_note(io, io_mtu(io), false);
-	else
+	if (there && nl_link(t->nl, t->device, &link) == 0)
 		io_note(io, link.mtu, link.up && link.carrier);
+	else
+		io_note(io, io_mtu(io), false);
+	return there;
 }
 
 static int make_device(struct tun *t, const struct conf_interface *c, uint16_t queues,
@@ -234,19 +287,13 @@ static int make_device(struct tun *t, const struct conf_interface *c, uint16_t q
 	return r;
 }
 
-/* Workers beyond the queues send through another's, which the kernel allows. */
-static int sending_descriptor(const struct tun *t, uint16_t worker)
-{
-	return t->fd[worker % t->queues];
-}
-
 /* Rings for all workers, or for none. */
 static void make_rings(struct tun *t)
 {
 	int r = 0;
 
 	for (uint16_t i = 0; !r && i < t->io.workers; i++)
-		r = uring_new(&t->worker[i].ring, sending_descriptor(t, i));
+		r = uring_new(&t->worker[i].ring, tun_sending_descriptor(t, i));
 	if (!r)
 		return;
 	for (uint16_t i = 0; i < t->io.workers; i++) {
@@ -265,52 +312,61 @@ static int make_workers(struct tun *t, const struct conf_interface *c, struct io
 	if (!t->worker)
 		return io_refuse(error, -ENOMEM, "%s: out of memory", c->name);
 	memset(t->worker, 0, len);
+	for (uint16_t i = 0; i < t->io.workers; i++)
+		t->worker[i].front = t->header_len + (c->type == IO_TAP ? ETH_HLEN : 0);
 	if (c->io_uring)
 		make_rings(t);
 	return 0;
 }
 
-static int tun_open(struct io **io, const struct conf_interface *c, uint16_t workers, bool offload,
-		    struct io_error *error)
+int tun_make(struct tun *t, const struct conf_interface *c, uint16_t workers, bool offload,
+	     struct io_error *error)
 {
 	uint16_t queues = io_queues(c, workers);
-	struct tun *t = calloc(1, sizeof(*t) + queues * sizeof(t->fd[0]));
 	int r;
 
-	if (!t)
-		return io_refuse(error, -ENOMEM, "%s: out of memory", c->name);
-	t->io.backend = &io_tun;
 	t->io.workers = workers;
 	t->io.offload = offload;
 	t->header_len = offload ? sizeof(struct virtio_net_hdr) : 0;
 	memcpy(t->device, c->device, sizeof(t->device));
+	t->fd = calloc(queues, sizeof(*t->fd));
+	if (!t->fd)
+		return io_refuse(error, -ENOMEM, "%s: out of memory", c->name);
 	r = open_nl(t, c, error);
+	if (r == 0)
+		r = check_name(t, c, error);
 	if (r == 0)
 		r = make_device(t, c, queues, error);
 	if (r == 0)
 		r = make_workers(t, c, error);
 	if (r == 0)
 		r = furnish(t, c, error);
+	if (r == 0)
+		tun_refresh(&t->io);
+	return r;
+}
+
+static int tun_open(struct io **io, const struct conf_interface *c, uint16_t workers, bool offload,
+		    struct io_error *error)
+{
+	struct tun *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return io_refuse(error, -ENOMEM, "%s: out of memory", c->name);
+	t->io.backend = &io_tun;
+	r = tun_make(t, c, workers, offload, error);
 	if (r < 0) {
 		tun_close(&t->io);
 		return r;
 	}
-	tun_refresh(&t->io);
 	*io = &t->io;
 	return 0;
 }
 
-static int tun_descriptor(const struct io *io, uint16_t worker)
-{
-	const struct tun *t = (const struct tun *)io;
-
-	return worker < t->queues ? t->fd[worker] : -1;
-}
-
 /* A frame has been read, with its header. */
-static void take(const struct tun *t, struct frame *f, size_t len)
+static void take(const struct tun *t, struct frame *f)
 {
-	f->len = (uint32_t)(len - t->header_len);
 	f->link_multicast = false;
 	if (t->header_len)
 		frame_load_offload(f, 0);
@@ -318,119 +374,46 @@ static void take(const struct tun *t, struct frame *f, size_t len)
 		f->offload = (struct virtio_net_hdr){ 0 };
 }
 
-static int recv_each(const struct tun *t, int fd, struct frame **frames, size_t count,
-		     size_t *octets)
-{
-	size_t i;
-
-	for (i = 0; i < count && *octets < RECV_OCTETS; i++) {
-		struct frame *f = frames[i];
-		ssize_t len = read(fd, frame_ip(f) - t->header_len, t->header_len + FRAME_LEN_MOST);
-
-		if (len < (ssize_t)t->header_len) {
-			if (len < 0 && errno != EAGAIN && i == 0)
-				return -errno;
-			break;
-		}
-		take(t, f, (size_t)len);
-		*octets += f->len;
-	}
-	return (int)i;
-}
-
-static int recv_batch(const struct tun *t, struct uring *ring, struct frame **frames, size_t count,
-		      size_t *octets)
-{
-	struct uring_part parts[URING_MOST];
-	size_t got = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		parts[i].at = frame_ip(frames[i]) - t->header_len;
-		parts[i].len = (uint32_t)t->header_len + FRAME_LEN_MOST;
-	}
-	uring_read(ring, parts, count);
-	for (size_t i = 0; i < count; i++) {
-		struct frame *f = frames[got], *filled = frames[i];
-		uint8_t *at = f->octets;
-
-		if (parts[i].done < (int32_t)t->header_len)
-			continue;
-		/* It may have come just after the part before it found nothing. */
-		f->octets = filled->octets;
-		filled->octets = at;
-		take(t, f, (size_t)parts[i].done);
-		*octets += f->len;
-		got++;
-	}
-	return (int)got;
-}
-
-/* How many datagrams the next batch may bring, by how many there were of those expected. */
-static size_t expect(size_t expected, size_t got, size_t octets)
-{
-	size_t next = got < expected ? got + 1 : 2 * got;
-	size_t most = octets > RECV_OCTETS / URING_MOST * got ? RECV_OCTETS * got / octets : URING_MOST;
-
-	return next < most ? next : most;
-}
-
 static int tun_recv(struct io *io, uint16_t worker, struct frame **frames, size_t count)
 {
 	const struct tun *t = (const struct tun *)io;
-	struct tun_worker *w = &t->worker[worker];
-	int fd = tun_descriptor(io, worker), got;
-	size_t octets = 0;
+	int got = tun_read(t, worker, frames, count);
 
-	if (fd < 0)
-		return 0;
-	if (w->expected < count)
-		count = w->ring && w->expected >= BATCH_LEAST ? w->expected : count;
-	if (w->ring && w->expected >= BATCH_LEAST && uring_works(w->ring))
-		got = recv_batch(t, w->ring, frames, count, &octets);
-	else
-		got = recv_each(t, fd, frames, count, &octets);
-	if (got >= 0)
-		w->expected = expect(count, (size_t)got, octets);
+	for (int i = 0; i < got; i++)
+		take(t, frames[i]);
 	return got;
 }
 
-/* In the order given, up to the first that cannot be. */
-static size_t send_batch(const struct tun *t, struct uring *ring, struct frame **frames,
-			 size_t count)
+static size_t prepare(const struct tun *t, struct frame **frames, size_t count,
+		      struct uring_part *parts)
 {
-	struct uring_part parts[URING_MOST];
-
+	count = count < URING_MOST ? count : URING_MOST;
 	for (size_t i = 0; i < count; i++) {
 		const struct frame *f = frames[i];
 
 		parts[i].at = t->header_len ? frame_store_offload(f, 0) : f->p.ip;
 		parts[i].len = (uint32_t)t->header_len + f->p.len;
 	}
-	return uring_write(ring, parts, count);
+	return count;
 }
 
 static enum reason tun_send(struct io *io, uint16_t worker, struct frame **frames,
 			    size_t count, size_t *sent)
 {
 	const struct tun *t = (const struct tun *)io;
-	struct uring *ring = t->worker[worker].ring;
-	int fd = sending_descriptor(t, worker);
+	struct uring_part parts[URING_MOST];
+	enum reason r = REASON_NONE;
 
-	*sent = 0;
-	if (ring && count >= BATCH_LEAST && count <= URING_MOST && uring_works(ring))
-		*sent = send_batch(t, ring, frames, count);
-	/* What a batch leaves is tried again for the sake of the reason. */
-	for (; *sent < count; ++*sent) {
-		const struct frame *f = frames[*sent];
-		const uint8_t *at = t->header_len ? frame_store_offload(f, 0) : f->p.ip;
+	for (*sent = 0; r == REASON_NONE && *sent < count;) {
+		size_t ready = prepare(t, frames + *sent, count - *sent, parts), written;
 
-		if (write(fd, at, t->header_len + f->p.len) < 0)
-			return io_send_reason(errno);
+		r = tun_write(t, worker, parts, ready, &written);
+		*sent += written;
 	}
-	return REASON_NONE;
+	return r;
 }
 
-static int tun_steer(struct io *io, int program)
+int tun_steer(struct io *io, int program)
 {
 	const struct tun *t = (const struct tun *)io;
 

@@ -8,12 +8,13 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "router/l2.h"
 #include "steer_core.h"
 
 /* On the stack, below R10: the two words that are hashed, an IP header with the ports behind it, and
  * what follows elsewhere. */
 enum { REMOTE = -8, WHICH = -16, HEADER = -40, PORTS = -48 };
-enum { V4_HEADER = 20, PORTS_LEN = 4, ICMP_HEADER = 8 };
+enum { V4_HEADER = 20, PORTS_LEN = 4, ICMP_HEADER = 8, TYPE_LEN = 2 };
 
 /* len octets at R8 + offset of the packet, to the stack. */
 static void emit_octets(const struct steer *s, int32_t offset, int16_t to, int32_t len,
@@ -185,12 +186,36 @@ static void emit_v6(const struct steer *s)
 	ebpf_go(s->e, s->by_remote);
 }
 
+/* R8 moves behind the header: to the type, over the tags that stand there instead, over the type. */
+static void emit_ethernet(const struct steer *s)
+{
+	struct ebpf_label end = ebpf_label(s->e);
+
+	ebpf_set(s->e, BPF_REG_8, 2 * ETH_ALEN);
+	for (int i = 0; i < L2_TAGS; i++) {
+		struct ebpf_label tagged = ebpf_label(s->e);
+
+		emit_octets(s, 0, PORTS, TYPE_LEN, s->elsewhere);
+		ebpf_read(s->e, BPF_H, BPF_REG_0, BPF_REG_10, PORTS);
+		ebpf_swap(s->e, BPF_REG_0, 16);
+		ebpf_go_if(s->e, BPF_JEQ, BPF_REG_0, ETH_P_8021Q, tagged);
+		ebpf_go_if(s->e, BPF_JNE, BPF_REG_0, ETH_P_8021AD, end);
+		ebpf_put(s->e, tagged);
+		ebpf_do(s->e, BPF_ADD, BPF_REG_8, L2_TAG_LEN);
+	}
+	ebpf_put(s->e, end);
+	ebpf_do(s->e, BPF_ADD, BPF_REG_8, TYPE_LEN);
+}
+
 static void emit_datagram(const struct steer *s)
 {
 	struct ebpf_label v4 = ebpf_label(s->e), v6 = ebpf_label(s->e);
 
 	ebpf_copy(s->e, PACKET, BPF_REG_1);
-	ebpf_set(s->e, BPF_REG_8, 0);
+	if (s->ethernet)
+		emit_ethernet(s);
+	else
+		ebpf_set(s->e, BPF_REG_8, 0);
 	emit_octets(s, 0, HEADER, V4_HEADER + PORTS_LEN, s->elsewhere);
 	emit_version(s);
 	ebpf_go_if(s->e, BPF_JEQ, BPF_REG_0, 4, v4);
@@ -278,14 +303,14 @@ static void emit_by_hash(const struct steer *s, const uint8_t *seed)
 	ebpf_exit(s->e);
 }
 
-static int load(const struct nat_config *c, const uint8_t *seed, enum nat_side side, bool plain)
+static int load(struct steer s, const uint8_t *seed, bool plain)
 {
 	struct ebpf *e = ebpf_new();
-	struct steer s = { .e = e, .config = c, .side = side };
 	int r = -ENOMEM;
 
 	if (!e)
 		return r;
+	s.e = e;
 	s.by_rule = ebpf_label(e);
 	s.by_outside = ebpf_label(e);
 	s.by_port = ebpf_label(e);
@@ -301,11 +326,22 @@ static int load(const struct nat_config *c, const uint8_t *seed, enum nat_side s
 	return r;
 }
 
+static int load_what_fits(struct steer s, const uint8_t *seed)
+{
+	int r = load(s, seed, false);
+
+	return r < 0 && r != -EPERM ? load(s, seed, true) : r;
+}
+
 int steer_load(const struct nat_config *c, const uint8_t seed[static 32], enum nat_side side)
 {
-	int r = load(c, seed, side, false);
+	return load_what_fits((struct steer){ .config = c, .side = side }, seed);
+}
 
-	return r < 0 && r != -EPERM ? load(c, seed, side, true) : r;
+int steer_load_ethernet(const struct nat_config *c, const uint8_t seed[static 32],
+			enum nat_side side)
+{
+	return load_what_fits((struct steer){ .config = c, .side = side, .ethernet = true }, seed);
 }
 
 int steer_probe(void)

@@ -18,6 +18,7 @@ struct steer {
 	struct ebpf *e;
 	const struct nat_config *config;
 	enum nat_side side;
+	bool ethernet; /* it begins with an Ethernet header */
 	/* What decides: all below; the outside endpoint; the port alone; the inside host; the remote
 	 * address and the protocol. */
 	struct ebpf_label by_rule, by_outside, by_port, by_host, by_remote;

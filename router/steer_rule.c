@@ -310,16 +310,19 @@ static size_t emit_addresses(const struct steer *s, const struct nat_policy *p,
 {
 	uint32_t most = (nat_policy_hosts(p) + p->pool_count - 1) / p->pool_count;
 	struct ebpf_label plan = ebpf_label(s->e);
+	uint32_t places = p->pool_count + (p->left ? 1u : 0u);
 	size_t count = 0;
 
-	for (uint32_t k = 0; k < p->pool_count; k++) {
-		uint64_t address = be32_host(s->config->pool[p->pool_first + k]);
+	/* One that is left is the first once more. */
+	for (uint32_t k = 0; k < places; k++) {
+		size_t place = k < p->pool_count ? p->pool_first + k : p->left - 1u;
+		uint64_t address = be32_host(s->config->pool[place]);
 
 		if (!address)
 			continue;
 		ranges[count] = (struct steer_range){ address, address, ebpf_label(s->e) };
 		ebpf_put(s->e, ranges[count++].to);
-		ebpf_set(s->e, BPF_REG_2, (uint64_t)k * most);
+		ebpf_set(s->e, BPF_REG_2, k < p->pool_count ? (uint64_t)k * most : 0);
 		ebpf_go(s->e, plan);
 	}
 	ebpf_put(s->e, plan);

@@ -1,8 +1,10 @@
 /*
- * ARP for those IPv4 addresses of ours that the kernel does not have, and so does not answer for:
- * on `packet` and `xdp` interfaces the own ones, and on those outside also the ones of the pool.
+ * ARP and neighbour discovery for those addresses of ours that the kernel does not have, and so does
+ * not answer for: on `packet` and `xdp` interfaces the own ones, and on those outside also the ones of
+ * the pool.
  *
- * Sources  RFC 826, RFC 3022 section 6.2 (pool addresses), RFC 5227 section 2.3 (announcements).
+ * Sources  RFC 826, RFC 3022 section 6.2 (pool addresses), RFC 5227 section 2.3 (announcements);
+ *          RFC 4861 sections 7.2.4 and 7.2.6.
  * Shape    One struct arp for all interfaces, used by one thread.
  * Promise  Nothing is said about an address while the kernel has it, on whatever device, and
  *          nothing about addresses of others.
@@ -18,7 +20,8 @@
 
 struct arp;
 
-/* For the interfaces of c, open as ios. *a is NULL, which all others take, if none has Ethernet. */
+/* For the interfaces of c, open as ios, where they may become other ones. *a is NULL, which all others
+ * take, if none has Ethernet. */
 int arp_open(struct arp **a, const struct conf *c, struct io *const *ios, struct io_error *error);
 void arp_close(struct arp *a);
 

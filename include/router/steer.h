@@ -3,7 +3,8 @@
  * worker's.
  *
  * Shape    One program per side, of the type that TUN devices and packet sockets choose queues by:
- *          its octets begin at the IP header, its result is a worker.
+ *          its octets begin at the IP header, on TAP devices at the Ethernet header, behind which
+ *          there may be VLAN tags; its result is a worker.
  * Promise  It says what nat_owner() says, but for: control connections of PPTP, and what has no
  *          ports under twice NAT; helped hosts that an earlier policy takes out of a one-to-one
  *          prefix; IPv4 of less than 24 octets, and IPv6 with extension headers; datagrams that are
@@ -20,6 +21,8 @@
 /* Load the program; its descriptor. c: with workers, policies, pool and forwards; seed: that of the
  * NATs. */
 int steer_load(const struct nat_config *c, const uint8_t seed[static 32], enum nat_side side);
+int steer_load_ethernet(const struct nat_config *c, const uint8_t seed[static 32],
+			enum nat_side side);
 
 /* 0 if the kernel lets us load any. */
 int steer_probe(void);

@@ -50,6 +50,15 @@ static void open_arp(struct place *p)
 	assert_true(arp_descriptor(p->arp) >= 0);
 }
 
+static void make_link(struct place *p)
+{
+	assert_true(shell("ip link add v0 address 02:00:00:00:00:01 type veth "
+			  "peer name v1 address 02:00:00:00:00:02 &&"
+			  "echo 8 >/proc/sys/net/ipv4/conf/v0/arp_ignore &&"
+			  "ip link set v0 up && ip link set v1 up"));
+	p->wire = open_wire("v1");
+}
+
 static void place_make(struct place *p, enum nat_side side)
 {
 	*p = (struct place){ .interface = { .name = "wan0", .device = "v0", .type = IO_PACKET },
@@ -66,11 +75,7 @@ static void place_make(struct place *p, enum nat_side side)
 	p->conf.interface_count = 1;
 	p->conf.nat.pool = p->pool;
 	p->conf.nat.pool_count = 2;
-	assert_true(shell("ip link add v0 address 02:00:00:00:00:01 type veth "
-			  "peer name v1 address 02:00:00:00:00:02 &&"
-			  "echo 8 >/proc/sys/net/ipv4/conf/v0/arp_ignore &&"
-			  "ip link set v0 up && ip link set v1 up"));
-	p->wire = open_wire("v1");
+	make_link(p);
 	open_arp(p);
 }
 
@@ -417,18 +422,47 @@ static void needs_nothing_without_ethernet(void **state)
 	arp_close(a);
 }
 
-static void refuses_a_device_that_is_gone(void **state)
+static void unplug(struct place *p)
+{
+	close(p->wire);
+	io_close(p->io);
+	assert_true(shell("ip link del v0"));
+	assert_int_equal(io_open_absent(&p->io, 1), 0);
+}
+
+static void plug_in(struct place *p)
+{
+	struct io_error error = { "" };
+
+	io_close(p->io);
+	make_link(p);
+	if (io_open(&p->io, &p->interface, 1, true, &error) < 0)
+		fail_msg("%s", error.text);
+}
+
+/* It is another one then; at start there may be none. */
+static void follows_a_device_that_goes_and_comes(void **state)
 {
 	struct io_error error = { "" };
 	struct place p;
-	struct arp *a;
 
 	NETNS_TEST(state);
-	place_make(&p, SIDE_OUTSIDE);
-	assert_true(shell("ip link del v0"));
-	assert_int_equal(arp_open(&a, &p.conf, &p.io, &error), -ENODEV);
-	assert_null(a);
-	assert_string_equal(error.text, "arp: No such device");
+	place_make(&p, SIDE_INSIDE);
+	p.interface.address_count = 1;
+	unplug(&p);
+	tick(&p, 5000);
+	plug_in(&p);
+	tick(&p, 6000);
+	expect_announcement(&p, "10.1.0.1");
+	expect_nothing_until(&p, "10.1.0.1");
+	unplug(&p);
+	arp_close(p.arp);
+	assert_int_equal(arp_open(&p.arp, &p.conf, &p.io, &error), 0);
+	tick(&p, 5000);
+	plug_in(&p);
+	tick(&p, 6000);
+	expect_announcement(&p, "10.1.0.1");
+	expect_nothing_until(&p, "10.1.0.1");
 	place_remove(&p);
 }
 
@@ -445,7 +479,7 @@ int main(void)
 		cmocka_unit_test(announces_again_when_the_link_comes_up),
 		cmocka_unit_test(asks_in_our_name),
 		cmocka_unit_test(needs_nothing_without_ethernet),
-		cmocka_unit_test(refuses_a_device_that_is_gone),
+		cmocka_unit_test(follows_a_device_that_goes_and_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,17 @@ static void plans_and_forwards(struct setting *s)
 	forwards(s);
 }
 
+/* Each with an address that is left. */
+static void plans_that_have_moved(struct setting *s)
+{
+	plans(s);
+	s->policies[0].pool_count = 1;
+	s->policies[0].left = 2;
+	s->policies[1].pool_first = 3;
+	s->policies[1].left = 3;
+	s->c.policy_count = 2;
+}
+
 /* Hosts of FTP, among them some with addresses of their own. */
 static void helpers(struct setting *s)
 {
@@ -252,8 +263,23 @@ static uint16_t run(int program, const uint8_t *frame, size_t len)
 	return (uint16_t)o.retval;
 }
 
+/* As a TAP device shows it, behind none to two tags. What the test of programs takes for an Ethernet
+ * header stands in front of all. */
+static uint16_t run_framed(int program, const uint8_t *frame, size_t len)
+{
+	static const uint8_t tags[] = { 0x88, 0xa8, 0, 200, 0x81, 0, 0, 100 };
+	uint8_t framed[ROOM + 2 * ETHERNET] = { 0 }, *at = framed + ETHERNET;
+	size_t tags_len = 4 * pick(3);
+
+	memcpy(framed, frame, ETHERNET);
+	memcpy(at, frame, 12);
+	memcpy(at + 12, tags + sizeof(tags) - tags_len, tags_len);
+	memcpy(at + 12 + tags_len, frame + 12, len - 12);
+	return run(program, framed, ETHERNET + tags_len + len);
+}
+
 /* One datagram; returns whether it was one. */
-static bool agree(const struct nat *n, int program, enum nat_side from)
+static bool agree(const struct nat *n, int program, int framed, enum nat_side from)
 {
 	uint8_t frame[ROOM] = { [12] = 8 };
 	bool v6 = pick(20) == 0;
@@ -264,13 +290,15 @@ static bool agree(const struct nat *n, int program, enum nat_side from)
 		store16(frame + 12, 0x86dd);
 	if (pkt_parse(&p, frame + ETHERNET, len, NULL) != REASON_NONE)
 		return false;
-	if (run(program, frame, len + ETHERNET) == nat_owner(n, &p, from))
+	if (run(program, frame, len + ETHERNET) == nat_owner(n, &p, from) &&
+	    run_framed(framed, frame, len + ETHERNET) == nat_owner(n, &p, from))
 		return true;
 	print_error("protocol %u, from %u\n", p.protocol, from);
 	for (size_t i = 0; i < p.len; i++)
 		print_error("%02x%s", p.ip[i], i % 4 == 3 ? " " : "");
 	print_error("\n");
 	assert_int_equal(run(program, frame, len + ETHERNET), nat_owner(n, &p, from));
+	fail_msg("behind an Ethernet header");
 	return false;
 }
 
@@ -278,14 +306,15 @@ static void compare(const struct setting *s, enum nat_side from)
 {
 	void *arena = calloc(1, nat_size(&s->c));
 	struct nat *n = nat_init(arena, &s->c, seed);
-	int program = steer_load(&s->c, seed, from);
+	int program = steer_load(&s->c, seed, from), framed = steer_load_ethernet(&s->c, seed, from);
 	size_t compared = 0;
 
-	assert_true(program >= 0);
+	assert_true(program >= 0 && framed >= 0);
 	for (int i = 0; i < EACH; i++)
-		compared += agree(n, program, from);
+		compared += agree(n, program, framed, from);
 	assert_true(compared > EACH / 2);
 	close(program);
+	close(framed);
 	free(arena);
 }
 
@@ -361,6 +390,7 @@ static void test_plans(void **state)
 	(void)state;
 	judge(plans);
 	judge(plans_and_forwards);
+	judge(plans_that_have_moved);
 }
 
 static void test_helpers(void **state)
