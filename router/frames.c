@@ -11,6 +11,7 @@ struct frame *frame_take(struct worker *w)
 		f->routed = true; /* by whoever makes it */
 		f->job = (struct nat_job){ .p = &f->p, .session = NAT_NO_SESSION };
 		f->offload = (struct virtio_net_hdr){ 0 };
+		f->priority = 0;
 	}
 	return f;
 }
@@ -29,10 +30,27 @@ static void box_add(struct outbox *box, struct frame *f)
 	box->frames[box->count++] = f;
 }
 
+/* The kernel hears what became of a datagram that it holds. */
+static void settle(struct worker *w, struct frame *f)
+{
+	struct io *io = w->ios[f->ingress];
+
+	if (io_settles(io))
+		io_settle(io, w->id, f);
+	f->verdict = (struct frame_verdict){ .pending = PENDING_NOTHING };
+}
+
+static void put_by(struct worker *w, struct frame *f)
+{
+	if (f->verdict.pending != PENDING_NOTHING)
+		settle(w, f);
+	w->spare[w->spare_count++] = f;
+}
+
 void frame_release(struct worker *w, struct frame *f)
 {
 	if (f->worker == w->id) {
-		w->spare[w->spare_count++] = f;
+		put_by(w, f);
 		return;
 	}
 	if (w->returns[f->worker].count == FRAME_BATCH)
@@ -44,15 +62,45 @@ void frames_release(struct worker *w, struct frame *const *frames, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (frames[i]->worker == w->id)
-			w->spare[w->spare_count++] = frames[i];
+			put_by(w, frames[i]);
 		else
 			frame_release(w, frames[i]);
 }
 
+/* The kernel holds a datagram for an address that it shares with us: what is not the NAT's, whether it
+ * has no ports, or is a fragment whose ports are not known, is the host's to judge. */
+static bool is_for_host(const struct worker *w, const struct frame *f, enum reason r)
+{
+	uint16_t number;
+
+	return f->verdict.pending == PENDING_DROP && r > REASON_OFFLOAD &&
+	       route_find(w, f, pkt_destination(&f->p), &number)->kind == HOP_POOL_LOCAL;
+}
+
 void frame_drop(struct worker *w, struct frame *f, enum reason r)
 {
+	if (is_for_host(w, f, r)) {
+		r = REASON_NOT_OURS;
+		f->verdict.pending = PENDING_ACCEPT;
+		/* Its owner may sleep for a while. */
+		if (f->worker != w->id)
+			io_settle(w->ios[f->ingress], w->id, f);
+	}
 	bump(&w->counters.reasons[r], 1);
 	frame_release(w, f);
+}
+
+void frames_take_back(struct worker *w, uint16_t from)
+{
+	struct frame **returned = w->spare + w->spare_count;
+	size_t count = ring_pop_many(ring_between(w->setup.links->returns, w, from, w->id), returned,
+				     w->frame_count);
+
+	w->spare_count += count;
+	/* They lie in the other core's cache: not looked at without need. */
+	for (size_t i = 0; w->settles && i < count; i++)
+		if (returned[i]->verdict.pending != PENDING_NOTHING)
+			settle(w, returned[i]);
 }
 
 void frame_again(struct worker *w, struct frame *f)
@@ -105,4 +153,6 @@ void frames_flush(struct worker *w)
 		if (w->returns[to].count)
 			give_back(w, to);
 	}
+	for (uint32_t left = w->settles; left; left &= left - 1)
+		io_flush(w->ios[__builtin_ctz(left)], w->id);
 }
