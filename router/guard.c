@@ -7,6 +7,8 @@
  *		What comes in by an outside device is ours if it is for a pool address that the host
  *		does not have, for one that stands for an inside host, or for what lies behind an
  *		inside device.
+ * ingress	The same for bridges, later: where br_netfilter is on, as with Docker, prerouting comes
+ *		to what a bridge receives before it has, and nobody else would see it.
  * input	At an address that the host has, the ports of the NAT are shared. Forwarded ports are
  *		always ours. Of the others the host gets what belongs to one of its sockets: to a
  *		connection or, if it is a SYN or a UDP datagram, to a listener. A listener would
@@ -103,21 +105,42 @@ static void use_of(struct use *u, const struct nat_config *c)
 	}
 }
 
-static bool has_packet(const struct conf *c, enum nat_side side)
+static bool has_type(const struct conf *c, enum io_type type, enum nat_side side)
 {
 	for (size_t i = 0; i < c->interface_count; i++) {
-		if (c->interfaces[i].type == IO_PACKET && c->interfaces[i].side == side)
+		if (c->interfaces[i].type == type && c->interfaces[i].side == side)
 			return true;
 	}
 	return false;
 }
 
-static void put_devices(FILE *out, const struct conf *c, enum nat_side side)
+static bool has_packet(const struct conf *c, enum nat_side side)
+{
+	return has_type(c, IO_PACKET, side);
+}
+
+static void put_devices(FILE *out, const struct conf *c, enum io_type type, enum nat_side side)
 {
 	for (size_t i = 0; i < c->interface_count; i++) {
-		if (c->interfaces[i].type == IO_PACKET && c->interfaces[i].side == side)
+		if (c->interfaces[i].type == type && c->interfaces[i].side == side)
 			fprintf(out, "\"%s\", ", c->interfaces[i].device);
 	}
+}
+
+/* By what devices something may be for an address that is shared: an nfqueue interface gives back what
+ * is not the NAT's. */
+static void put_shared_devices(FILE *out, const struct conf *c)
+{
+	put_devices(out, c, IO_PACKET, SIDE_INSIDE);
+	put_devices(out, c, IO_PACKET, SIDE_OUTSIDE);
+	put_devices(out, c, IO_NFQUEUE, SIDE_INSIDE);
+	put_devices(out, c, IO_NFQUEUE, SIDE_OUTSIDE);
+}
+
+static bool may_share(const struct conf *c)
+{
+	return has_packet(c, SIDE_INSIDE) || has_packet(c, SIDE_OUTSIDE) ||
+	       has_type(c, IO_NFQUEUE, SIDE_INSIDE) || has_type(c, IO_NFQUEUE, SIDE_OUTSIDE);
 }
 
 static void put_pool(FILE *out, const struct nat_config *c)
@@ -156,11 +179,37 @@ static void put_ports(FILE *out, const char *protocol, const struct ports *p, co
 	fprintf(out, " } %s\n", verdict);
 }
 
-static void put_prerouting(FILE *out, const struct conf *c)
+bool guard_hooks(const struct conf_interface *i)
+{
+	struct nl_link link = { .bridge = false };
+	struct nl *nl;
+
+	if (i->type != IO_PACKET || nl_open(&nl) < 0)
+		return false;
+	if (nl_link(nl, i->device, &link) < 0)
+		link.bridge = false;
+	nl_close(nl);
+	return link.bridge;
+}
+
+/* False: there is none. */
+static bool put_bridges(FILE *out, const struct conf *c)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < c->interface_count; i++) {
+		if (!guard_hooks(&c->interfaces[i]))
+			continue;
+		fprintf(out, "\"%s\", ", c->interfaces[i].device);
+		some = true;
+	}
+	return some;
+}
+
+static void put_early(FILE *out, const struct conf *c)
 {
 	bool inside = has_packet(c, SIDE_INSIDE), outside = has_packet(c, SIDE_OUTSIDE);
 
-	fprintf(out, "chain prerouting {\ntype filter hook prerouting priority raw\n");
 	if (inside)
 		fprintf(out, "iifname $inside fib daddr type != "
 			     "{ local, anycast, broadcast, multicast } drop\n");
@@ -170,7 +219,25 @@ static void put_prerouting(FILE *out, const struct conf *c)
 		put_counterparts(out, &c->nat);
 	if (outside && inside)
 		fprintf(out, "iifname $outside fib daddr oifname $inside drop\n");
+}
+
+static void put_prerouting(FILE *out, const struct conf *c, bool bridges)
+{
+	fprintf(out, "chain prerouting {\ntype filter hook prerouting priority raw\n");
+	if (bridges)
+		fprintf(out, "iifname $bridges accept\n");
+	put_early(out, c);
 	fprintf(out, "}\n");
+}
+
+static void put_ingress(FILE *out, const struct conf *c, unsigned int generation)
+{
+	fprintf(out, "table netdev router_%d_%u {\nflags owner\nchain ingress {\n"
+		     "type filter hook ingress devices = { ", getpid(), generation);
+	put_bridges(out, c);
+	fprintf(out, "} priority filter\n");
+	put_early(out, c);
+	fprintf(out, "}\n}\n");
 }
 
 static void put_input(FILE *out, const struct use *u)
@@ -231,20 +298,25 @@ static void put_arp(FILE *out, const struct conf *c, unsigned int generation)
 
 static void put_rules(FILE *out, const struct conf *c, const struct use *u, unsigned int generation)
 {
-	fprintf(out, "define inside = { ");
-	put_devices(out, c, SIDE_INSIDE);
+	bool bridges;
+
+	fprintf(out, "define bridges = { ");
+	bridges = put_bridges(out, c);
+	fprintf(out, "}\ndefine inside = { ");
+	put_devices(out, c, IO_PACKET, SIDE_INSIDE);
 	fprintf(out, "}\ndefine outside = { ");
-	put_devices(out, c, SIDE_OUTSIDE);
+	put_devices(out, c, IO_PACKET, SIDE_OUTSIDE);
 	fprintf(out, "}\ndefine both = { ");
-	put_devices(out, c, SIDE_INSIDE);
-	put_devices(out, c, SIDE_OUTSIDE);
+	put_shared_devices(out, c);
 	fprintf(out, "}\ndefine pool = { ");
 	put_pool(out, &c->nat);
 	fprintf(out, "}\ntable inet router_%d_%u {\nflags owner\n", getpid(), generation);
-	put_prerouting(out, c);
-	if (c->nat.pool_count && (has_packet(c, SIDE_INSIDE) || has_packet(c, SIDE_OUTSIDE)))
+	put_prerouting(out, c, bridges);
+	if (c->nat.pool_count && may_share(c))
 		put_input(out, u);
 	fprintf(out, "}\n");
+	if (bridges)
+		put_ingress(out, c, generation);
 	put_arp(out, c, generation);
 }
 
@@ -262,15 +334,30 @@ static char *rules_of(const struct conf *c, const struct use *u, unsigned int ge
 	return rules;
 }
 
-static int refuse_rules(struct nft_ctx *nft, struct io_error *error)
+/* Whether somebody else has a table of the name that ours is to have. */
+static bool is_taken(struct nft_ctx *nft, const char *family, unsigned int generation)
 {
+	char command[64];
+
+	snprintf(command, sizeof(command), "list table %s router_%d_%u", family, getpid(), generation);
+	return nft_run_cmd_from_buffer(nft, command) == 0;
+}
+
+static int refuse_rules(struct nft_ctx *nft, unsigned int generation, struct io_error *error)
+{
+	static const char *const families[] = { "inet", "netdev", "arp" };
 	const char *text = nft_ctx_get_error_buffer(nft);
 
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		if (is_taken(nft, families[i], generation))
+			return io_refuse(error, -EEXIST, "guard: there is an nftables table that is "
+					 "not ours: nft delete table %s router_%d_%u", families[i],
+					 getpid(), generation);
 	if (!*text)
 		text = strerror(errno);
 	return io_refuse(error, -EOPNOTSUPP,
 			 "guard: nftables says \"%.*s\": run as root, with the kernel's nf_tables, "
-			 "nft_fib_inet and nft_socket",
+			 "nft_fib_inet, nft_fib_netdev and nft_socket",
 			 (int)strcspn(text, "\n"), text);
 }
 
@@ -286,8 +373,9 @@ static int install_rules(struct guard *g, const struct conf *c, const struct use
 		r = io_refuse(error, -ENOMEM, "guard: out of memory");
 	} else {
 		nft_ctx_buffer_error(nft);
+		nft_ctx_buffer_output(nft);
 		if (nft_run_cmd_from_buffer(nft, rules) != 0)
-			r = refuse_rules(nft, error);
+			r = refuse_rules(nft, g->generation + 1, error);
 	}
 	free(rules);
 	if (r == 0) {
@@ -332,10 +420,10 @@ int guard_update(struct guard *g, const struct conf *c, struct io_error *error)
 	return r;
 }
 
-static bool has_ethernet(const struct conf *c)
+static bool has_device(const struct conf *c)
 {
 	for (size_t i = 0; i < c->interface_count; i++)
-		if (conf_is_ethernet(&c->interfaces[i]))
+		if (guard_is_for(&c->interfaces[i]))
 			return true;
 	return false;
 }
@@ -346,7 +434,7 @@ int guard_install(struct guard **guard, const struct conf *c, struct io_error *e
 	int r;
 
 	*guard = NULL;
-	if (!has_ethernet(c))
+	if (!has_device(c))
 		return 0;
 	if (!is_privileged())
 		return io_refuse(error, -EPERM,
@@ -359,6 +447,11 @@ int guard_install(struct guard **guard, const struct conf *c, struct io_error *e
 	else
 		*guard = g;
 	return r;
+}
+
+struct host_ports guard_host_ports(const struct guard *g)
+{
+	return g ? g->host_ports : (struct host_ports){ 0 };
 }
 
 void guard_remove(struct guard *g)

@@ -28,4 +28,8 @@ int host_ports_move(struct host_ports *h, const struct ports *used, struct io_er
 /* Put the range back, unless somebody else has changed it since. */
 void host_ports_restore(struct host_ports *h);
 
+/* As a guard has left them. */
+struct guard;
+struct host_ports guard_host_ports(const struct guard *g);
+
 #endif

@@ -1,6 +1,6 @@
 /*
  * Keeps the kernel out of what is ours on `packet` interfaces, where it sees every datagram too; on
- * `xdp` ones only where it asks for neighbours.
+ * `xdp` ones only where it asks for neighbours, on `nfqueue` ones only at an address shared with it.
  *
  * Sources  RFC 5382 REQ-4 (a NAT does not answer SYNs that fit no mapping).
  * Shape    One nftables table, another for ARP where an interface has addresses of its own, and the
@@ -21,7 +21,16 @@
 
 struct guard;
 
-/* c->pool holds the addresses as they are now. Without packet and xdp interfaces there is
+/* Whether an interface needs one. */
+static inline bool guard_is_for(const struct conf_interface *i)
+{
+	return conf_is_ethernet(i) || i->type == IO_NFQUEUE;
+}
+
+/* Whether its rules hang on a device, and have to be given again when that is another. */
+bool guard_hooks(const struct conf_interface *i);
+
+/* c->pool holds the addresses as they are now. Without interfaces that need one there is
  * nothing to do, and *g is NULL. */
 int guard_install(struct guard **g, const struct conf *c, struct io_error *error);
 

@@ -1,13 +1,17 @@
 #!/bin/sh
-# Write doc/router.conf.5 again from the table of keys. Usage: manual.sh [BUILD]; after make.
+# Write again what of the pages below doc/ follows from tables of the code.
+# Usage: manual.sh [BUILD [DIRECTORY]]: into DIRECTORY, doc if not given.
 set -eu
 build=${1:-build}
-page=$(mktemp)
-program=$(mktemp)
-trap 'rm -f "$page" "$program"' EXIT
+to=${2:-doc}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
-printf '%s\n' '#include "router/conf.h"' 'int main(void) { conf_manual(stdout); return 0; }' |
-	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Iinclude -o "$program" -x c - -x none \
-		"$build/librouter.a" "$build/libnat.a" -lconfig
-"$program" > "$page"
-cat "$page" > doc/router.conf.5
+make --no-print-directory -s BUILD="$build" "$build/test/manual" >/dev/null
+"$build/test/manual" conf > "$work/router.conf.5"
+for page in router.8 routerctl.8; do
+	"$build/test/manual" fill < "doc/$page" > "$work/$page"
+done
+for page in router.conf.5 router.8 routerctl.8; do
+	cmp -s "$work/$page" "$to/$page" || cat "$work/$page" > "$to/$page"
+done

@@ -1,0 +1,90 @@
+#include "router/manual.h"
+
+#include <string.h>
+
+#include "nat/reason.h"
+#include "router/priv.h"
+
+const struct router_command_row router_commands[ROUTER_COMMAND_COUNT] = {
+	[ROUTER_RUN] = { "run", NULL, "run the gateway in the foreground",
+		"Check the configuration, create the interfaces and forward until told to end. Stays in "
+		"the foreground. Everything is created or nothing: a gateway that cannot start leaves no "
+		"trace." },
+	[ROUTER_CHECK] = { "check", NULL, "list every fault of a configuration",
+		"Check the configuration and create nothing." },
+	[ROUTER_PORTS] = { "ports", "ADDRESS",
+		"the outside ports that an inside address has by plan (RFC 7422)",
+		"Print the outside address and the ports that an inside address has by a deterministic "
+		"entry (RFC 7422), and the blocks it may have besides." },
+	[ROUTER_HOLDER] = { "holder", "ADDRESS:PORT", "who has an outside port by plan",
+		"Print the same for whoever has an outside port by such an entry. What is no host's by "
+		"plan, or in a block, ends with status 1: the log knows. Who had a port before the entry "
+		"was changed, the configuration of that time says; the log has each plan with its time, "
+		"and again every day." },
+	[ROUTER_LOCKDOWN] = { "lockdown", NULL,
+		"rules for nft: nothing leaves untranslated while it does not run",
+		"Print a table for\n.BR nft (8)\nthat forbids the kernel to forward on its own what the "
+		"configuration has translated: see\n.BR \"When the gateway does not run\" ." },
+};
+
+void router_usage(FILE *out)
+{
+	for (size_t i = 0; i < ROUTER_COMMAND_COUNT; i++)
+		fprintf(out, "%s router %-8s -c FILE%s%s\n", i ? "      " : "usage:",
+			router_commands[i].name, router_commands[i].operand ? " [--json] " : "",
+			router_commands[i].operand ? router_commands[i].operand : "");
+	fputs("       router --version | --help\n\n", out);
+	for (size_t i = 0; i < ROUTER_COMMAND_COUNT; i++)
+		fprintf(out, "  %-10s%s\n", router_commands[i].name, router_commands[i].help);
+	fputs("\nSIGHUP reads the configuration again; SIGTERM and SIGINT end the gateway and remove\n"
+	      "what it created. See router(8) and router.conf(5).\n", out);
+}
+
+static void print_synopsis(FILE *out)
+{
+	for (size_t i = 0; i < ROUTER_COMMAND_COUNT; i++) {
+		const struct router_command_row *c = &router_commands[i];
+
+		fprintf(out, ".B router %s \\-c\n.I FILE\n", c->name);
+		if (c->operand)
+			fprintf(out, ".RB [ \\-\\-json ]\n.I %s\n", c->operand);
+		fputs(".br\n", out);
+	}
+	fputs(".B router \\-\\-version\n|\n.B \\-\\-help\n", out);
+}
+
+static void print_commands(FILE *out)
+{
+	for (size_t i = 0; i < ROUTER_COMMAND_COUNT; i++)
+		fprintf(out, ".TP\n.B %s\n%s\n", router_commands[i].name, router_commands[i].about);
+}
+
+static void print_capabilities(FILE *out)
+{
+	const char *name, *why;
+
+	for (size_t i = 0; (name = priv_capability(i, &why)); i++)
+		fprintf(out, ".TP\n.B %s\n%s\n", name, why);
+}
+
+static void print_reasons(FILE *out)
+{
+	for (enum reason r = REASON_NONE + 1; r < REASON_COUNT; r++)
+		fprintf(out, ".TP\n.B %s\n%s\n", reason_name(r), reason_help(r));
+}
+
+static const struct { const char *name; void (*print)(FILE *out); } parts[] = {
+	{ "synopsis", print_synopsis }, { "commands", print_commands },
+	{ "capabilities", print_capabilities }, { "reasons", print_reasons },
+};
+
+bool router_manual(const char *part, FILE *out)
+{
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strcmp(parts[i].name, part) != 0)
+			continue;
+		parts[i].print(out);
+		return true;
+	}
+	return false;
+}

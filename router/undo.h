@@ -1,0 +1,31 @@
+/*
+ * What must not stay behind in the host, however the gateway ends: a process of its own waits for
+ * that end, and undoes what is left to undo.
+ *
+ * Shape    The control socket, and the range of ports from which the kernel chooses. Tables of
+ *          nftables and devices go with the process that made them and need nobody.
+ * Order    undo_begin() while there is one thread, and before priv_drop(): the process stays who
+ *          started the gateway, because a directory like /run lets nobody else remove files.
+ * Memory   undo_begin() to undo_end(), which takes NULL.
+ * Promise  What others have changed since is left alone. The gateway can ask for nothing else.
+ * Errors   A negative errno, and one line.
+ */
+#ifndef ROUTER_UNDO_H
+#define ROUTER_UNDO_H
+
+#include "guard_ports.h"
+
+struct undo;
+
+int undo_begin(struct undo **u, struct io_error *error);
+
+/* Remove this socket. What is said first counts. */
+void undo_socket(const struct undo *u, const char *path);
+
+/* Put back the range of ports, where it is what the gateway has made it. What is said last counts. */
+void undo_ports(const struct undo *u, const struct host_ports *ports);
+
+/* Have it done, and wait for that. */
+void undo_end(struct undo *u);
+
+#endif
