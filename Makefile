@@ -15,13 +15,18 @@ ifneq ($(SANITIZE),)
 SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 FLAGS = -std=gnu11 -D_GNU_SOURCE -Iinclude $(WARN) $(CFLAGS) $(SANFLAGS) -MMD -MP
-LIBS := -lconfig -ljansson -lmnl -lnetfilter_queue -lnftables -lxdp -lbpf -luring -lurcu-qsbr -lpthread
+LIBS := -lconfig -lseccomp -ljansson -lmnl -lnetfilter_queue -lnftables -lxdp -lbpf -luring -lurcu-qsbr -lpthread
 
 # What builds, runs and tests need, by the names of Debian 12's packages.
 DEPS := gcc clang libclang-rt-14-dev libc6-dev make pkg-config \
-	libconfig-dev libbpf-dev libxdp-dev libjansson-dev libmnl-dev libnetfilter-queue-dev libnftables-dev liburcu-dev liburing-dev libcmocka-dev \
+	libconfig-dev libbpf-dev libxdp-dev libjansson-dev libmnl-dev libnetfilter-queue-dev libnftables-dev libseccomp-dev liburcu-dev liburing-dev libcmocka-dev \
 	iproute2 iputils-ping iperf3 traceroute curl dnsutils iptables nftables util-linux procps \
-	ethtool python3 python3-pytest python3-scapy man-db coturn python3-pyftpdlib lftp tftpd-hpa
+	ethtool python3 python3-pytest python3-scapy man-db bird2 adduser dpkg-dev lintian systemd coturn python3-pyftpdlib lftp tftpd-hpa
+
+# What doc/recipes.md is tested with. A kernel and an SSH server are unpacked only: a test is no reason to
+# have them run here.
+RECIPE_DEPS := qemu-system-x86 busybox-static dnsmasq-base openvpn openssl openssh-client libwrap0
+UNPACKED := linux-image-cloud-amd64 openssh-server
 
 # What it is measured against and with.
 BENCH_DEPS := libdpdk-dev linux-perf passt slirp4netns
@@ -46,7 +51,7 @@ FUZZ_MAIN := $(BUILD)/obj/fuzz/main.o
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-.PHONY: all deps check check-all conformance units mutants fuzz demo bench install clean help
+.PHONY: all deps recipe-deps check check-all conformance units mutants fuzz demo bench install deb clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -55,7 +60,11 @@ all: $(BUILD)/router $(BUILD)/routerctl $(BUILD)/libnat.a ## build router, route
 deps: ## install the Debian packages that building, running and testing need
 	@sh test/tools/deps.sh $(DEPS)
 
-check: deps ## run every test; the last line is the sum
+recipe-deps: deps
+	@sh test/tools/deps.sh $(RECIPE_DEPS)
+	@sh test/tools/unpack.sh $(BUILD)/debian $(UNPACKED)
+
+check: recipe-deps ## run every test; the last line is the sum
 	@$(MAKE) --no-print-directory check-all
 
 check-all: all units
@@ -64,7 +73,7 @@ check-all: all units
 WALKS ?=
 ONLY ?=
 
-conformance: deps ## requirement by requirement: tests and results (WALKS="4787 FWD-1" ONLY=scenario)
+conformance: recipe-deps ## requirement by requirement: tests and results (WALKS="4787 FWD-1" ONLY=scenario)
 	@$(MAKE) --no-print-directory all units
 	@$(PYTHON) test/tools/conformance.py --build $(BUILD) $(ONLY:%=--only %) $(WALKS)
 
@@ -79,7 +88,7 @@ bench: ## measure: tables, JSON and plots under build/bench (QUICK=1: two minute
 	@$(MAKE) --no-print-directory all $(BENCH)
 	@$(PYTHON) test/bench/run.py --build $(BUILD) $(QUICK:%=--quick)
 
-units: $(UNIT) $(BUILD)/test/play $(BUILD)/test/differential $(FUZZ)
+units: $(UNIT) $(BUILD)/test/play $(BUILD)/test/differential $(BUILD)/test/manual $(FUZZ)
 
 MUTANTS ?=
 
@@ -100,7 +109,8 @@ fuzz: deps ## look for inputs that break TARGET (see fuzz/README.md), for TIME s
 install: all ## install below PREFIX, in DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib \
 		$(DESTDIR)$(PREFIX)/include/nat $(DESTDIR)$(PREFIX)/share/man/man5 \
-		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)/etc/router
+		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/lib/systemd/system \
+		$(DESTDIR)/etc/router
 	install -m 755 $(BUILD)/router $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(BUILD)/routerctl $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(BUILD)/libnat.a $(DESTDIR)$(PREFIX)/lib/
@@ -108,6 +118,11 @@ install: all ## install below PREFIX, in DESTDIR
 	install -m 644 router.conf $(DESTDIR)/etc/router/router.conf.example
 	install -m 644 doc/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 doc/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' doc/router.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/router.service
+
+deb: all ## a Debian package of it, below build
+	@sh doc/debian/build.sh $(BUILD)
 
 clean: ## remove what was built
 	rm -rf $(BUILD)
@@ -148,6 +163,14 @@ $(BUILD)/obj/test/unit/router/test_fib_plain.o: FLAGS += -iquote router
 $(BUILD)/test/unit/router/test_routerctl: | $(BUILD)/routerctl
 $(BUILD)/test/unit/router/test_plan: | $(BUILD)/router
 
+# What writes the pages below doc/, test/tools/manual.sh.
+$(BUILD)/obj/test/tools/manual.o: FLAGS += -iquote router
+
+$(BUILD)/test/manual: $(BUILD)/obj/test/tools/manual.o $(BUILD)/obj/router/routerctl_manual.o \
+		$(BUILD)/obj/router/routerctl_show.o $(BUILD)/librouter.a $(BUILD)/libnat.a
+	$(call say,LD,$@)
+	$(link) $(LIBS)
+
 $(BUILD)/test/play: $(SCENARIO_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/libnat.a
 	$(call say,LD,$@)
 	$(link)
@@ -181,4 +204,4 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/fuzz_%.o $(FUZZ_SHARED_C:%.c=$(BUILD)/obj/%.o
 	$(call say,LD,$@)
 	$(link) $(LIBS)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

@@ -72,7 +72,7 @@ static inline const uint8_t *input_take(struct input *in, size_t *len)
 
 static inline uint8_t *copy_exactly(const uint8_t *octets, size_t len)
 {
-	uint8_t *copy = malloc(len);
+	uint8_t *copy = calloc(len, 1);
 
 	assert(copy || !len);
 	if (len)

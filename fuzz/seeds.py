@@ -5,9 +5,12 @@ How the inputs are laid out stands at the head of each target and in traffic.h.
 
 import pathlib
 import random
+import struct
 
 from datagrams import (ENDS, GRE, ICMP, ICMPV6, INSIDE, OUTSIDE, POOL, TCP, UDP, V6, datagrams, icmp,
                        internet_sum, ip4, ip6, octets_of, tcp, u16, u32, u8, udp)
+from kernel import MESSAGES
+from link_seeds import link_seeds
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILES_MOST, OCTETS_MOST = 200, 1 << 20
@@ -301,7 +304,8 @@ def conf_seeds():
         "forwards": 'forwards = ( { proto = "tcp"; external = "203.0.113.5:8080"; internal = "192.168.7.2:80"; },\n'
                     ' { proto = "tcp+udp"; external = "203.0.113.6:50000-50099"; internal = "192.168.7.2"; } );',
         "rewrite": 'rewrite = ( { match = "out wan0 tcp syn"; mss = "clamp"; }, { match = "in lan0"; dscp = 8; ttl = 64; } );',
-        "later": 'import_routes = [ "main" ]; clock = "virtual";',
+        "import": 'import_routes = [ "main", "100", "0x70", "nowhere", "local" ];',
+        "later": 'clock = "virtual";',
         "unknown-key": 'worker = 1; limits = { session = 5; };',
         "wrong-types": 'workers = "two"; limits = ( 1, 2 ); routes = { };',
         "comments": "# one\n// two\n/* three */ workers = 1;",
@@ -380,10 +384,72 @@ def helper_seeds():
     yield "pptp", called + say(inside, dial) + say(outside, dialled) + say(inside, dial, seq=252 - 14)
 
 
+def netlink_seeds():
+    raw, made, listed, begin, end = 0, 1, 2, 0, 1
+    types = {number: place for place, number in enumerate((16, 17, 20, 21, 28, 29, 24, 25, 32, 33))}
+    messages = {name: bytes.fromhex(text) for name, text in MESSAGES.items()}
+
+    def say(*names):
+        return b"".join(u8(raw) + u16(len(messages[name])) + messages[name] for name in names)
+
+    def remade(name, length):
+        """Cut off there, and of that length."""
+        kind, flags = struct.unpack("=HH", messages[name][4:8])
+        body = messages[name][16:length]
+        return u8(made, types[kind]) + u16(flags, len(body)) + body
+
+    alone, whole = u8(0), u8(15)
+    for name, octets in messages.items():
+        yield name, whole + say("link", name)
+        yield f"{name}-cut", alone + u8(raw) + u16(len(octets) // 2) + octets[:len(octets) // 2]
+        yield f"{name}-made", alone + remade(name, len(octets))
+        yield f"{name}-shorter", alone + remade(name, len(octets) - 4)
+    lists = b"".join(u8(listed, begin, subject) + say(*names) + u8(listed, end, subject) for subject, names in
+                     enumerate((["link"], ["address"], ["neighbour"], ["rule"], ["route", "route-ways"], ["route6-ways"])))
+    yield "lists", whole + lists
+    yield "lists-twice", whole + lists + lists
+    yield "changes", whole + lists + say("route-blackhole", "route-gone", "route6-gone", "route-next-hop", "link-gone")
+    yield "nothing", b""
+
+
+def nfqueue_seeds():
+    """Attributes as the kernel gives them, the numbers in them in network order; then what it never says."""
+    packet_hdr, mark, stamp, device, address, payload, info, whole_len = 1, 3, 4, 5, 9, 10, 14, 13
+    said = dict(datagrams())
+    head = u8(packet_hdr) + u16(7) + u32(41) + u16(0x0800) + u8(0)
+    front = u8(device) + u16(4) + u32(2) + u8(address) + u16(12) + u16(6, 0) + bytes(8)
+    packet, refused = u8(1) + u16(0x0300), u8(1) + u16(2)
+
+    def of(octets, *flags):
+        infos = b"".join(u8(info) + u16(4) + u32(f) for f in flags)
+        return u8(3) + head + front + infos + u8(payload) + u16(len(octets)) + octets
+
+    for name in ("tcp4-data", "udp4", "tcp6", "udp6", "icmp4-error-3-1"):
+        yield name, packet + of(said[name])
+    yield "partial", packet + of(said["tcp4-data"], 1)
+    yield "large", packet + of(said["tcp4-data"] + bytes(2000), 3)
+    yield "marked", packet + u8(0) + head + u8(mark) + u16(4) + u32(7) + u8(stamp) + u16(16) + bytes(16) + \
+        u8(whole_len) + u16(4) + u32(70000) + u8(payload) + u16(4) + bytes(4)
+    yield "without-datagram", packet + u8(0) + head
+    yield "without-number", packet + u8(0) + front + u8(payload) + u16(4) + bytes(4)
+    yield "short-number", packet + u8(0) + u8(packet_hdr) + u16(6) + bytes(6)
+    yield "short-info", packet + u8(0) + head + u8(info) + u16(2) + bytes(2)
+    yield "beyond-the-end", packet + u8(0) + head + u8(payload) + u16(400) + bytes(4)
+    yield "refused", refused + u8(0) + bytes(20)
+    yield "unknown-type", u8(1) + u16(0x0301) + of(said["udp4"])
+    header = struct.pack("<IHHII", 20, 0x0300, 0, 0, 0) + u8(2, 0, 0, 3)
+    for name, octets in (("plain", header), ("short-header", header[:15]), ("short-body", header[:18]),
+                         ("long-claim", struct.pack("<I", 1 << 31) + header[4:]),
+                         ("small-claim", struct.pack("<I", 3) + header[4:]),
+                         ("empty-attribute", header + bytes(4))):
+        yield f"message-{name}", u8(0) + octets
+
+
 TARGETS = {
     "packet": packet_seeds, "nat": nat_seeds, "worker": worker_seeds, "segment": segment_seeds, "fib": fib_seeds,
-    "coalesce": coalesce_seeds,
-    "conf": conf_seeds, "ctl": ctl_seeds, "helper": helper_seeds,
+    "coalesce": coalesce_seeds, "link": link_seeds,
+    "conf": conf_seeds, "ctl": ctl_seeds, "helper": helper_seeds, "netlink": netlink_seeds,
+    "nfqueue": nfqueue_seeds,
 }
 
 

@@ -105,27 +105,51 @@ static bool is_renamed(const struct conf *c, const struct pkt *p)
 	return false;
 }
 
-/* RFC 3704 section 2.2 on inside interfaces: a source must be reached through the interface it
- * comes in by. From outside nobody may claim to be inside, or to be us. */
+static bool is_own(enum hop_kind kind)
+{
+	return kind == HOP_LOCAL || kind == HOP_POOL || kind == HOP_POOL_LOCAL ||
+	       kind == HOP_BROADCAST;
+}
+
+static bool leads_on(const struct hop *hop)
+{
+	return hop->kind == HOP_VIA || hop->kind == HOP_LINK;
+}
+
+static bool leads_inside(const struct conf *c, const struct hop *hop)
+{
+	return leads_on(hop) && c->interfaces[hop->interface].side == SIDE_INSIDE;
+}
+
+/* What an interface asks of sources; inside, that they are reached by it (BCP 38). */
+static enum reverse_path asked_by(const struct conf_interface *i)
+{
+	if (i->reverse_path != REVERSE_BY_SIDE)
+		return i->reverse_path;
+	return i->side == SIDE_INSIDE ? REVERSE_STRICT : REVERSE_OFF;
+}
+
+/* RFC 3704 sections 2.2 and 2.4. From outside nobody may claim to be inside, and nobody to be us. */
 static bool is_spoofed(const struct worker *w, const struct frame *f)
 {
 	const struct conf *c = worker_conf(w);
 	const struct rib *rib = w->snapshot->rib;
-	uint16_t number = route_lookup(w, &f->p, pkt_source(&f->p));
+	uint16_t number = rib_main(rib, f->p.version, pkt_source(&f->p));
+	uint16_t back = rib_is_plain(rib) ? number : route_back(w, &f->p);
 	const struct hop *hop = rib_hop(rib, number, 0);
+	bool claims_inside = leads_inside(c, hop) || leads_inside(c, rib_hop(rib, back, 0));
+	bool outside = f->job.from == SIDE_OUTSIDE;
 
-	if (f->job.from == SIDE_INSIDE)
-		return !rib_leads_out(rib, number, f->ingress);
-	switch (hop->kind) {
-	case HOP_VIA:
-	case HOP_LINK:
-		return c->interfaces[hop->interface].side == SIDE_INSIDE && !is_renamed(c, &f->p);
-	case HOP_LOCAL:
-		return !is_renamed(c, &f->p);
-	case HOP_POOL:
-	case HOP_POOL_LOCAL:
-	case HOP_BROADCAST:
+	if (outside && (claims_inside || hop->kind == HOP_LOCAL) && is_renamed(c, &f->p))
+		return false;
+	if (is_own(hop->kind) || (outside && claims_inside))
 		return true;
+	switch (asked_by(&c->interfaces[f->ingress])) {
+	case REVERSE_STRICT:
+		return !rib_leads_out(rib, number, f->ingress) &&
+		       !rib_leads_out(rib, back, f->ingress);
+	case REVERSE_LOOSE:
+		return !leads_on(hop) && !leads_on(rib_hop(rib, back, 0));
 	default:
 		return false;
 	}

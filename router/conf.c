@@ -21,6 +21,7 @@ static void read_globals(struct reader *r)
 {
 	struct section s = section_of(r, "");
 	const char *control = section_text(&s, "control").text;
+	const char *user = section_text(&s, "user").text, *group = section_text(&s, "group").text;
 	struct conf *c = r->conf;
 
 	c->workers = (uint16_t)section_number(&s, "workers");
@@ -34,6 +35,14 @@ static void read_globals(struct reader *r)
 	c->nat.unique_idents = section_bool(&s, "unique_idents");
 	if (*control)
 		c->control = reader_copy(r, control);
+	if (*user)
+		c->user = reader_copy(r, user);
+	if (*group)
+		c->group = reader_copy(r, group);
+	if (*group && !*user)
+		reader_fault(r, section_line(&s, "group"),
+			     "group without user; say which user of that group to become");
+	c->seccomp = section_bool(&s, "seccomp");
 	c->nat.workers = c->workers;
 }
 
@@ -121,6 +130,7 @@ static void read_sections(struct reader *r)
 	read_limits(r);
 	read_timeouts(r);
 	conf_read_interfaces(r);
+	conf_read_import(r);
 	conf_read_routes(r);
 	conf_read_nats(r);
 	conf_read_pools(r);
@@ -210,13 +220,17 @@ void conf_free(struct conf *c)
 		free(c->nats[i].name);
 	free(c->file);
 	free(c->control);
+	free(c->user);
+	free(c->group);
 	free(c->interfaces);
 	free(c->routes);
+	free(c->import_tables);
 	free(c->nats);
 	free(c->policies);
 	free(c->pool);
 	free(c->places);
 	free(c->forwards);
+	free(c->forward_interfaces);
 	free(c->rules);
 	free(c->log.collectors);
 	free(c);

@@ -58,7 +58,7 @@ static void check_tun_only(const struct section *s)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (section_has(s, keys[i]))
 			reader_fault(s->r, section_line(s, keys[i]),
-				     "interfaces.%s is for type tun; leave it out", keys[i]);
+				     "interfaces.%s is for types tun and tap; leave it out", keys[i]);
 }
 
 /* The kernel would answer for its addresses, too: there is no telling whose a segment is. */
@@ -107,15 +107,24 @@ static void check_queues(const struct section *s, const struct conf_interface *n
 			     n->queues, s->r->conf->workers, s->r->conf->workers);
 }
 
+static enum reverse_path read_reverse_path(const struct section *s)
+{
+	int word = section_word(s, "reverse_path");
+
+	return word == WORD_NONE ? REVERSE_BY_SIDE : (enum reverse_path)word;
+}
+
 static void read_interface(const struct section *s, struct conf_interface *n)
 {
 	n->line = s->line;
 	read_name(s, "name", n->name);
 	read_name(s, "device", n->device);
-	if (!*n->device)
-		memcpy(n->device, n->name, sizeof(n->device));
 	n->type = (enum io_type)section_word(s, "type");
+	/* The kernel chooses one for what leaves by a raw interface without. */
+	if (!*n->device && n->type != IO_RAW)
+		memcpy(n->device, n->name, sizeof(n->device));
 	n->side = (enum nat_side)section_word(s, "side");
+	n->reverse_path = read_reverse_path(s);
 	n->mtu = (uint32_t)section_number(s, "mtu");
 	n->queues = (uint16_t)section_number(s, "queues");
 	n->icmp_errors = section_bool(s, "icmp_errors");
@@ -132,8 +141,10 @@ static void read_interface(const struct section *s, struct conf_interface *n)
 	n->addresses = read_prefixes(s, "address", conf_host, &n->address_count);
 	n->host_addresses = read_prefixes(s, "host_address", conf_host, &n->host_address_count);
 	n->host_routes = read_prefixes(s, "host_routes", parse_host_route, &n->host_route_count);
-	if (conf_is_ethernet(n) || n->type == IO_MEM)
+	if (conf_is_ethernet(n) || conf_is_kernels(n) || n->type == IO_MEM)
 		check_tun_only(s);
+	conf_read_tap(s, n);
+	conf_read_queue(s, n);
 	check_xdp(s, n);
 	if (n->type != IO_PACKET)
 		check_packet_only(s);
@@ -173,7 +184,7 @@ static bool same_netns(const struct conf_interface *a, const struct conf_interfa
 }
 
 /* Names, devices and addresses belong to one interface each. */
-static void check_earlier(const struct section *s, const struct conf_interface *n,
+static void check_earlier(const struct section *s, struct conf_interface *n,
 			  const struct conf_interface *earlier)
 {
 	char text[ADDRESS_TEXT];
@@ -182,11 +193,13 @@ static void check_earlier(const struct section *s, const struct conf_interface *
 		reader_fault(s->r, section_line(s, "name"),
 			     "interface name \"%s\" is taken in line %d; give each its own",
 			     n->name, earlier->line);
-	else if (*n->device && !strcmp(n->device, earlier->device) && same_netns(n, earlier))
+	else if (*n->device && !strcmp(n->device, earlier->device) && same_netns(n, earlier) &&
+		 n->type != IO_RAW && earlier->type != IO_RAW && !conf_share_device(s, n, earlier))
 		reader_fault(s->r, section_line(s, "device"),
 			     "device \"%s\" is that of interface "
-			     "\"%s\" in line %d; give each its own",
-			     n->device, earlier->name, earlier->line);
+			     "\"%s\" in line %d; give each its own%s",
+			     n->device, earlier->name, earlier->line,
+			     n->type == IO_TAP ? ", or its own vlan" : "");
 	for (size_t i = 0; i < n->address_count; i++)
 		if (has_address(earlier->addresses, earlier->address_count,
 				&n->addresses[i].address))
@@ -212,6 +225,46 @@ void conf_read_interfaces(struct reader *r)
 			check_earlier(&s, n, &c->interfaces[j]);
 		c->interface_count++;
 	}
+	conf_number_queues(r);
+}
+
+bool conf_means_interface(const char *text)
+{
+	return !strncmp(text, "interface:", strlen("interface:"));
+}
+
+size_t conf_interface_meant(struct reader *r, const char *what, struct item item, enum nat_side side)
+{
+	static const char *const names[] = { [SIDE_INSIDE] = "inside", [SIDE_OUTSIDE] = "outside" };
+	struct item name = { item.text + strlen("interface:"), item.line };
+	size_t at = conf_interface_named(r, name);
+	const struct conf_interface *i = &r->conf->interfaces[at == SIZE_MAX ? 0 : at];
+
+	if (at == SIZE_MAX)
+		return at;
+	if (i->side != side)
+		reader_fault(r, item.line, "%s %s is an %s interface; one on the %s", what, item.text,
+			     names[i->side], names[side]);
+	else if (!conf_first_v4(i) && (!conf_may_share(i) || i->address_count))
+		reader_fault(r, item.line, "%s %s has no IPv4 address; give that interface one", what,
+			     item.text);
+	else
+		return at;
+	return SIZE_MAX;
+}
+
+/* Of 0.0.0.0/8, which no datagram comes from or goes to (RFC 1122 section 3.2.1.3). */
+be32 conf_unknown_address(size_t interface)
+{
+	return be32_from((uint32_t)interface + 1);
+}
+
+const struct prefix *conf_first_v4(const struct conf_interface *i)
+{
+	for (size_t a = 0; a < i->address_count; a++)
+		if (i->addresses[a].address.version == 4)
+			return &i->addresses[a];
+	return NULL;
 }
 
 size_t conf_interface_named(struct reader *r, struct item name)

@@ -9,16 +9,21 @@ static const struct conf_word clocks[] = {
 	{ "real", 0 }, { "virtual", WORD_LATER }, { 0 },
 };
 static const struct conf_word io_types[] = {
-	{ "tun", IO_TUN }, { "packet", IO_PACKET }, { "xdp", IO_XDP }, { "mem", IO_MEM },
-	{ "tap", WORD_LATER }, { "nfqueue", WORD_LATER }, { "stream", WORD_LATER },
+	{ "tun", IO_TUN }, { "tap", IO_TAP }, { "packet", IO_PACKET }, { "xdp", IO_XDP }, { "mem", IO_MEM },
+	{ "nfqueue", IO_NFQUEUE }, { "raw", IO_RAW }, { "stream", WORD_LATER },
 	{ "pcap", WORD_LATER }, { 0 },
 };
 static const struct conf_word xdp_modes[] = {
 	{ "zero-copy", XDP_ZERO_COPY_MODE }, { "native", XDP_NATIVE_MODE },
 	{ "generic", XDP_GENERIC_MODE }, { 0 },
 };
+static const struct conf_word vlan_words[] = { { "keep", 1 }, { 0 } };
+static const struct conf_word fails[] = { { "closed", 0 }, { "open", 1 }, { 0 } };
 static const struct conf_word sides[] = {
 	{ "inside", SIDE_INSIDE }, { "outside", SIDE_OUTSIDE }, { 0 },
+};
+static const struct conf_word reverse_paths[] = {
+	{ "strict", REVERSE_STRICT }, { "loose", REVERSE_LOOSE }, { "off", REVERSE_OFF }, { 0 },
 };
 static const struct conf_word route_kinds[] = {
 	{ "unicast", ROUTE_UNICAST }, { "blackhole", ROUTE_BLACKHOLE },
@@ -66,13 +71,29 @@ static const struct conf_key first_keys[] = {
 	  "for what the programs cannot tell, workers hand packets over to each other." },
 	{ "", "control", KEY_TEXT, 0, 107, "/run/router.sock", NULL,
 	  "Path of the UNIX socket for routerctl(8), mode 0660. Empty: none." },
+	{ "", "user", KEY_TEXT, 0, 32, "", NULL,
+	  "User to become once everything is open, where the gateway is started as root; of its rights "
+	  "it keeps only the capabilities that router(8) names. The file must be readable to that user "
+	  "if it is to be loaded again. Empty: it stays who it is." },
+	{ "", "group", KEY_TEXT, 0, 32, "", NULL,
+	  "Group to become with user, whose members may use the control socket. Empty: the user's own." },
+	{ "", "seccomp", KEY_BOOL, 0, 0, "true", NULL,
+	  "Once everything runs, have the kernel end the process if it makes a system call that is not "
+	  "on a list; which one is said on standard error. Off to find out what is missing from the "
+	  "list, or to trace the process." },
 	{ "", "clock", KEY_WORD, 0, 0, "real", clocks, "What moves time." },
 	{ "", "seed", KEY_NUMBER, 0, INT64_MAX, "0", NULL,
 	  "Where random choices start. 0: from the kernel; other numbers make runs repeatable. "
 	  "Above 2147483647 the number needs the suffix L." },
-	{ "", "import_routes", KEY_LATER, 0, 0, "", NULL, "Kernel routing tables to mirror." },
-	{ "", "on_address_change", KEY_LATER, 0, 0, "", NULL,
-	  "What becomes of sessions when an address of a pool goes away." },
+	{ "", "import_routes", KEY_TEXTS, 0, 0, "", NULL,
+	  "Routing tables of the kernel whose routes are followed, as they come and go: names as in "
+	  "/etc/iproute2/rt_tables, or numbers. So a routing daemon on this machine, such as BIRD or "
+	  "FRR, drives the gateway. Routes through devices of packet and xdp interfaces "
+	  "are taken, and those of type blackhole, unreachable and prohibit; others are counted as left "
+	  "out. A table that rules of the kernel's name (ip rule) is asked by these, as far as they go "
+	  "by source; any other is one with routes, beside which a static route goes first where the "
+	  "metric is the same. Where two such tables have a route with the same prefix and metric, the "
+	  "one counts that was told last." },
 
 	{ "", "unique_idents", KEY_BOOL, 0, 0, "true", NULL,
 	  "Give translated IPv4 datagrams that are or may be fragmented identifications of our own, "
@@ -130,23 +151,39 @@ static const struct conf_key first_keys[] = {
 	{ "interfaces", "name", KEY_TEXT, 1, IFNAMSIZ - 1, NULL, NULL,
 	  "How this file and listings call the interface." },
 	{ "interfaces", "type", KEY_WORD, 0, 0, NULL, io_types,
-	  "How: tun makes a TUN device, whose other end is the kernel as a host of its own; packet "
+	  "How: tun makes a TUN device, whose other end is the kernel as a host of its own; tap a TAP "
+	  "device, the same with Ethernet, which may become a port of a bridge, or a virtual machine's; "
+	  "packet "
 	  "attaches to an Ethernet device that exists, and xdp too, by AF_XDP, with addresses that "
-	  "the kernel does not have; mem exists in memory only, for tests." },
+	  "the kernel does not have. nfqueue leaves a device to the kernel: what is the gateway's is "
+	  "queued to it before it is routed, by rules of its own (nftables table router_queue_DEVICE; "
+	  "kernels without nftables' queue statement need the NFQUEUE target of xtables). What leaves by "
+	  "such an interface too is given back, and the kernel forwards it as its own routes say, "
+	  "through its FORWARD rules; net.ipv4.conf.DEVICE.forwarding must be on for that. Everything "
+	  "else leaves by a raw socket. Of the gateway's routes only the interface counts there, not "
+	  "via. On an inside device accept_local is switched on while the gateway runs, and a strict "
+	  "rp_filter made loose. raw sends only, by raw sockets, and the kernel routes. mem exists in "
+	  "memory only, for tests." },
 	{ "interfaces", "device", KEY_TEXT, 1, IFNAMSIZ - 1, "", NULL,
-	  "The kernel's name of the device. If not given, the same as name." },
+	  "The kernel's name of the device. If not given, the same as name; on raw, the one that the "
+	  "kernel's routes lead to." },
 	{ "interfaces", "side", KEY_WORD, 0, 0, NULL, sides, "Which side of the NAT lies there." },
+	{ "interfaces", "reverse_path", KEY_WORD, 0, 0, "", reverse_paths,
+	  "Which sources are believed of what comes in here (RFC 3704): with strict, those that are "
+	  "reached by this interface, by one of equal routes too; with loose, those that are reached "
+	  "by any; with off, others too. The gateway's own are never believed, and those of inside "
+	  "never outside. If not given: strict inside, off outside." },
 	{ "interfaces", "address", KEY_TEXTS, 0, 0, "", NULL,
 	  "The router's own addresses on this link, with the length of their networks. It answers "
-	  "there and sends its ICMP errors from them. On packet and xdp it answers ARP for them, but not "
-	  "IPv6 neighbour discovery: hosts on the link need a static neighbour entry for an IPv6 "
-	  "address. None on packet: those that the kernel has on the device are shared, and it "
-	  "answers for them." },
+	  "there and sends its ICMP errors from them. On packet, xdp and tap it answers ARP and IPv6 "
+	  "neighbour discovery for them; on tap it asks first whether somebody else has them, says so, "
+	  "and does not answer for those. None on packet, and none ever on nfqueue: those that the kernel has on the device "
+	  "are shared, and it answers for them." },
 	{ "interfaces", "mtu", KEY_NUMBER, 0, FRAME_LEN_MOST, "0", NULL,
 	  "Longest datagram that is sent, in octets; at least 68, with IPv6 addresses at least "
-	  "1280. 0: that of the device." },
+	  "1280. 0: that of the device; on raw without a device 1500." },
 	{ "interfaces", "queues", KEY_NUMBER, 0, NAT_WORKERS_MOST, "0", NULL,
-	  "Queues of the device, for tun and packet; xdp takes those that it has. 0: one per worker. "
+	  "Queues of the device, for tun, packet and nfqueue; xdp takes those that it has. 0: one per worker. "
 	  "With fewer, workers without a queue have handed over to them what is theirs." },
 	{ "interfaces", "icmp_errors", KEY_BOOL, 0, 0, "true", NULL,
 	  "Send ICMP errors by this interface (RFC 5508 REQ-9). Without them path MTU discovery and "
@@ -175,17 +212,45 @@ static const struct conf_key first_keys[] = {
 	  "frames, because AF_XDP does not tell of one that the device has taken out, and such a frame "
 	  "would be taken for ours: ethtool -K DEVICE rxvlan off, and txvlan off at the other end of a "
 	  "veth pair." },
+	{ "interfaces", "queue", KEY_NUMBER, 0, 65535, "", NULL,
+	  "For nfqueue: number of its first queue. It has one for each worker, or as many as queues says, "
+	  "and as many again where all interfaces are of this type. If not given, 0 or what follows the "
+	  "queues of the interface before." },
+	{ "interfaces", "queue_length", KEY_NUMBER, 1, 1 << 20, "1024", NULL,
+	  "For nfqueue: packets that wait in one queue at most." },
+	{ "interfaces", "fail", KEY_WORD, 0, 0, "closed", fails,
+	  "For nfqueue: what becomes of a packet when its queue is full, or the gateway has ended "
+	  "without removing its rules, as it does when it is killed. closed: it is dropped, so that "
+	  "inside addresses never leave untranslated. open: the host forwards it as it is." },
+	{ "interfaces", "mark", KEY_NUMBER, 0, UINT32_MAX, "0", NULL,
+	  "For raw and nfqueue: mark (SO_MARK) of what is sent by raw sockets, for rules of the host's "
+	  "(ip rule, nftables). 0: none." },
 	{ "interfaces", "io_uring", KEY_BOOL, 0, 0, "true", NULL,
-	  "For tun: read and write a batch of small packets with one system call. Where the kernel has "
+	  "For tun and tap: read and write a batch of small packets with one system call. Where the kernel has "
 	  "no io_uring that can, or forbids it (before Linux 6.1; kernel.io_uring_disabled; in "
 	  "many containers), this is said at start, and each packet takes a call." },
+	{ "interfaces", "mac", KEY_TEXT, 0, 17, "", NULL,
+	  "For tap: the MAC address of the router's end. If not given, one that is made from the names of "
+	  "the device, of this file and of the machine, and so stays the same; where there is a seed, "
+	  "from that and the device's name alone." },
+	{ "interfaces", "vlan", KEY_NUMBERS, 1, 4094, "", vlan_words,
+	  "For tap: the VLAN that the interface belongs to; two, if frames have two tags, the outer one "
+	  "(802.1ad) first. Several interfaces may name the same device, each with other tags; the first "
+	  "of them says what is to be said of the device. Without this key an interface takes frames "
+	  "without a tag, and with one that holds only a priority. keep: it takes those with any tags "
+	  "that no other interface of the device takes, and a neighbour is sent frames with the tags "
+	  "that it has. What nobody takes is counted as vlan. On packet and xdp, frames with tags are "
+	  "the kernel's: attach to its VLAN device instead." },
+	{ "interfaces", "vlan_priority", KEY_NUMBER, 0, 7, "", NULL,
+	  "For tap: priority of what is sent with a tag. If not given, that of the tag that a packet came "
+	  "in with, and 0 where it had none." },
 	{ "interfaces", "netns", KEY_TEXT, 0, 4095, "", NULL,
-	  "For tun: network namespace that the kernel's end is made in, by name or by path. Empty: "
+	  "For tun and tap: network namespace that the kernel's end is made in, by name or by path. Empty: "
 	  "the router's own." },
 	{ "interfaces", "host_address", KEY_TEXTS, 0, 0, "", NULL,
-	  "For tun: addresses of the kernel's end, with the length of their networks." },
+	  "For tun and tap: addresses of the kernel's end, with the length of their networks." },
 	{ "interfaces", "host_routes", KEY_TEXTS, 0, 0, "", NULL,
-	  "For tun: prefixes that the kernel's end reaches through the router. \"default\" is "
+	  "For tun and tap: prefixes that the kernel's end reaches through the router. \"default\" is "
 	  "0.0.0.0/0." },
 
 	{ "", "routes", KEY_LIST, 0, 16384, "", NULL,
@@ -195,6 +260,11 @@ static const struct conf_key first_keys[] = {
 	  "Name of the interface to send by. If not given, the one in whose network via lies." },
 	{ "routes", "via", KEY_TEXT, 1, ADDRESS_TEXT, "", NULL,
 	  "Address of the next router. If not given, destinations are on the link themselves." },
+	{ "routes", "from", KEY_TEXT, 1, PREFIX_TEXT, "", NULL,
+	  "Only for datagrams with a source in this prefix, as they come in. Those from there go by the "
+	  "routes with this key, of which the networks of interfaces are some, and by the others if none "
+	  "of these leads to the destination; of several prefixes that hold the source the longest is "
+	  "asked first. If not given, the route is for all. At most 15 different ones." },
 	{ "routes", "metric", KEY_NUMBER, 0, UINT32_MAX, "0", NULL,
 	  "Of several routes to a prefix the least metric wins; routes with the same one share "
 	  "the load." },
@@ -289,6 +359,10 @@ void conf_key_expect(const struct conf_key *k, struct text *out)
 	case KEY_NUMBERS:
 		text_format(out, "numbers from %lld to %lld: [ ... ]", (long long)k->least,
 			    (long long)k->most);
+		if (k->words) {
+			text_format(out, " or ");
+			expect_words(k->words, out);
+		}
 		break;
 	case KEY_GROUP:
 		text_format(out, "a group: { ... }");

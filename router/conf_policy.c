@@ -32,7 +32,7 @@ static bool is_interface_pool(const struct section *s)
 	struct item item;
 
 	for (size_t i = 0; section_text_next(s, "pool", &i, &item);)
-		if (!strncmp(item.text, "interface:", strlen("interface:")))
+		if (conf_means_interface(item.text))
 			return true;
 	return false;
 }
@@ -96,6 +96,7 @@ static void read_behaviour(const struct section *s, struct nat_policy *policy)
 	for (int i = 0; i < NAT_CLASS_COUNT; i++)
 		policy->behaviour[i] = (struct nat_behaviour){ mapping[i], filtering[i] };
 	policy->pooling = (enum nat_pooling)section_word(s, "pooling");
+	policy->on_address_change = (enum nat_address_change)section_word(s, "on_address_change");
 	policy->hairpin = (enum nat_hairpin)section_word(s, "hairpin");
 	policy->refresh = (enum nat_refresh)section_word(s, "refresh");
 	policy->exhausted = (enum nat_exhausted)section_word(s, "on_exhaustion");

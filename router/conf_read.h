@@ -23,7 +23,7 @@ enum key_kind {
 	KEY_TEXT,
 	KEY_TEXTS, /* array of texts; with words: of these */
 	KEY_TEXT_OR_TEXTS,
-	KEY_NUMBERS, /* array of numbers from least to most */
+	KEY_NUMBERS, /* array of numbers from least to most, or one of the words */
 	KEY_GROUP,
 	KEY_LIST,  /* of groups */
 	KEY_LATER, /* of the design, not in this version: refused unless empty */
@@ -146,6 +146,8 @@ struct item section_text(const struct section *s, const char *name);
 size_t section_texts(const struct section *s, const char *name);
 bool section_text_next(const struct section *s, const char *name, size_t *i, struct item *item);
 size_t section_numbers(const struct section *s, const char *name);
+/* The word that stands where an array of numbers may; WORD_NONE: there is none. */
+int section_instead(const struct section *s, const char *name);
 bool section_number_next(const struct section *s, const char *name, size_t *i, int64_t *found);
 
 /* Texts of an array that are words: the bits of all of them. */
@@ -190,9 +192,24 @@ static inline struct span policy_span(const struct nat_policy *p)
 /* Index of an interface by its name; SIZE_MAX after a fault that lists those there are. */
 size_t conf_interface_named(struct reader *r, struct item name);
 
+/* Of types nfqueue and raw; and, when all interfaces are read, which queues are whose. */
+void conf_read_queue(const struct section *s, struct conf_interface *n);
+void conf_number_queues(struct reader *r);
+
+/* Of an interface, what type tap has alone. Whether it shares the device of an earlier one: notes so. */
+void conf_read_tap(const struct section *s, struct conf_interface *n);
+bool conf_share_device(const struct section *s, struct conf_interface *n,
+		       const struct conf_interface *earlier);
+
+/* The interface of "interface:NAME", which must be on that side; SIZE_MAX: the text is another, or after
+ * a fault. */
+bool conf_means_interface(const char *text);
+size_t conf_interface_meant(struct reader *r, const char *what, struct item item, enum nat_side side);
+
 /* The parts of the file, in the order in which they refer to each other. */
 void conf_read_interfaces(struct reader *r);
 void conf_read_routes(struct reader *r);
+void conf_read_import(struct reader *r);
 void conf_read_nats(struct reader *r);
 void conf_read_pools(struct reader *r);
 void conf_read_prefixes(struct reader *r);

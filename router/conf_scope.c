@@ -21,6 +21,7 @@ static const struct {
 } scopes[] = {
 	{ "preset", NAPT44, ANY },
 	{ "pool", NAPT44, ANY },
+	{ "on_address_change", NAPT44, ANY },
 	{ "ports", NAPT44, ANY },
 	{ "low_ports", NAPT44, UNPLANNED },
 	{ "prefix", ONE_TO_ONE, ANY },

@@ -267,6 +267,12 @@ static bool is_alone(const struct conf_key *k, const config_setting_t *value)
 	       config_setting_type(value) == CONFIG_TYPE_STRING;
 }
 
+static bool is_word_instead(const struct conf_key *k, const config_setting_t *value)
+{
+	return k->kind == KEY_NUMBERS && k->words && value &&
+	       config_setting_type(value) == CONFIG_TYPE_STRING;
+}
+
 /* How many values of a type an array has; a fault for it and for each that is of another. */
 static size_t array_check(const struct section *s, const char *name, int type)
 {
@@ -275,6 +281,8 @@ static size_t array_check(const struct section *s, const char *name, int type)
 
 	if (is_alone(k, value))
 		return 1;
+	if (is_word_instead(k, value))
+		return 0;
 	if (value && !array)
 		fault_type(s, k, value);
 	if (!array)
@@ -323,6 +331,14 @@ int section_words(const struct section *s, const char *name)
 			bits |= value;
 	}
 	return bits;
+}
+
+int section_instead(const struct section *s, const char *name)
+{
+	const struct conf_key *k = conf_key_find(s->path, name);
+	config_setting_t *value = member(s, name);
+
+	return is_word_instead(k, value) ? word(s, k, value) : WORD_NONE;
 }
 
 size_t section_numbers(const struct section *s, const char *name)

@@ -289,16 +289,25 @@ static bool is_listened_on(const struct sockaddr_un *address)
 	return listened_on;
 }
 
-/* Bind the listener, in the place of a socket left behind by a gateway that is no more. The file
- * is made with mode 0600 and opened to the group afterwards: never too wide. */
+/* The file is made with the mode that it keeps: to change that by its path would be to trust whoever
+ * may write to the directory. */
+static int bind_file(const struct ctl *c)
+{
+	mode_t mask = umask(0);
+	int r = bind(c->listener, (const struct sockaddr *)&c->address, sizeof(c->address));
+
+	umask(mask);
+	return r;
+}
+
+/* Bind the listener, in the place of a socket left behind by a gateway that is no more. */
 static int bind_listener(const struct ctl *c)
 {
-	const struct sockaddr *address = (const struct sockaddr *)&c->address;
 	struct stat file;
 
-	if (fchmod(c->listener, 0600) < 0)
+	if (fchmod(c->listener, 0660) < 0)
 		return -errno;
-	if (bind(c->listener, address, sizeof(c->address)) == 0)
+	if (bind_file(c) == 0)
 		return 0;
 	if (errno != EADDRINUSE)
 		return -errno;
@@ -310,7 +319,7 @@ static int bind_listener(const struct ctl *c)
 		return -EADDRINUSE;
 	if (unlink(c->address.sun_path) < 0)
 		return -errno;
-	return bind(c->listener, address, sizeof(c->address)) < 0 ? -errno : 0;
+	return bind_file(c) < 0 ? -errno : 0;
 }
 
 static const struct { int error; const char *text; } advice[] = {
@@ -341,8 +350,7 @@ static int open_listener(struct ctl *c)
 	int error = bind_listener(c);
 	if (error < 0)
 		return error;
-	if (lstat(c->address.sun_path, &c->file) < 0 || chmod(c->address.sun_path, 0660) < 0 ||
-	    listen(c->listener, BACKLOG) < 0)
+	if (lstat(c->address.sun_path, &c->file) < 0 || listen(c->listener, BACKLOG) < 0)
 		return -errno;
 	return watch(c, EPOLL_CTL_ADD, c->listener, LISTENER, EPOLLIN);
 }

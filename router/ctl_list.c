@@ -67,14 +67,35 @@ _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == HOP_GROUP + 1, "a row per kin
 _Static_assert(sizeof(origin_names) / sizeof(origin_names[0]) == ORIGIN_KERNEL + 1,
 	       "a name per origin");
 
-static json_t *json_route(const struct conf *c, const struct route *route, bool best)
+/* What sources a table of the configuration is for; NULL: it is not one. */
+static const char *from_format(const struct rib *r, uint8_t table, char text[static PREFIX_TEXT])
 {
+	const struct rule *rule;
+
+	for (size_t i = 0; (rule = rib_rule(r, i)); i++)
+		if (rule->origin == ORIGIN_STATIC && rule->table == table)
+			return prefix_format(&rule->from, text);
+	return NULL;
+}
+
+static json_t *json_table(const struct rib *r, uint8_t table)
+{
+	uint32_t name = rib_table_name(r, table);
+
+	return name ? json_integer(name) : json_null();
+}
+
+static json_t *json_route(const struct snapshot *s, const struct route *route, bool best)
+{
+	const struct conf *c = s->conf;
 	const struct hop *h = &route->hop;
 	const char *interface = kinds[h->kind].on_interface ? c->interfaces[h->interface].name : NULL;
-	char prefix[PREFIX_TEXT], via[ADDRESS_TEXT];
+	char prefix[PREFIX_TEXT], from[PREFIX_TEXT], via[ADDRESS_TEXT];
 
-	return json_pack("{s:s, s:s, s:s?, s:o, s:I, s:s, s:b}",
+	return json_pack("{s:s, s:s?, s:o, s:s, s:s?, s:o, s:I, s:s, s:b}",
 			 "prefix", prefix_format(&route->prefix, prefix),
+			 "from", from_format(s->rib, route->table, from),
+			 "table", json_table(s->rib, route->table),
 			 "kind", kinds[h->kind].name,
 			 "via", h->kind == HOP_VIA ? address_format(&h->via, via) : NULL,
 			 "interface", ctl_json_name(interface),
@@ -95,7 +116,7 @@ bool ctl_list_routes(struct ctl_reply *r, struct gateway *g, nat_time now, struc
 	for (size_t i = 0; i < ROUTES_PIECE; i++) {
 		if (r->truncated || !rib_next(s->rib, &r->route, &route, &best))
 			return list_end(r, out);
-		list_row(r, out, json_route(s->conf, &route, best));
+		list_row(r, out, json_route(s, &route, best));
 	}
 	return true;
 }

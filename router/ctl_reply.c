@@ -81,6 +81,9 @@ static void activity_add(struct activity *sum, const struct activity *a)
 		sum->gauges.ports[i] += a->gauges.ports[i];
 	sum->gauges.sessions_created += a->gauges.sessions_created;
 	sum->gauges.sessions_ended += a->gauges.sessions_ended;
+	sum->gauges.sessions_lost += a->gauges.sessions_lost;
+	sum->gauges.sessions_moved += a->gauges.sessions_moved;
+	sum->gauges.sessions_kept += a->gauges.sessions_kept;
 	sum->gauges.events_lost += a->gauges.events_lost;
 	sum->sent += a->sent;
 	sum->dropped += a->dropped;
@@ -116,10 +119,13 @@ static json_t *json_activity(const struct activity *a)
 {
 	const struct nat_gauges *g = &a->gauges;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I}",
 			 "sessions", (json_int_t)g->sessions,
 			 "sessions_created", (json_int_t)g->sessions_created,
 			 "sessions_ended", (json_int_t)g->sessions_ended,
+			 "sessions_lost", (json_int_t)g->sessions_lost,
+			 "sessions_moved", (json_int_t)g->sessions_moved,
+			 "sessions_kept", (json_int_t)g->sessions_kept,
 			 "mappings", (json_int_t)g->mappings,
 			 "ports", json_ports(g), "held_ports", (json_int_t)g->held_ports,
 			 "packets_sent", (json_int_t)a->sent,
@@ -146,6 +152,16 @@ static json_t *json_gateway(const struct gateway *g, nat_time now)
 			 "uptime_ms", (json_int_t)(now.ms - g->started.ms),
 			 "virtual_clock", (int)s->conf->virtual_clock, "offload", (int)takes_offload(g),
 			 "sessions_most", (json_int_t)s->conf->nat.sessions);
+}
+
+/* What is heard of it; which of its routes are not ours. */
+static json_t *json_kernel(const struct gateway *g)
+{
+	struct kernel_counters c = gateway_kernel_counters(g);
+
+	return json_pack("{s:I, s:I, s:I, s:I}", "ignored", (json_int_t)c.ignored,
+			 "lost", (json_int_t)c.lost, "left_out", (json_int_t)c.left_out,
+			 "failed", (json_int_t)c.failed);
 }
 
 static void reply_silence(struct text *out, uint16_t worker, int error)
@@ -180,13 +196,15 @@ static bool next_status(struct ctl_reply *r, struct gateway *g, nat_time now, st
 	}
 	json_t *object = json_gateway(g, now);
 	json_object_update_new(object, json_activity(&total));
+	json_object_set_new(object, "kernel", json_kernel(g));
 	json_object_set_new(object, "workers", workers);
 	reply_whole(out, object);
 	return false;
 }
 
 static const char *const type_names[] = {
-	[IO_TUN] = "tun", [IO_PACKET] = "packet", [IO_XDP] = "xdp", [IO_MEM] = "mem",
+	[IO_TUN] = "tun", [IO_TAP] = "tap", [IO_PACKET] = "packet", [IO_XDP] = "xdp",
+	[IO_NFQUEUE] = "nfqueue", [IO_RAW] = "raw", [IO_MEM] = "mem",
 };
 
 _Static_assert(sizeof(type_names) / sizeof(type_names[0]) == IO_TYPE_COUNT, "a name per type");
@@ -204,14 +222,20 @@ static json_t *json_addresses(const struct conf_interface *c)
 	return addresses;
 }
 
+static const char *const state_names[] = {
+	[PLUG_UP] = "up", [PLUG_DOWN] = "down", [PLUG_ABSENT] = "absent",
+};
+
 static json_t *json_interface(const struct conf_interface *c, const struct io *io,
-			      const struct link_counters *link)
+			      const struct plug *plug, const struct link_counters *link)
 {
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:b, s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:b, s:s, s:o, s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:I}",
 			 "name", ctl_json_name(c->name), "type", type_names[c->type],
 			 "side", c->side == SIDE_INSIDE ? "inside" : "outside",
 			 "device", ctl_json_name(c->device), "netns", ctl_json_name(c->netns),
-			 "up", (int)io_is_up(io), "mtu", (json_int_t)io_mtu(io),
+			 "up", (int)io_is_up(io), "state", state_names[plug->state],
+			 "why", ctl_json_name(*plug->why.text ? plug->why.text : NULL),
+			 "mtu", io_is_absent(io) ? 0 : (json_int_t)io_mtu(io),
 			 "offload", io_takes_name(io_takes(io)),
 			 "addresses", json_addresses(c),
 			 "packets_in", (json_int_t)link->packets_in,
@@ -257,7 +281,7 @@ static bool next_interfaces(struct ctl_reply *r, struct gateway *g, nat_time now
 		struct link_counters link = link_sum(all, c->workers, i);
 
 		json_array_append_new(interfaces,
-				      json_interface(&c->interfaces[i], g->ios[i], &link));
+				      json_interface(&c->interfaces[i], g->ios[i], &g->plugs[i], &link));
 	}
 	free(all);
 	reply_whole(out, json_pack("{s:o}", "interfaces", interfaces));

@@ -30,7 +30,7 @@ static void send_frames(struct worker *w, uint16_t interface, size_t count, uint
 
 	while (at < count) {
 		size_t sent = 0;
-		enum reason r = io_send(w->setup.ios[interface], w->id, frames + at, count - at,
+		enum reason r = io_send(w->ios[interface], w->id, frames + at, count - at,
 					&sent);
 
 		count_sent(w, interface, frames + at, sent);
@@ -52,7 +52,7 @@ static void send_frames(struct worker *w, uint16_t interface, size_t count, uint
 static void send_box(struct worker *w, uint16_t interface)
 {
 	struct outbox *box = &w->outboxes[interface];
-	unsigned takes = io_takes(w->setup.ios[interface]) & (IO_TSO | IO_USO);
+	unsigned takes = io_takes(w->ios[interface]) & (IO_TSO | IO_USO);
 	bool wanted = worker_conf(w)->interfaces[interface].coalesce;
 	uint8_t into[FRAME_BATCH] = { 0 }, fates[FRAME_BATCH] = { REASON_NONE };
 	size_t count = box->count;
@@ -89,8 +89,9 @@ static inline void put_out(struct worker *w, struct frame *f, const struct hop *
 {
 	struct outbox *box = &w->outboxes[f->egress];
 
-	if ((f->p.flags & PKT_PARTIAL) &&
-	    !io_takes_all(io_takes(w->setup.ios[f->egress]), &f->p)) {
+	/* What may be given back came unfinished only where it will be, and is finished then. */
+	if ((f->p.flags & PKT_PARTIAL) && !f->verdict.may_return &&
+	    !io_takes_all(io_takes(w->ios[f->egress]), &f->p)) {
 		fragment_finish(w, f, hop);
 		return;
 	}
@@ -117,7 +118,8 @@ static bool route_again(struct worker *w, struct frame *f)
 		return true;
 	hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
 	if ((hop->kind != HOP_VIA && hop->kind != HOP_LINK) ||
-	    interfaces[hop->interface].side != interfaces[f->egress].side) {
+	    interfaces[hop->interface].side != interfaces[f->egress].side ||
+	    (f->job.known_only && interfaces[hop->interface].side == SIDE_OUTSIDE)) {
 		local_refuse(w, f, route_reason(hop->kind));
 		return false;
 	}
@@ -128,7 +130,7 @@ static bool route_again(struct worker *w, struct frame *f)
 static void forward(struct worker *w, struct frame *f)
 {
 	const struct hop *hop = &w->snapshot->rib->hops[f->hop];
-	uint32_t mtu = io_mtu(w->setup.ios[f->egress]);
+	uint32_t mtu = io_mtu(w->ios[f->egress]);
 	bool fits = pkt_wire_len(&f->p) <= mtu;
 
 	/* RFC 1812 section 5.3.1, RFC 8200 section 3. */

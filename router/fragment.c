@@ -93,6 +93,7 @@ static struct frame *make_piece(struct worker *w, const struct cutter *c, uint32
 	finish(ip, header + *len, c->whole->p.fragment_offset + at, c->more || *len < left);
 	f->ingress = c->whole->ingress;
 	f->egress = c->whole->egress;
+	f->priority = c->whole->priority;
 	f->p = (struct pkt){ .ip = ip, .len = header + *len, .version = 4,
 			     .transport = (uint16_t)header, .protocol = c->whole->p.protocol,
 			     .flags = PKT_FRAGMENT_LATER };
@@ -142,6 +143,7 @@ static void send_segments(struct worker *w, struct frame *f, const struct hop *h
 	while ((segment = take_or_flush(w)) && segmenter_next(w->segmenter, segment)) {
 		segment->ingress = f->ingress;
 		segment->egress = f->egress;
+		segment->priority = f->priority;
 		/* What is told of it later is told of what came in. */
 		segment->job = f->job;
 		segment->job.p = &segment->p;

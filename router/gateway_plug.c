@@ -52,8 +52,10 @@ static int open_interface(struct gateway *g, size_t i, struct io **io, struct io
 		r = io_open(io, n, c->workers, n->offload, &fault);
 	if (r == 0) {
 		r = io_follow(*io, c, i, &fault);
-		if (r < 0)
+		if (r < 0) {
 			io_close(*io);
+			*io = NULL;
+		}
 	}
 	if (r == 0)
 		link_attach(g->link, (uint16_t)i, *io);

@@ -416,7 +416,7 @@ static int nfqueue_recv(struct io *io, uint16_t worker, struct frame **frames, s
 			frames[kept]->offload = frames[i]->offload;
 			frames[kept]->verdict = frames[i]->verdict;
 			frames[kept]->link_multicast = false;
-			frames[i]->verdict.pending = PENDING_NOTHING;
+			frames[i]->verdict = (struct frame_verdict){ .pending = PENDING_NOTHING };
 		}
 		kept++;
 	}

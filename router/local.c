@@ -73,8 +73,10 @@ static struct frame *frame_error(struct worker *w, const struct icmp_error *e,
 	if (!f)
 		return NULL;
 	f->len = (uint32_t)icmp_error_make(frame_ip(f), e, cause);
-	if (f->len && pkt_parse(&f->p, frame_ip(f), f->len, NULL) == REASON_NONE)
+	if (f->len && pkt_parse(&f->p, frame_ip(f), f->len, NULL) == REASON_NONE) {
+		route_from_here(f);
 		return f;
+	}
 	frame_release(w, f);
 	return NULL;
 }
@@ -85,7 +87,7 @@ static struct frame *make_error(struct worker *w, struct frame *cause, enum reas
 	struct icmp_error e = {
 		.reason = answer == NAT_ANSWER_PROHIBITED ? REASON_PROHIBIT : r,
 		.source = error_source(w, cause),
-		.mtu = (uint16_t)(r == REASON_TOO_BIG ? io_mtu(w->setup.ios[cause->egress]) : 0),
+		.mtu = (uint16_t)(r == REASON_TOO_BIG ? io_mtu(w->ios[cause->egress]) : 0),
 		.ttl = ERROR_TTL,
 	};
 	struct frame *f = e.source ? frame_error(w, &e, &cause->p) : NULL;
@@ -183,5 +185,6 @@ void local_deliver(struct worker *w, struct frame *f)
 		return;
 	}
 	bump(&w->counters.local, 1);
+	route_from_here(f);
 	send_own(w, f);
 }

@@ -31,7 +31,7 @@ static bool leaves(struct worker *w, const struct parked *p)
 {
 	struct frame *f = p->frame;
 	size_t sent = 0;
-	enum reason r = io_send(w->setup.ios[f->egress], w->id, &f, 1, &sent);
+	enum reason r = io_send(w->ios[f->egress], w->id, &f, 1, &sent);
 
 	if (sent)
 		forward_sent(w, f);

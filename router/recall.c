@@ -26,6 +26,9 @@ static bool recall(struct worker *w, struct frame *f)
 	route_date(w, f);
 	f->translate = true;
 	f->recalled = true;
+	/* If it has to be routed again after all. */
+	if (!w->plain)
+		route_from_here(f);
 	return true;
 }
 
@@ -44,6 +47,19 @@ size_t stage_recall(struct worker *w, struct frame **frames, size_t count)
 	for (size_t i = 0; i < count; i++)
 		recalled += recall(w, frames[i]);
 	return recalled;
+}
+
+void recall_gathered(struct worker *w, struct frame *f)
+{
+	const struct nat_way *way = f->job.way;
+	enum nat_side from = f->job.from;
+
+	if (!pkt_is_fragment(&f->p) || f->job.known_only || !nat_has_session(w->nat, &f->job) ||
+	    way->stamp != w->stamp || way->ingress[from] != f->ingress || !way->hop[from])
+		return;
+	f->hop = way->hop[from];
+	f->egress = w->snapshot->rib->hops[f->hop].interface;
+	route_date(w, f);
 }
 
 void recall_note(struct worker *w, const struct frame *f)

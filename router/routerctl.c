@@ -17,7 +17,8 @@
 #include "router/text.h"
 #include "router/version.h"
 
-#define SOCKET_DEFAULT "/run/router.sock"
+/* The usual one, and that of the service. */
+static const char *const sockets[] = { "/run/router.sock", "/run/router/router.sock" };
 
 /* Status to end with, or that there is no reason yet to end. */
 enum status { GO_ON = -1, DONE = 0, REFUSED = 1, USAGE = 2 };
@@ -68,7 +69,8 @@ static enum status help(void)
 	puts("\n"
 	     "  -j, --json           print the gateway's answer as it is: one line of JSON\n"
 	     "  -a, --all            counters: with those that are zero\n"
-	     "  -s, --socket SOCKET  the gateway's control socket (" SOCKET_DEFAULT ")\n"
+	     "  -s, --socket SOCKET  the gateway's control socket (/run/router.sock, or if there is\n"
+	     "                       none, /run/router/router.sock)\n"
 	     "  -V, --version        print the version of routerctl\n"
 	     "  -h, --help           print this\n"
 	     "\n"
@@ -96,11 +98,19 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+static const char *usual_socket(void)
+{
+	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++)
+		if (access(sockets[i], F_OK) == 0)
+			return sockets[i];
+	return sockets[0];
+}
+
 static enum status parse_options(struct options *o, int argc, char **argv)
 {
 	int letter;
 
-	*o = (struct options){ .socket = SOCKET_DEFAULT };
+	*o = (struct options){ .socket = usual_socket() };
 	while ((letter = getopt_long(argc, argv, "jas:Vh", long_options, NULL)) != -1) {
 		switch (letter) {
 		case 'j': o->json = true; break;

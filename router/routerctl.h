@@ -16,6 +16,7 @@ struct field;
 
 struct view {
 	const char *command, *words, *help;
+	const char *about; /* for the manual, in roff */
 	const struct field *fields;
 	int (*show)(const json_t *reply, bool all, FILE *out);
 };
@@ -24,5 +25,8 @@ extern const struct view views[];
 
 /* all: with the counters that are zero. */
 int view_show(const struct view *v, const json_t *reply, bool all, FILE *out);
+
+/* One part of routerctl(8): "views", "protocols" or "states". False: no such part. */
+bool view_manual(const char *part, FILE *out);
 
 #endif

@@ -11,13 +11,12 @@
 enum kind {
 	AS_TEXT, AS_LIST,
 	AS_NUMBER, AS_SHORT, AS_DURATION, /* aligned to the right */
-	AS_YES, AS_UP, AS_BEST, AS_ON, AS_CLOCK, /* words for false and true */
+	AS_YES, AS_BEST, AS_ON, AS_CLOCK, /* words for false and true */
 	KIND_COUNT
 };
 
 static const char *const words[KIND_COUNT][2] = {
 	[AS_YES] = { "-", "yes" },
-	[AS_UP] = { "down", "up" },
 	[AS_BEST] = { "-", "*" },
 	[AS_ON] = { "off", "on" },
 	[AS_CLOCK] = { "real", "virtual" },
@@ -41,6 +40,9 @@ static const struct field status_fields[] = {
 	{ "  at most", "sessions_most", AS_NUMBER },
 	{ "  created", "sessions_created", AS_NUMBER },
 	{ "  ended", "sessions_ended", AS_NUMBER },
+	{ "  lost", "sessions_lost", AS_NUMBER },
+	{ "  moved", "sessions_moved", AS_NUMBER },
+	{ "  kept", "sessions_kept", AS_NUMBER },
 	{ "mappings", "mappings", AS_NUMBER },
 	{ "  TCP ports", "ports.tcp", AS_NUMBER },
 	{ "  UDP ports", "ports.udp", AS_NUMBER },
@@ -50,6 +52,10 @@ static const struct field status_fields[] = {
 	{ "  held ports", "held_ports", AS_NUMBER },
 	{ "packets sent", "packets_sent", AS_NUMBER },
 	{ "  dropped", "packets_dropped", AS_NUMBER },
+	{ "kernel: lost", "kernel.lost", AS_NUMBER },
+	{ "  ignored", "kernel.ignored", AS_NUMBER },
+	{ "  left out", "kernel.left_out", AS_NUMBER },
+	{ "  failed", "kernel.failed", AS_NUMBER },
 	{ NULL, NULL, 0 },
 };
 
@@ -72,7 +78,7 @@ static const struct field interface_fields[] = {
 	{ "SIDE", "side", AS_TEXT },
 	{ "DEVICE", "device", AS_TEXT },
 	{ "NETNS", "netns", AS_TEXT },
-	{ "LINK", "up", AS_UP },
+	{ "LINK", "state", AS_TEXT },
 	{ "MTU", "mtu", AS_NUMBER },
 	{ "OFFLOAD", "offload", AS_TEXT },
 	{ "PACKETS IN", "packets_in", AS_NUMBER },
@@ -81,12 +87,15 @@ static const struct field interface_fields[] = {
 	{ "OCTETS OUT", "octets_out", AS_SHORT },
 	{ "MISSED", "missed", AS_NUMBER },
 	{ "ADDRESSES", "addresses", AS_LIST },
+	{ "WHY", "why", AS_TEXT },
 	{ NULL, NULL, 0 },
 };
 
 static const struct field route_fields[] = {
 	{ "BEST", "best", AS_BEST },
 	{ "PREFIX", "prefix", AS_TEXT },
+	{ "FROM", "from", AS_TEXT },
+	{ "TABLE", "table", AS_NUMBER },
 	{ "KIND", "kind", AS_TEXT },
 	{ "VIA", "via", AS_TEXT },
 	{ "INTERFACE", "interface", AS_TEXT },
@@ -313,15 +322,28 @@ static int show_counters(const json_t *reply, bool all, FILE *out)
 #define FILTER "[proto=] [inside=] [outside=] "
 
 const struct view views[] = {
-	{ "status", "", "the gateway and its workers", NULL, show_status },
-	{ "interfaces", "", "links and their traffic", interface_fields, NULL },
-	{ "routes", "[limit=]", "every route known, and which are used", route_fields, NULL },
-	{ "sessions", FILTER "[remote=] [state=] [limit=]", "who talks to whom", session_fields,
-	  NULL },
-	{ "mappings", FILTER "[limit=]", "outside endpoints of inside ones", mapping_fields, NULL },
-	{ "counters", "", "packets by what became of them", NULL, show_counters },
-	{ "version", "", "version of routerctl and of the gateway", NULL, show_version },
-	{ NULL, NULL, NULL, NULL, NULL },
+	{ "status", "", "the gateway and its workers",
+	  "Version, time since the start, sessions, mappings, ports in use and ports that rest, packets "
+	  "sent and dropped; with several workers a line for each.", NULL, show_status },
+	{ "interfaces", "", "links and their traffic",
+	  "The interfaces of the configuration: the state of the link, its MTU, addresses, and what has "
+	  "come in and gone out.", interface_fields, NULL },
+	{ "routes", "[limit=]", "every route known, and which are used",
+	  "Every route known. An asterisk marks those in use; the others have a greater metric.",
+	  route_fields, NULL },
+	{ "sessions", FILTER "[remote=] [state=] [limit=]", "who talks to whom",
+	  "Who talks to whom: inside host, outside endpoint that stands for it, remote endpoint, state "
+	  "of the connection, how long the session has been idle and when it ends if it stays so.",
+	  session_fields, NULL },
+	{ "mappings", FILTER "[limit=]", "outside endpoints of inside ones",
+	  "Which outside endpoint stands for which inside endpoint, and how many sessions use it.",
+	  mapping_fields, NULL },
+	{ "counters", "", "packets by what became of them",
+	  "What became of packets, by name: those sent, and those dropped for each of the gateway's "
+	  "reasons. Lines that are zero are left out without\n.BR \\-\\-all .", NULL, show_counters },
+	{ "version", "", "version of routerctl and of the gateway",
+	  "Version of\n.B routerctl\nand of the gateway.", NULL, show_version },
+	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
 
 int view_show(const struct view *v, const json_t *reply, bool all, FILE *out)

@@ -21,7 +21,7 @@ static bool matches(const struct conf_rule *r, const struct frame *f)
 /* Requirement MSS-1: what fits both links that the connection crosses here. */
 static uint16_t mss_of(const struct worker *w, const struct conf_rule *r, const struct frame *f)
 {
-	uint32_t in = io_mtu(w->setup.ios[f->ingress]), out = io_mtu(w->setup.ios[f->egress]);
+	uint32_t in = io_mtu(w->ios[f->ingress]), out = io_mtu(w->ios[f->egress]);
 	uint32_t headers = f->p.version == 4 ? TCP_IP_HEADERS_V4 : TCP_IP_HEADERS_V6;
 	uint32_t mtu = in < out ? in : out;
 

@@ -50,6 +50,7 @@ static void hairpin(struct worker *w, struct frame *f)
 {
 	f->job.from = SIDE_OUTSIDE;
 	f->job.session = NAT_NO_SESSION;
+	route_from_here(f);
 	bump(&w->counters.hairpinned, 1);
 	frame_again(w, f);
 }
@@ -145,6 +146,7 @@ static bool follow(struct worker *w, struct frame *f)
 			return true;
 		if (!go_on(w, f))
 			return false;
+		recall_gathered(w, f);
 		recall_note(w, f);
 		return true;
 	case NAT_HAIRPIN:

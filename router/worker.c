@@ -123,24 +123,49 @@ static size_t receive_handed(struct worker *w, uint16_t from)
 	return count;
 }
 
-static void take_back(struct worker *w, uint16_t from)
+static size_t count_in(struct worker *w, uint16_t interface, struct frame **frames, size_t count)
 {
-	struct ring *ring = ring_between(w->setup.links->returns, w, from, w->id);
+	struct link_counters *link = &w->counters.links[interface];
+	uint64_t octets = 0;
 
-	w->spare_count += ring_pop_many(ring, w->spare + w->spare_count, w->frame_count);
+	for (size_t i = 0; i < count; i++) {
+		frames[i]->ingress = interface;
+		frames[i]->priority = 0;
+		octets += frames[i]->len;
+	}
+	bump(&link->octets_in, octets);
+	bump(&link->packets_in, count);
+	return count;
+}
+
+/* The backend has said of each by what interface it came. What it has refused ends here. */
+static size_t count_sorted(struct worker *w, struct frame **frames, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct frame *f = frames[i];
+		struct link_counters *link = &w->counters.links[f->ingress];
+
+		bump(&link->octets_in, f->len);
+		bump(&link->packets_in, 1);
+		if (f->refused)
+			frame_drop(w, f, (enum reason)f->refused);
+		else
+			frames[kept++] = f;
+	}
+	return kept;
 }
 
 static size_t receive(struct worker *w, uint16_t interface)
 {
-	struct link_counters *link = &w->counters.links[interface];
 	struct frame *frames[FRAME_BATCH];
-	uint64_t octets = 0;
 	size_t room = w->spare_count < FRAME_BATCH ? w->spare_count : FRAME_BATCH;
 	int got;
 
 	for (size_t i = 0; i < room; i++)
 		frames[i] = w->spare[w->spare_count - 1 - i];
-	got = room ? io_recv(w->setup.ios[interface], w->id, frames, room) : 0;
+	got = room ? io_recv(w->ios[interface], w->id, frames, room) : 0;
 	if (got <= 0) {
 		/* Nothing for now, or an error that epoll will repeat; without room it is not asked. */
 		if (room)
@@ -148,13 +173,10 @@ static size_t receive(struct worker *w, uint16_t interface)
 		return 0;
 	}
 	w->spare_count -= (size_t)got;
-	for (int i = 0; i < got; i++) {
-		frames[i]->ingress = interface;
-		octets += frames[i]->len;
-	}
-	bump(&link->octets_in, octets);
-	bump(&link->packets_in, (uint64_t)got);
-	work(w, frames, (size_t)got);
+	if (io_sorts(w->ios[interface]))
+		work(w, frames, count_sorted(w, frames, (size_t)got));
+	else
+		work(w, frames, count_in(w, interface, frames, (size_t)got));
 	work_again(w);
 	frames_flush(w);
 	return (size_t)got;
@@ -168,6 +190,7 @@ static void follow_snapshot(struct worker *w)
 
 	w->snapshot = rcu_dereference(*w->setup.snapshot);
 	version = rib_version(w->snapshot->rib);
+	w->plain = rib_is_plain(w->snapshot->rib);
 	if (w->generation == w->snapshot->generation && w->version == version)
 		return;
 	/* Zero is what sessions begin with. */
@@ -223,6 +246,7 @@ size_t worker_step(struct worker *w, nat_time now)
 
 	w->now = now;
 	follow_snapshot(w);
+	worker_follow_interfaces(w);
 	/* With more sessions to end there is no time to sleep. */
 	worked += nat_expire(w->nat, now, EXPIRE_BUDGET) == EXPIRE_BUDGET;
 	hand_to_log(w);
@@ -232,7 +256,7 @@ size_t worker_step(struct worker *w, nat_time now)
 	for (uint16_t other = 0; other < w->workers; other++) {
 		if (other == w->id)
 			continue;
-		take_back(w, other);
+		frames_take_back(w, other);
 		worked += receive_handed(w, other);
 	}
 	for (uint32_t ready = w->ready; ready; ready &= ready - 1)

@@ -65,6 +65,8 @@ struct mail {
 
 struct worker {
 	struct worker_setup setup;
+	struct io *ios[WORKER_INTERFACES_MOST]; /* of this turn */
+	uint32_t swaps;
 	uint16_t id, workers;
 	struct nat *nat;
 	void *arena; /* of the NAT */
@@ -72,6 +74,7 @@ struct worker {
 	const struct snapshot *snapshot;
 	uint32_t generation; /* of the snapshot that the NAT is configured by */
 	uint32_t version;    /* of its routes */
+	bool plain;	     /* those are, in all of this turn: nobody is asked for sources */
 	uint32_t stamp;	     /* another one whenever one of both is: what sessions remember ends */
 	nat_time now;
 
@@ -97,7 +100,9 @@ struct worker {
 	uint32_t ready;	 /* of these, the ones that may have something to receive */
 	uint32_t always; /* the ones that cannot say so */
 	uint32_t neighbours; /* interfaces whose frames go to one of several */
+	uint32_t settles; /* interfaces whose datagrams the kernel holds until their frames are released */
 	int epoll;
+	uint64_t turns; /* of worker_run() */
 	unsigned failures; /* of what it watches, since something came */
 	struct segmenter *segmenter;
 	struct limiter limiter;
@@ -136,15 +141,18 @@ static inline struct ring *ring_between(struct ring **rings, const struct worker
 }
 
 /* worker_run.c: the clock, read once per turn, and what the worker waits for: its queues, and the
- * others' wake-ups. worker_watch() fails with a negative errno. */
+ * others' wake-ups. worker_watch() fails with a negative errno. Interfaces may be other ones in the
+ * next turn. */
 nat_time worker_clock(void);
 int worker_watch(struct worker *w);
+void worker_follow_interfaces(struct worker *w);
 
 /* frames.c: where frames come from and go. frame_drop() counts, and releases. */
 struct frame *frame_take(struct worker *w);
 void frame_release(struct worker *w, struct frame *f);
 void frames_release(struct worker *w, struct frame *const *frames, size_t count);
 void frame_drop(struct worker *w, struct frame *f, enum reason r);
+void frames_take_back(struct worker *w, uint16_t from); /* what another worker has released */
 /* To another worker, at the latest with frames_flush(), which drops what there is no room for. */
 void frame_hand(struct worker *w, struct frame *f, uint16_t to);
 void frames_flush(struct worker *w);
@@ -157,9 +165,12 @@ size_t stage_parse(struct worker *w, struct frame **frames, size_t count);
 size_t stage_hand(struct worker *w, struct frame **frames, size_t count);
 size_t stage_admit(struct worker *w, struct frame **frames, size_t count);
 
-/* route.c: where a frame is going. route_lookup() may name a group of hops, route_find() chooses
- * one. */
-uint16_t route_lookup(const struct worker *w, const struct pkt *p, const uint8_t *address);
+/* route.c: where a frame is going, by the source that it comes from: that which it has now, as long as
+ * route_from_here() is not called again. So translation makes no difference; the second half of a
+ * hairpin comes from an outside address, and what we send from one of ours. Where its sender is, by
+ * main alone or as for an answer: these may name a group of hops. */
+void route_from_here(struct frame *f);
+uint16_t route_back(const struct worker *w, const struct pkt *p);
 const struct hop *route_find(const struct worker *w, const struct frame *f,
 			     const uint8_t *address, uint16_t *number);
 enum reason route_reason(enum hop_kind kind); /* of those that lead nowhere */
@@ -171,8 +182,10 @@ void gather_expire(struct worker *w);
 
 /* recall.c: most datagrams belong to a session that knows where they go, as long as configuration and
  * routes are what they were. Returns how many do; the stages from admit to steer let them by. note:
- * how f went. */
+ * how f went. gathered: a fragment was routed without the ports that choose one of several ways; it goes
+ * as its session does. */
 size_t stage_recall(struct worker *w, struct frame **frames, size_t count);
+void recall_gathered(struct worker *w, struct frame *f);
 void recall_note(struct worker *w, const struct frame *f);
 
 /* translate.c */

@@ -16,7 +16,10 @@
 #include "nat/config.h"
 #include "router/address.h"
 
-enum io_type { IO_TUN, IO_PACKET, IO_XDP, IO_MEM, IO_TYPE_COUNT };
+enum io_type { IO_TUN, IO_TAP, IO_PACKET, IO_XDP, IO_NFQUEUE, IO_RAW, IO_MEM, IO_TYPE_COUNT };
+
+/* By what a source must be reached, to be believed. */
+enum reverse_path { REVERSE_BY_SIDE, REVERSE_STRICT, REVERSE_LOOSE, REVERSE_OFF };
 
 /* The best that an xdp interface tries; what follows is what it falls back to. */
 enum xdp_mode { XDP_ZERO_COPY_MODE, XDP_NATIVE_MODE, XDP_GENERIC_MODE };
@@ -26,9 +29,10 @@ struct conf_interface {
 	char device[IFNAMSIZ]; /* the kernel's; the same as name if not given */
 	enum io_type type;
 	enum nat_side side;
+	enum reverse_path reverse_path;
 	struct prefix *addresses; /* the router's own on this link */
 	size_t address_count;
-	bool shares_address; /* packet: the kernel's own, filled in at start */
+	bool shares_address; /* packet, nfqueue: the kernel's own, filled in at start */
 	uint32_t mtu; /* 0: the device's */
 	uint16_t queues; /* 0: one per worker */
 	bool icmp_errors; /* the router sends some by it */
@@ -39,7 +43,20 @@ struct conf_interface {
 	bool bypass_qdisc; /* packet: send past the device's queueing discipline */
 	enum xdp_mode xdp_mode;
 	int xdp_error; /* why it was made a packet interface at start, an errno; 0: it was not */
+	bool queue_given;
+	uint16_t queue; /* nfqueue: number of its first one */
+	uint32_t queue_length; /* nfqueue: datagrams that wait in one of them at most */
+	bool fail_open; /* nfqueue: what cannot be queued passes as it is */
+	bool whole; /* nfqueue: super-packets need not be cut, because all interfaces give them back */
+	uint32_t mark; /* nfqueue, raw: of what is sent by raw sockets; 0: none */
 	bool io_uring; /* tun: several packets with one system call */
+	uint8_t mac[6]; /* tap: ours; zero until gateway_learn(), if not given */
+	uint16_t vlan[2]; /* tap: its tags, from the outside in */
+	uint8_t vlan_count;
+	bool vlan_keep; /* tap: those that no other interface takes, and the same back */
+	int8_t vlan_priority; /* of what it sends with a tag; below 0: as it came in */
+	bool is_branch; /* tap: the device is that of interface trunk, which stands before it */
+	uint16_t trunk; /* otherwise itself */
 	char *netns; /* tun: named namespace or path the kernel's end lives in; NULL: ours */
 	struct prefix *host_addresses; /* tun: for the kernel's end */
 	size_t host_address_count;
@@ -48,10 +65,28 @@ struct conf_interface {
 	int line;
 };
 
+/* Types that share the kernel's addresses where they are given none of their own. */
+static inline bool conf_may_share(const struct conf_interface *i)
+{
+	return i->type == IO_PACKET || i->type == IO_NFQUEUE;
+}
+
+/* A device that is left to the kernel, with what belongs to it. */
+static inline bool conf_is_kernels(const struct conf_interface *i)
+{
+	return i->type == IO_NFQUEUE || i->type == IO_RAW;
+}
+
 /* A device with link-layer addresses that the kernel has, too. */
 static inline bool conf_is_ethernet(const struct conf_interface *i)
 {
 	return i->type == IO_PACKET || i->type == IO_XDP;
+}
+
+/* Where pool addresses that nobody has are asked for, and answered by the gateway. */
+static inline bool conf_is_asked(const struct conf_interface *i)
+{
+	return conf_is_ethernet(i) || i->type == IO_NFQUEUE;
 }
 
 enum route_kind { ROUTE_UNICAST, ROUTE_BLACKHOLE, ROUTE_UNREACHABLE, ROUTE_PROHIBIT };
@@ -62,14 +97,18 @@ struct conf_route {
 	size_t interface; /* index; for unicast */
 	struct address via; /* version 0: the destination itself is on the link */
 	uint32_t metric; /* the least wins; several with one metric share (ECMP) */
+	struct prefix from; /* sources that it is for; version 0: all */
+	uint8_t table; /* of those with the same from, counted from 1; 0: for all */
 	int line;
 };
 
 struct conf_nat {
 	char *name;
 	/* For "interface:wan0": index of the interface whose IPv4 address is the one address of the
-	 * slice. pool[] holds 0.0.0.0 there until gateway_start() knows it. SIZE_MAX: none. */
-	size_t pool_interface;
+	 * slice, and whose IPv4 network is the match; SIZE_MAX: none. Where the kernel gives the
+	 * address, pool[] holds 0.0.0.0 there as long as there is none, and there is a place for
+	 * another; the match is then an address that nobody has. */
+	size_t pool_interface, match_interface;
 	int line;
 };
 
@@ -107,6 +146,8 @@ struct conf {
 	char *file;
 	uint16_t workers; /* already resolved: at least 1 */
 	char *control; /* path of the control socket; NULL: none */
+	char *user, *group; /* to become after start; NULL: stay who we are, and the user's own */
+	bool seccomp; /* forbid all system calls but those on a list */
 	bool steering; /* the kernel is told which worker owns what */
 	uint32_t poll_us; /* how long a worker without work looks for some before it sleeps */
 	bool virtual_clock;
@@ -115,12 +156,15 @@ struct conf {
 	size_t interface_count;
 	struct conf_route *routes;
 	size_t route_count;
+	uint32_t *import_tables; /* of the kernel, whose routes are ours as well */
+	size_t import_table_count;
 	struct conf_nat *nats; /* beside policies, one each */
 	struct nat_policy *policies;
 	size_t nat_count;
 	be32 *pool;
 	be32 *places; /* that the running NATs have ports for, pool[i] is places[i] or 0; NULL: pool */
 	struct nat_forward *forwards;
+	size_t *forward_interfaces; /* of each: whose address external is; SIZE_MAX: it is in the file */
 	struct conf_rule *rules;
 	size_t rule_count;
 	struct conf_log log;
@@ -129,6 +173,15 @@ struct conf {
 
 /* Read and check a file, and list its faults on faults. NULL if there were any. */
 struct conf *conf_read(const char *file, FILE *faults);
+
+/* Nobody's: it stands for the address that an interface will have, or its network. */
+be32 conf_unknown_address(size_t interface);
+
+/* The first IPv4 address of an interface, or NULL. */
+const struct prefix *conf_first_v4(const struct conf_interface *i);
+
+/* All of it once more; NULL: no memory. */
+struct conf *conf_clone(const struct conf *c);
 
 void conf_free(struct conf *c);
 

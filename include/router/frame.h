@@ -23,6 +23,17 @@ enum {
 	FRAME_BATCH = 64, /* most frames that one receive call brings */
 };
 
+/* What the kernel, which holds a datagram, is told of it at the latest when its frame is released. */
+enum frame_pending { PENDING_NOTHING, PENDING_DROP, PENDING_ACCEPT, PENDING_TOLD };
+
+struct frame_verdict {
+	uint32_t packet; /* the kernel's number for it */
+	int fd;		 /* netlink socket that verdicts go by */
+	uint16_t queue;
+	uint8_t pending; /* enum frame_pending */
+	bool may_return; /* the kernel would forward what is given back */
+};
+
 struct frame {
 	uint8_t *octets;   /* FRAME_ROOM of them */
 	uint32_t len;	   /* of the IP datagram as received; may hide padding until parsed */
@@ -36,12 +47,16 @@ struct frame {
 	bool recalled;	   /* and that knows where it is going */
 	bool routed;	   /* where it is going has been found out */
 	bool link_multicast; /* arrived as link-layer broadcast or multicast */
+	uint8_t priority; /* of the VLAN tag that it arrived with, 0 to 7; 0: it had none */
+	uint8_t refused;  /* by a backend that sorts: why, as enum reason; REASON_NONE: it was not */
 	struct pkt p;
 	struct nat_job job; /* from: for a hairpinned datagram not the side of ingress */
+	struct address source;	 /* as received, by which it is routed; if rules ask for it */
 	struct address next_hop; /* on the link it leaves by; where links have neighbours */
 	/* As received, and as to be sent; flags and gso_type zero: nothing to be done. Offsets in
 	 * it count from the IP header; a backend with a link layer shifts them. */
 	struct virtio_net_hdr offload;
+	struct frame_verdict verdict; /* of what came by an nfqueue interface */
 } __attribute__((aligned(64)));
 
 static inline uint8_t *frame_ip(const struct frame *f)

@@ -6,13 +6,18 @@ import pathlib
 import pytest
 
 import netns
+import recipe
 import rig
 
+EVERY_SETUP = [rig.Setup(topology, workers, offload)
+               for topology in ("tun", "tap", "shared", "own")
+               for workers in (1, 2) for offload in (True, False)]
 # With four workers a packet interface goes without rings, so that both ways see every test.
-EVERY_SETUP = [rig.Setup(topology, workers, offload, topology == "tun" or workers < 4)
-               for topology in ("tun", "shared", "own")
-               for workers in (1, 2, 4) for offload in (True, False)]
+EVERY_SETUP += [rig.Setup("tun", 4), rig.Setup("tap", 4, False),
+                rig.Setup("shared", 4, True, False), rig.Setup("own", 4, False, False)]
 EVERY_SETUP += [rig.Setup("xdp", 1), rig.Setup("xdp", 2, False)]
+EVERY_SETUP += [rig.Setup("nfqueue", workers, offload) for workers in (1, 2)
+                for offload in (True, False)]
 
 
 def pytest_addoption(parser):
@@ -63,3 +68,17 @@ def network(prepared):
 @pytest.fixture
 def net(network, setup):
     return network(setup)
+
+
+@pytest.fixture
+def follow(isolated, build, tmp_path):
+    """Carries out sections of doc/recipes.md, and judges every packet at these devices."""
+    followed = []
+
+    def carry_out(title, devices=(), names=()):
+        followed.append(recipe.Recipe(title, tmp_path, build, devices, names))
+        return followed[-1].follow()
+
+    yield carry_out
+    faults = [fault for r in reversed(followed) for fault in r.finish()]
+    assert not faults, "\n".join(faults[:20])

@@ -5,9 +5,11 @@
 
 lan0 is a TUN device whose kernel's end lives in the client's namespace, unless a test says otherwise. wan0, by topology:
     tun     a TUN device, too, with its kernel's end in the server's namespace; pool 203.0.113.5
+    tap     a TAP device, otherwise the same
     shared  the gateway's end of a veth pair; 203.0.113.1 is the kernel's and serves as the pool
     own     the same without any address of the kernel; 203.0.113.1 and .5 are the gateway's alone
-    xdp     the same by AF_XDP, and 203.0.113.2 is the kernel's on that device
+    nfqueue as shared, but what is the gateway's is queued to it, by rules of its own
+    xdp     as own, by AF_XDP, and 203.0.113.2 is the kernel's on that device
 """
 
 import itertools
@@ -37,7 +39,17 @@ class Setup:
     @property
     def pool(self):
         """The outside address."""
-        return WAN if self.topology == "shared" else POOL
+        return WAN if self.shares else POOL
+
+    @property
+    def makes_device(self):
+        """Whether wan0 is a device of the gateway's, whose other end is the server's."""
+        return self.topology in ("tun", "tap")
+
+    @property
+    def shares(self):
+        """Whether the outside address is the kernel's, too."""
+        return self.topology in ("shared", "nfqueue")
 
     def __str__(self):
         rings = "" if self.rings else "-no-rings"
@@ -61,10 +73,10 @@ def configuration(values):
 class Router:
     """build/router under a configuration, and build/routerctl to ask it."""
 
-    def __init__(self, build, conf, namespace, control=CONTROL):
+    def __init__(self, build, conf, namespace, control=CONTROL, below=()):
         self.ctl = f"{build}/routerctl"
         self.namespace, self.control = namespace, control
-        self.process = namespace.start(f"{build}/router", "run", "-c", conf)
+        self.process = namespace.start(*below, f"{build}/router", "run", "-c", conf)
         until(self._ready, "the gateway to answer routerctl")
 
     def _ready(self):
@@ -95,8 +107,10 @@ class Router:
         self.process.send_signal(how)
         out, error = self.process.communicate(timeout=30)
         assert self.process.returncode == 0, f"exit {self.process.returncode}: {out}{error}"
-        assert error.startswith("router: running, ") and out == ""
-        said = error.splitlines()[1:]
+        said = error.splitlines()
+        running, = (line for line in said if line.startswith("router: running, "))
+        said.remove(running)
+        assert out == ""
         # All but the first where the tests run with few rights.
         usual = (": AF_XDP ", "no AF_XDP (Operation not", "steering off (Operation not permitted)",
                  "no io_uring (Operation not permitted)")
@@ -118,13 +132,24 @@ class Network:
         self.client = self.namespace("client")
         self.gateway = self.namespace("gateway")
         self.server = self.namespace("server")
-        if setup.topology != "tun":
-            self._veth()
-            if acquainted:
-                self._acquaint()
+        for n in self.gateway, self.server:
+            # The kernels would not use IPv6 addresses on Ethernet for a second or two.
+            n.sysctl("net.ipv6.conf.default.accept_dad", 0)
+        if not setup.makes_device:
+            self.plug_in(acquainted)
         return self
 
-    def start(self, lan=(), wan=(), nat=(), interfaces=(), entries=(), **conf):
+    def plug_in(self, acquainted=True):
+        """Make the outside link, which may have been deleted."""
+        self._veth()
+        if acquainted:
+            self.acquaint()
+
+    def start(self, **options):
+        """Run the gateway and listen on both sides; options: as of run()."""
+        return self.run(**options).listen()
+
+    def run(self, lan=(), wan=(), nat=(), interfaces=(), entries=(), **conf):
         """Run the gateway. lan, wan, nat: keys to be added to the first of each in the
         configuration; interfaces, entries (of nat): further ones; conf: other keys of the top
         level."""
@@ -133,6 +158,9 @@ class Network:
         self.conf = self.directory / f"router-{self.number}.conf"
         self.conf.write_text(configuration(self.values))
         self.router = Router(self.build, self.conf, self.gateway, self.values["control"])
+        return self
+
+    def listen(self):
         self.inside = self.sniff(self.client, "lan0")
         self.outside = self.sniff(self.server, "wan0")
         return self
@@ -146,7 +174,7 @@ class Network:
     def _veth(self):
         self.gateway.ip(f"link add wan0 type veth peer name wan0 netns {self.server.name}")
         self.gateway.ip("link set wan0 up")
-        if self.setup.topology == "shared":
+        if self.setup.shares:
             self.gateway.ip(f"address add {WAN}/24 dev wan0")
         if self.setup.topology == "xdp":
             self.gateway.ip(f"address add {HOST}/24 dev wan0")
@@ -154,7 +182,8 @@ class Network:
             self.server.ip(f"address add {address}/24 dev wan0")
         self.server.ip("link set wan0 up")
 
-    def _acquaint(self):
+    def acquaint(self):
+        """Tell both ends of the outside link where the other one's addresses are."""
         for namespace, other, addresses in ((self.gateway, self.server, (SERVER, SERVER_B)),
                                             (self.server, self.gateway, (WAN, POOL, HOST))):
             mac = other.ask_ip("link show wan0")[0]["address"]
@@ -162,26 +191,26 @@ class Network:
                 namespace.ip(f"neighbour replace {address} lladdr {mac} dev wan0 nud permanent")
 
     def _values(self, lan, wan, nat, interfaces):
-        tun = self.setup.topology == "tun"
         # With four workers without, so that both ways see every test.
         uring = self.setup.workers < 4
         inside = dict(name="lan0", type="tun", side="inside", netns=self.client.name, mtu=1500,
                       address=[ROUTER + "/24", ROUTER6 + "/64"], offload=self.setup.offload,
                       host_address=[CLIENT + "/24", CLIENT_B + "/24", CLIENT6 + "/64"],
                       host_routes=["0.0.0.0/0", "::/0"], io_uring=uring)
-        if lan.get("type", "tun") != "tun":
+        if lan.get("type", "tun") not in ("tun", "tap"):
             inside = dict(name="lan0", side="inside", address=[ROUTER + "/24"])
         outside = dict(name="wan0", side="outside", offload=self.setup.offload)
-        if tun:
-            outside |= dict(type="tun", netns=self.server.name, mtu=1500, io_uring=uring,
+        if self.setup.makes_device:
+            outside |= dict(type=self.setup.topology, netns=self.server.name, mtu=1500, io_uring=uring,
                             address=[WAN + "/24", WAN6 + "/64"], host_routes=["fd07::/64"],
                             host_address=[SERVER + "/24", SERVER_B + "/24", SERVER6 + "/64"])
         else:
-            shared, xdp = (self.setup.topology == t for t in ("shared", "xdp"))
-            outside |= dict(type="xdp") if xdp else dict(type="packet", rings=self.setup.rings)
-            outside |= dict(device="wan0") | ({} if shared else dict(address=[WAN + "/24"]))
+            kind = {"xdp": "xdp", "nfqueue": "nfqueue"}.get(self.setup.topology, "packet")
+            outside |= dict(type=kind) | (dict(rings=self.setup.rings) if kind == "packet" else {})
+            outside |= dict(device="wan0")
+            outside |= {} if self.setup.shares else dict(address=[WAN + "/24"])
         napt = dict(name="home", match=INSIDE, type="napt44", pool=[POOL])
-        if self.setup.topology == "shared":
+        if self.setup.shares:
             napt |= dict(pool=["interface:wan0"], ports="4096-65535")
         return dict(workers=self.setup.workers, control=CONTROL,
                     interfaces=[inside | lan, outside | wan] + interfaces,
@@ -199,11 +228,12 @@ class Network:
         """What holds in every test: each checksum right, and no inside address outside."""
         for s in self.sniffers:
             s.stop()
-        complete = self.setup == Setup("tun", self.setup.workers, False)
+        complete = self.setup.makes_device and not self.setup.offload
         faults = [f for s in self.sniffers for f in judge(s, judge_quoted=complete)]
         faults += [f"{s.name}: missed {n} packets" for s in self.sniffers if (n := s.missed())]
         if self.router:
-            faults += leaks(self.outside, INSIDE)
+            faults += [f for s in self.sniffers if s.name == f"wan0 in {self.server.name}"
+                       for f in leaks(s, INSIDE)]
             faults += self._unseen()
         if complete:
             faults += [f"{s.name}: partial without offload: {p}" for s in self.sniffers

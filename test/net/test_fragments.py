@@ -158,7 +158,7 @@ def test_orphans_hurt_nobody(net):
 def narrow(prepared, setup):
     """The link outside carries 1000 octets, too few for IPv6, and the kernels do not look out."""
     net = prepared(setup)
-    if setup.topology == "tun":
+    if setup.makes_device:
         net.start(wan=dict(mtu=NARROW, address=[WAN + "/24"], host_address=[SERVER + "/24"],
                            host_routes=[]))
     else:

@@ -196,6 +196,7 @@ def test_what_was_joined_ends_together(joining):
         burst(a, (SERVER, 53), 1000, 50, 0)
         joining.server.ip("link set wan0 down")
     until(lambda: joining.router.counters()["interface_down"] == 50, "all of them to be counted")
+    assert all(": wan0: device \"wan0\" is down" in line for line in joining.router.stop())
 
 
 def test_what_was_joined_and_may_not_wait_ends_together(prepared):

@@ -45,10 +45,11 @@ def test_sleeps_when_idle(network, setup):
 
 @pytest.mark.parametrize("setup", [Setup("tun"), Setup("own")], ids=str)
 def test_sleeps_without_its_device(network, setup):
-    """Somebody has deleted it: nothing will come there any more."""
+    """Somebody has deleted it: nothing comes there, until it is made again."""
     net = network(setup)
     net.server.ip("link delete wan0")
     until(lambda: spent(net, lambda: time.sleep(0.5)) < 0.005, "the gateway to sleep")
+    assert all("wan0: " in line for line in net.router.stop())
 
 
 def test_looks_for_more_after_dense_traffic(network):

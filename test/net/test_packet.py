@@ -1,4 +1,4 @@
-"""A packet interface on a device that the host's own stack uses, too: ENV-1, ENV-2, ENV-3."""
+"""A packet or nfqueue interface on a device that the host's own stack uses, too: ENV-1, ENV-2, ENV-3."""
 
 import errno
 import socket
@@ -8,7 +8,8 @@ import pytest
 
 from netns import until
 from peers import connect, exchange, silent, transfer
-from rig import CLIENT, SERVER, WAN, Setup
+from rig import CLIENT, CLIENT6, SERVER, SERVER6, WAN, WAN6, Setup
+from test_traffic import ping
 from wire import ICMP, RST, TCP, UDP
 
 IP_RECVERR = 11  # linux/in.h; not in socket
@@ -16,10 +17,11 @@ IP_RECVERR = 11  # linux/in.h; not in socket
 SHARED = [Setup("shared", w, o) for w in (1, 2) for o in (True, False)]
 OWN = [Setup("own", w, o) for w in (1, 2) for o in (True, False)]
 XDP = [Setup("xdp", 2)]
+QUEUED = [Setup("nfqueue", 1), Setup("nfqueue", 2, False)]
 NO_RINGS = [Setup("shared", 2, True, False), Setup("own", 1, False, False)]
 
 
-@pytest.mark.parametrize("setup", SHARED + OWN + NO_RINGS + XDP, ids=str, indirect=True)
+@pytest.mark.parametrize("setup", SHARED + OWN + NO_RINGS + XDP + QUEUED, ids=str, indirect=True)
 class TestBoth:
     def test_host_stays_silent(self, net):
         """ENV-2: no reset or unreachable from the kernel for what belongs to the gateway."""
@@ -89,7 +91,24 @@ def neighbours(namespace):
     return {(n["dst"], n.get("lladdr")) for n in namespace.ask_ip("neighbour show")}
 
 
-@pytest.mark.parametrize("setup", SHARED, ids=str, indirect=True)
+@pytest.mark.parametrize("setup", [OWN[0], OWN[3], *XDP], ids=str)
+def test_nd_is_answered(prepared, setup):
+    """For an IPv6 address that is the gateway's alone; what it sends finds its neighbours, too."""
+    net = prepared(setup, acquainted=False)
+    net.server.ip(f"address add {SERVER6}/64 dev wan0 nodad")
+    net.server.ip(f"route add fd07::/64 via {WAN6}")
+    net.start(wan=dict(address=[WAN + "/24", WAN6 + "/64"]))
+    ping(net.server, WAN6)
+    mac = net.gateway.ask_ip("link show wan0")[0]["address"]
+    assert (WAN6, mac) in neighbours(net.server)
+    solicited = 0x40  # unlike announcements
+    assert [p for p in net.outside.received(type=136, source=WAN6) if p.payload[4] & solicited]
+    exchange(net.client.udp(CLIENT6), (SERVER6, 53), net.server.udp(SERVER6, 53))
+    net.server.run("ping", "-c", "1", "-W", "0.3", "2001:db8::99", status=1)
+    assert ("2001:db8::99", mac) not in neighbours(net.server)
+
+
+@pytest.mark.parametrize("setup", SHARED + QUEUED, ids=str, indirect=True)
 class TestShared:
     """The kernel keeps its address and its own conversations."""
 

@@ -17,7 +17,7 @@ from rig import CLIENT, CLIENT_B, POOL, SERVER, Setup
 FLOWS = 16
 LONELY = 400
 MIB = 1 << 20
-SETUPS = [Setup("tun", 2), Setup("tun", 4), Setup("tun", 4, False), Setup("shared", 2),
+SETUPS = [Setup("tun", 2), Setup("tun", 4), Setup("tun", 4, False), Setup("tap", 2), Setup("shared", 2),
           Setup("shared", 4, False), Setup("own", 4, True, False)]
 
 

@@ -13,6 +13,7 @@ from ethernet import Port, tags_of
 from netns import until
 from peers import connect, exchange, transfer
 from rig import CLIENT, CLIENT6, POOL, ROUTER, SERVER, SERVER6, WAN, WAN6, Setup
+from test_plug import await_state
 from test_traffic import ping
 
 IP_RECVERR, IPV6_RECVERR = 11, 25  # linux/in.h, linux/in6.h; not in socket
@@ -109,23 +110,33 @@ def announcements(port):
     return sum(is_announcement(f, WAN) for f in port.heard)
 
 
+def hears_all(net):
+    """A port that is there before the link comes up, which is when everything begins."""
+    net.server.ip("link set wan0 down")
+    await_state(net, "wan0", "down")
+    port = Port(net.server)
+    port.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # that the link is down
+    net.server.ip("link set wan0 up")
+    return port
+
+
 @somewhere
 class TestOwnAddresses:
     def test_are_announced_and_defended(self, net):
         """RFC 5227 sections 2.3 and 2.4 (c); RFC 4861 section 7.2.6."""
-        port = Port(net.server)
+        port = hears_all(net)
         for address in (WAN, POOL, WAN6):
             port.wait(lambda f: is_announcement(f, address), f"{address} to be announced", 20)
         until(lambda: announcements(port) == 2, "the second one", 20)
         port.send(ARP(op=1, hwsrc=port.mac, psrc=WAN, pdst=WAN))
         until(lambda: announcements(port) == 3, "it to be defended")
-        said, = net.router.stop()
+        down, back, said = net.router.stop()
         assert said.endswith(f"wan0: {WAN} is in use by {port.mac} as well; "
                              "give one of them another address")
 
     def test_of_somebody_else(self, net):
         """RFC 5227 section 2.1.1, RFC 4862 section 5.4.3: they are not answered for."""
-        port = Port(net.server)
+        port = hears_all(net)
         port.wait(lambda f: ARP in f and f[ARP].psrc == "0.0.0.0" and f[ARP].pdst == WAN, "a probe")
         port.send(ARP(op=2, hwsrc=port.mac, psrc=WAN, pdst="0.0.0.0"))
         net.server.sysctl("net.ipv6.conf.wan0.accept_dad", 1)
@@ -137,7 +148,7 @@ class TestOwnAddresses:
         until(lambda: not any("tentative" in a for link in net.server.ask_ip("address show dev wan0")
                               for a in link["addr_info"] if a["local"] == WAN6),
               "the kernel to find that nobody has it")
-        said = net.router.stop()
+        down, back, *said = net.router.stop()
         assert [WAN in said[0], WAN6 in said[1], len(said)] == [True, True, 2]
         assert all("is not answered for here" in line and ":3: wan0: " in line for line in said)
 

@@ -180,6 +180,19 @@ class TestRefused:
         assert f" {POOL} is the kernel's" in run_refused(net)
 
     def test_large_mtu(self, xdp):
+        """It is waited for another."""
         net = xdp()
         net.gateway.ip("link set wan0 mtu 9000")
-        assert "ip link set wan0 mtu 3822, or use type" in run_refused(net)
+        net.start()
+
+        def wan():
+            return net.router.ask("interfaces")["interfaces"][1]
+
+        wan0 = wan()
+        assert "wan0: MTU 9000 is too large for AF_XDP: ip link set wan0 mtu 3822, or use type" in wan0["why"]
+        assert not attached(net.gateway)
+        net.gateway.ip("link set wan0 mtu 1500")
+        until(lambda: wan()["state"] == "up", "wan0 to be up", 20)
+        assert attached(net.gateway)
+        talk(net)
+        assert net.router.stop()[0] == "router: " + wan0["why"]

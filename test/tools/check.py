@@ -125,6 +125,8 @@ GROUPS = [
     ("sanitized differential", lambda b: differential(b / "asan")),
     ("sanitized fuzz corpora", lambda b: fuzz(b / "asan")),
     ("build with clang", clang_build),
+    ("pages", lambda b: script("pages.py", b)),
+    ("package", lambda b: script("package.py", b)),
     ("network", network),
 ]
 

@@ -22,7 +22,7 @@ ALLOCATE = ("malloc calloc realloc reallocarray free cfree aligned_alloc posix_m
             "mnl_socket_open mnl_nlmsg_batch_start json_pack").split()
 LOCK = re.compile(r"pthread_(mutex|rwlock|spin|cond|barrier|create|join)\w*|sem_\w+|flockfile|"
                   r"synchronize_rcu|urcu_qsbr_synchronize_rcu")
-BY_BACKEND = {"io_recv", "io_send"}
+BY_BACKEND = {"io_recv", "io_send", "io_descriptor", "io_settle", "io_flush"}
 STREAM = set("printf fprintf vprintf vfprintf puts fputs putchar fputc putc fwrite fopen fclose fflush "
              "perror syslog vsyslog __printf_chk __fprintf_chk __vfprintf_chk".split())
 
@@ -148,7 +148,7 @@ def packet_roots():
     """A worker's turn; and what the functions of BY_BACKEND call through their table."""
     roots = {"worker_step"}
     for source in (ROOT / "router").glob("io_*.c"):
-        roots |= set(re.findall(r"\.(?:recv|send)\s*=\s*(\w+)", source.read_text()))
+        roots |= set(re.findall(r"\.(?:recv|send|descriptor|settle|flush)\s*=\s*(\w+)", source.read_text()))
     return sorted(roots)
 
 

@@ -46,6 +46,7 @@ static const char desk_conf[] =
 	"forwards = ( { proto = \"tcp\"; external = \"203.0.113.5:8080\";\n"
 	"               internal = \"192.168.7.20:80\"; } );\n"
 	"routes = ( { prefix = \"0.0.0.0/0\"; interface = \"wan0\"; via = \"203.0.113.254\"; },\n"
+	"           { prefix = \"10.0.0.0/8\"; type = \"prohibit\"; from = \"192.168.7.64/26\"; },\n"
 	"           { prefix = \"10.0.0.0/8\"; type = \"blackhole\"; }";
 
 struct desk {

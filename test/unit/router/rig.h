@@ -29,6 +29,8 @@ struct setting {
 	unsigned seed;
 	bool idents; /* given anew (RFC 7857 section 10) */
 	bool mute[INTERFACES]; /* no ICMP errors */
+	const char *reverse_path[INTERFACES];
+	bool outer; /* lan1 is outside, too */
 };
 
 #define RIG_LIMITS "sessions = 4096; sessions_per_host = 4096; fragments = 64;"
@@ -87,9 +89,12 @@ static inline void rig_write(FILE *f, const struct setting *s)
 	fprintf(f, "timeouts = { %s };\ninterfaces = (\n", rig_or(s->timeouts, ""));
 	for (size_t i = 0; i < INTERFACES; i++)
 		fprintf(f, "{ name = \"%s\"; type = \"mem\"; side = \"%s\";"
-			   "  mtu = %u; icmp_errors = %s; address = [ %s ]; }%s\n",
-			names[i], i == WAN0 ? "outside" : "inside", s->mtu[i],
-			s->mute[i] ? "false" : "true", addresses[i], i == WAN0 ? " );" : ",");
+			   "  mtu = %u; icmp_errors = %s; %s%s%s address = [ %s ]; }%s\n",
+			names[i], i == WAN0 || (i == LAN1 && s->outer) ? "outside" : "inside", s->mtu[i],
+			s->mute[i] ? "false" : "true",
+			s->reverse_path[i] ? "reverse_path = \"" : "",
+			rig_or(s->reverse_path[i], ""), s->reverse_path[i] ? "\";" : "", addresses[i],
+			i == WAN0 ? " );" : ",");
 	fprintf(f, "routes = ( %s );\n", rig_or(s->routes, RIG_ROUTES));
 	fprintf(f, "nat = ( %s );\n", rig_or(s->nat, RIG_NAT("\"198.51.100.2\"", "")));
 	fprintf(f, "forwards = ( %s );\n", rig_or(s->forwards, ""));

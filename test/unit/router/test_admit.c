@@ -8,6 +8,20 @@ static const struct setting two_ways[] = RIG_WIDTHS(
 	", { prefix = \"10.8.0.0/16\"; interface = \"lan0\"; via = \"10.0.0.254\"; }"
 	", { prefix = \"10.8.0.0/16\"; interface = \"lan1\"; via = \"10.0.1.254\"; }");
 
+/* Nothing leads to 192.0.2.0/24; 203.0.113.0/24 lies behind wan0 alone. */
+#define NARROW_ROUTES \
+	"{ prefix = \"203.0.113.0/24\"; interface = \"wan0\"; via = \"198.51.100.254\"; }," RIG_INNER
+#define ASKING(word) RIG_WIDTHS(.routes = NARROW_ROUTES, .reverse_path = { word, word, word })
+static const struct setting strict[] = ASKING("strict"), loose[] = ASKING("loose"),
+			    off[] = ASKING("off");
+static const struct setting two_outside[] = RIG_WIDTHS(.outer = true,
+						       .reverse_path = { [LAN1] = "strict" });
+
+/* What has an address of wan0's network reaches 10.77.0.0/16 inside, by a table of its own. */
+static const struct setting by_rule[] = RIG_WIDTHS(
+	.routes = "{ prefix = \"10.77.0.0/16\"; interface = \"lan0\"; via = \"10.0.0.254\"; "
+		  "from = \"198.51.100.0/24\"; }, " RIG_ROUTES);
+
 static struct packet sane(void)
 {
 	return udp("10.0.0.10:5000 > 203.0.113.9:53", 21);
@@ -165,6 +179,16 @@ static void outside_sources_must_not_be_inside(void **state)
 }
 
 /* A source that two equal routes lead to may come by either. */
+/* Where an answer would go by the rules. */
+static void rules_tell_who_is_inside(void **state)
+{
+	struct packet p = udp_between("10.77.1.1", "198.51.100.2");
+
+	rig_refuse(*state, WAN0, &p, REASON_SPOOFED);
+	p = udp_between("203.0.113.9", "198.51.100.2");
+	rig_refuse(*state, WAN0, &p, REASON_NO_MAPPING);
+}
+
 static void sources_come_by_any_of_equal_ways(void **state)
 {
 	struct rig *r = *state;
@@ -179,6 +203,67 @@ static void sources_come_by_any_of_equal_ways(void **state)
 	assert_int_equal(rig_reason(r, REASON_SPOOFED), 0);
 	assert_int_equal(rig_drain(r, LAN0), 32);
 	assert_int_equal(rig_drain(r, LAN1), 32);
+}
+
+/* Whether a datagram from there, to a host behind wan0 or to the pool, is believed. */
+static bool is_believed(struct rig *r, size_t interface, const char *from)
+{
+	struct packet p = udp_between(from, interface == WAN0 ? "198.51.100.2" : "203.0.113.9");
+	uint64_t refused = rig_reason(r, REASON_SPOOFED);
+
+	rig_push(r, interface, &p);
+	rig_settle(r);
+	rig_drain(r, LAN0);
+	rig_drain(r, LAN1);
+	rig_drain(r, WAN0);
+	return rig_reason(r, REASON_SPOOFED) == refused;
+}
+
+/* RFC 3704 section 2.2, outside too. */
+static void strict_wants_them_by_this_interface(void **state)
+{
+	assert_true(is_believed(*state, LAN0, "10.0.0.9"));
+	assert_true(is_believed(*state, WAN0, "203.0.113.9"));
+	assert_false(is_believed(*state, LAN0, "10.0.1.9"));
+	assert_false(is_believed(*state, WAN0, "10.0.0.9"));
+	assert_false(is_believed(*state, WAN0, "192.0.2.9"));
+}
+
+static void strict_between_two_that_are_outside(void **state)
+{
+	assert_false(is_believed(*state, LAN1, "203.0.113.9"));
+	assert_true(is_believed(*state, LAN1, "10.0.1.9"));
+	assert_true(is_believed(*state, WAN0, "10.0.1.9"));
+}
+
+/* RFC 3704 section 2.4: asymmetric ways pass; what leads nowhere does not. */
+static void loose_wants_them_by_any(void **state)
+{
+	assert_true(is_believed(*state, LAN0, "10.0.1.9"));
+	assert_true(is_believed(*state, WAN0, "203.0.113.9"));
+	assert_false(is_believed(*state, LAN0, "192.0.2.9"));
+	assert_false(is_believed(*state, WAN0, "192.0.2.9"));
+}
+
+static void off_believes_others(void **state)
+{
+	assert_true(is_believed(*state, LAN0, "10.0.1.9"));
+	assert_true(is_believed(*state, LAN0, "192.0.2.9"));
+	assert_true(is_believed(*state, WAN0, "192.0.2.9"));
+}
+
+/* Whatever an interface asks, nobody is us, and nobody outside is inside. */
+static void never_believed(void **state)
+{
+	static const char *const ours[] = { "10.0.0.1", "10.0.1.1", "198.51.100.1", "198.51.100.2",
+					    "10.0.0.255" };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		assert_false(is_believed(*state, LAN0, ours[i]));
+		assert_false(is_believed(*state, WAN0, ours[i]));
+	}
+	assert_false(is_believed(*state, WAN0, "10.0.0.9"));
+	assert_false(is_believed(*state, WAN0, "172.16.1.1"));
 }
 
 /* RFC 7126 section 4: routes and records end here; other options pass as they are. */
@@ -232,7 +317,15 @@ int main(void)
 		RIG_ROWS(groups_and_broadcasts_end_here, plain),
 		RIG_ROWS(inside_sources_must_lead_back, plain),
 		RIG_ROWS(outside_sources_must_not_be_inside, plain),
+		RIG_ROWS(rules_tell_who_is_inside, by_rule),
 		RIG_ROWS(sources_come_by_any_of_equal_ways, two_ways),
+		RIG_ROWS(strict_wants_them_by_this_interface, strict),
+		RIG_ROWS(strict_between_two_that_are_outside, two_outside),
+		RIG_ROWS(loose_wants_them_by_any, loose),
+		RIG_ROWS(off_believes_others, off),
+		RIG_ROWS(never_believed, strict),
+		RIG_ROWS(never_believed, loose),
+		RIG_ROWS(never_believed, off),
 		RIG_ROWS(options, plain),
 		RIG_ROWS(routing_headers, plain),
 	};

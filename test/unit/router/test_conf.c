@@ -174,6 +174,11 @@ static void assert_all_globals(const struct conf *c)
 	assert_int_equal(c->workers, 2);
 	assert_int_equal(c->poll_us, 70);
 	assert_false(c->steering);
+	assert_string_equal(c->user, "router");
+	assert_string_equal(c->group, "net");
+	assert_false(c->seccomp);
+	assert_int_equal(c->interfaces[0].reverse_path, REVERSE_BY_SIDE);
+	assert_int_equal(c->interfaces[3].reverse_path, REVERSE_LOOSE);
 	assert_null(c->control);
 	assert_int_equal(c->seed, 1234567890123);
 	assert_int_equal(c->nat.sessions, 100000);
@@ -194,7 +199,7 @@ static void assert_all_links(const struct conf *c)
 {
 	const struct conf_interface *n = c->interfaces;
 
-	assert_int_equal(c->interface_count, 4);
+	assert_int_equal(c->interface_count, 6);
 	assert_int_equal(n[0].type, IO_MEM);
 	assert_int_equal(n[0].address_count, 2);
 	assert_string_equal(n[1].name, "lan1");
@@ -226,6 +231,31 @@ static void assert_all_links(const struct conf *c)
 	assert_int_equal(n[3].line, 17);
 }
 
+static void assert_all_tags(const struct conf *c)
+{
+	static const uint8_t mac[] = { 2, 0, 0x5e, 0x10, 0x0a, 0xfe };
+	const struct conf_interface *n = &c->interfaces[4];
+
+	assert_int_equal(n[0].type, IO_TAP);
+	assert_memory_equal(n[0].mac, mac, sizeof(mac));
+	assert_int_equal(n[0].vlan_count, 2);
+	assert_int_equal(n[0].vlan[0], 200);
+	assert_int_equal(n[0].vlan[1], 100);
+	assert_int_equal(n[0].vlan_priority, 5);
+	assert_false(n[0].vlan_keep || n[0].is_branch);
+	assert_true(n[1].vlan_keep && n[1].is_branch);
+	assert_int_equal(n[1].trunk, 4);
+	assert_int_equal(n[1].vlan_count, 0);
+	assert_true(n[1].vlan_priority < 0);
+}
+
+static void assert_all_imports(const struct conf *c)
+{
+	assert_int_equal(c->import_table_count, 2);
+	assert_int_equal(c->import_tables[0], 254);
+	assert_int_equal(c->import_tables[1], 100);
+}
+
 static void assert_all_routes(const struct conf *c)
 {
 	static const enum route_kind kinds[] = {
@@ -247,6 +277,10 @@ static void assert_all_routes(const struct conf *c)
 	assert_string_equal(address_format(&c->routes[2].via, text), "2001:db8::2");
 	assert_int_equal(c->routes[2].metric, 5);
 	assert_prefix(&c->routes[3].prefix, "192.0.2.1/32");
+	assert_int_equal(c->routes[5].from.address.version, 0);
+	assert_int_equal(c->routes[5].table, 0);
+	assert_prefix(&c->routes[6].from, "10.5.0.0/16");
+	assert_int_equal(c->routes[6].table, 1);
 }
 
 static void assert_all_policies(const struct conf *c)
@@ -277,10 +311,10 @@ static void assert_all_policies(const struct conf *c)
 static void assert_all_pools(const struct conf *c)
 {
 	static const struct { size_t interface; uint16_t first, count; } slices[] = {
-		{ SIZE_MAX, 0, 0 }, { 2, 0, 1 }, { 3, 1, 1 }, { SIZE_MAX, 2, 5 },
+		{ SIZE_MAX, 0, 0 }, { 2, 0, 1 }, { 3, 1, 1 }, { SIZE_MAX, 3, 5 },
 	};
 	static const char *const pool[] = {
-		"198.51.100.1", "0.0.0.0", "203.0.113.254", "203.0.113.255", "203.0.114.0",
+		"198.51.100.1", "0.0.0.0", "0.0.0.0", "203.0.113.254", "203.0.113.255", "203.0.114.0",
 		"203.0.114.1", "192.0.2.77",
 	};
 
@@ -290,8 +324,8 @@ static void assert_all_pools(const struct conf *c)
 		if (slices[i].count)
 			assert_int_equal(c->policies[i].pool_first, slices[i].first);
 	}
-	assert_int_equal(c->nat.pool_count, 7);
-	for (size_t i = 0; i < 7; i++)
+	assert_int_equal(c->nat.pool_count, 8);
+	for (size_t i = 0; i < 8; i++)
 		assert_address(c->pool[i], pool[i]);
 }
 
@@ -326,6 +360,8 @@ static void every_key_reaches_its_value(void **state)
 	(void)state;
 	assert_all_globals(c);
 	assert_all_links(c);
+	assert_all_tags(c);
+	assert_all_imports(c);
 	assert_all_routes(c);
 	assert_all_policies(c);
 	assert_all_pools(c);

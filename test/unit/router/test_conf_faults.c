@@ -126,11 +126,11 @@ static const struct { const char *text, *faults; } broken[] = {
 	  "// /* \" 99999999999\n/* \" # 99999999999 */\n"
 	  "control = \"# // /* \\\" 99999999999 @include\";", "" },
 	{ "interfaces = ( { " IN " } ); a99999999999 = 2147483647; b = 99999999999.5; c = 99999999999e1;",
-	  "1: unknown key a99999999999; known are workers, poll_us, steering, control, clock, seed, unique_idents, limits, timeouts, "
+	  "1: unknown key a99999999999; known are workers, poll_us, steering, control, user, group, seccomp, clock, seed, import_routes, unique_idents, limits, timeouts, "
 	  "log, interfaces, routes, nat, forwards, rewrite\n"
-	  "1: unknown key b; known are workers, poll_us, steering, control, clock, seed, unique_idents, limits, timeouts, log, "
+	  "1: unknown key b; known are workers, poll_us, steering, control, user, group, seccomp, clock, seed, import_routes, unique_idents, limits, timeouts, log, "
 	  "interfaces, routes, nat, forwards, rewrite\n"
-	  "1: unknown key c; known are workers, poll_us, steering, control, clock, seed, unique_idents, limits, timeouts, log, "
+	  "1: unknown key c; known are workers, poll_us, steering, control, user, group, seccomp, clock, seed, import_routes, unique_idents, limits, timeouts, log, "
 	  "interfaces, routes, nat, forwards, rewrite\n" },
 	/* A text is in its own line, wherever the next comma or bracket is. */
 	{ "interfaces = ( { " IN " address = [\n\"x\"\n\n,\n\"y\" // ]\n/* , */\n] } );",
@@ -139,10 +139,6 @@ static const struct { const char *text, *faults; } broken[] = {
 	/* One fault, one line. */
 	{ "interfaces = ( { " IN " address = [ \"a\\n\\x1b[1mb\\x7f\" ] } );",
 	  "1: \"a  [1mb \" is no address; write it like 192.0.2.1/24 or 2001:db8::1/64\n" },
-	/* What cannot be had is not suggested. */
-	{ "interfaces = ( { " IN " } );\nimport_route = [];",
-	  "2: unknown key import_route; known are workers, poll_us, steering, control, clock, seed, unique_idents, limits, timeouts, "
-	  "log, interfaces, routes, nat, forwards, rewrite\n" },
 	/* Names next to each other, in either direction. */
 	{ "interfaces = ( { " IN " } );\nworkesr = 1;\nwrkers = 1;\nworkersss = 1;\nkorwers = 1;\n",
 	  "2: unknown key workesr; did you mean workers?\n"

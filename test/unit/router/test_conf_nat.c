@@ -1,7 +1,8 @@
 /* Every knob of a nat entry and of a forward (dial.conf), and what the presets set. */
 #include "conf_good.h"
 
-enum { CLASSES, TIMED, OVERFLOW, BLOCKS, PLAN, EXEMPT, WEB, ESP, SITE, SAME, CARRIER, BSD, LINUX };
+enum { CLASSES, TIMED, OVERFLOW, BLOCKS, PLAN, EXEMPT, WEB, ESP, SITE, SAME, CARRIER, BSD, LINUX,
+       UNKNOWN, KNOWN };
 
 static struct conf *dial(void)
 {
@@ -301,7 +302,7 @@ static void forwards_lead_to_one_or_several(void **state)
 	const struct nat_forward *f = c->forwards;
 
 	(void)state;
-	assert_int_equal(c->nat.forward_count, 15);
+	assert_int_equal(c->nat.forward_count, 18);
 	assert_forward(&f[0], PROTO_UDP, (struct port_range){ 16384, 32767 }, "10.0.0.2", 20000);
 	assert_group(&f[0], 1, 1, false);
 	for (size_t i = 1; i < 5; i += 2) {
@@ -337,6 +338,35 @@ static void forwards_need_no_ports(void **state)
 	conf_free(c);
 }
 
+/* Of an interface whose address only the kernel knows: nobody's, and a place for the next one. */
+static void addresses_may_be_an_interface_s(void **state)
+{
+	enum { WAN1 = 2, LAN1 = 3 };
+	struct conf *c = dial();
+	const struct nat_policy *bsd = &c->policies[BSD], *known = &c->policies[KNOWN];
+
+	(void)state;
+	assert_int_equal(c->nats[BSD].pool_interface, WAN1);
+	assert_int_equal(bsd->pool_count, 1);
+	assert_int_equal(bsd->left, bsd->pool_first + 2);
+	assert_address(c->pool[bsd->pool_first], "0.0.0.0");
+	assert_address(c->pool[bsd->left - 1], "0.0.0.0");
+	assert_int_equal(bsd->on_address_change, NAT_CHANGE_IDLE);
+	assert_int_equal(c->policies[OVERFLOW].on_address_change, NAT_CHANGE_MOVE);
+	assert_int_equal(c->policies[LINUX].on_address_change, NAT_CHANGE_END);
+	assert_int_equal(c->policies[LINUX].left, 0);
+	assert_int_equal(c->nats[UNKNOWN].match_interface, LAN1);
+	assert_int_equal(c->policies[UNKNOWN].prefix.raw, conf_unknown_address(LAN1).raw);
+	assert_int_equal(c->policies[UNKNOWN].prefix_len, 32);
+	assert_address(known->prefix, "10.0.10.0");
+	assert_int_equal(known->prefix_len, 24);
+	for (size_t i = 0; i < 18; i++)
+		assert_int_equal(c->forward_interfaces[i], i < 15 ? SIZE_MAX : WAN1);
+	assert_int_equal(c->forwards[15].first, 8080);
+	assert_int_equal(c->forwards[15].external.raw, conf_unknown_address(WAN1).raw);
+	conf_free(c);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -351,6 +381,7 @@ int main(void)
 		cmocka_unit_test(the_manual_lists_the_presets),
 		cmocka_unit_test(forwards_lead_to_one_or_several),
 		cmocka_unit_test(forwards_need_no_ports),
+		cmocka_unit_test(addresses_may_be_an_interface_s),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,12 +272,12 @@ static void interfaces_tell_links_and_traffic(void **state)
 
 	snprintf(expected, sizeof(expected),
 		 "[{\"name\":\"lan0\",\"type\":\"mem\",\"side\":\"inside\",\"device\":\"lan0\","
-		 "\"netns\":null,\"up\":true,\"mtu\":1500,\"offload\":\"off\","
+		 "\"netns\":null,\"up\":true,\"state\":\"up\",\"why\":null,\"mtu\":1500,\"offload\":\"off\","
 		 "\"addresses\":[\"192.168.7.1/24\"],"
 		 "\"packets_in\":%d,\"octets_in\":%d,\"packets_out\":0,\"octets_out\":0,"
 		 "\"missed\":0},"
 		 "{\"name\":\"wan0\",\"type\":\"mem\",\"side\":\"outside\",\"device\":\"wan0\","
-		 "\"netns\":null,\"up\":true,\"mtu\":1400,\"offload\":\"off\","
+		 "\"netns\":null,\"up\":true,\"state\":\"up\",\"why\":null,\"mtu\":1400,\"offload\":\"off\","
 		 "\"addresses\":[\"203.0.113.1/24\"],"
 		 "\"packets_in\":0,\"octets_in\":0,\"packets_out\":%d,\"octets_out\":%d,"
 		 "\"missed\":0}]",
@@ -303,21 +303,31 @@ static void assert_route(const json_t *routes, const char *expected)
 	fail_msg("no route %s", expected);
 }
 
+/* Neither by source nor of another table of the kernel's than main. */
+#define FOR_ALL "\"from\":null,\"table\":null,"
+
 static void routes_of_every_origin_are_listed(void **state)
 {
 	json_t *reply = desk_ask(*state, "{\"command\": \"routes\"}");
 	const json_t *routes = json_object_get(reply, "routes");
 
-	assert_route(routes, "{\"prefix\":\"0.0.0.0/0\",\"kind\":\"via\",\"via\":\"203.0.113.254\","
+	assert_route(routes, "{\"prefix\":\"0.0.0.0/0\"," FOR_ALL
+			     "\"kind\":\"via\",\"via\":\"203.0.113.254\","
 			     "\"interface\":\"wan0\",\"metric\":0,\"origin\":\"static\","
 			     "\"best\":true}");
-	assert_route(routes, "{\"prefix\":\"10.0.0.0/8\",\"kind\":\"blackhole\",\"via\":null,"
+	assert_route(routes, "{\"prefix\":\"10.0.0.0/8\"," FOR_ALL
+			     "\"kind\":\"blackhole\",\"via\":null,"
 			     "\"interface\":null,\"metric\":0,\"origin\":\"static\",\"best\":true}");
-	assert_route(routes, "{\"prefix\":\"192.168.7.0/24\",\"kind\":\"link\",\"via\":null,"
+	assert_route(routes, "{\"prefix\":\"192.168.7.0/24\"," FOR_ALL
+			     "\"kind\":\"link\",\"via\":null,"
 			     "\"interface\":\"lan0\",\"metric\":0,\"origin\":\"connected\","
 			     "\"best\":true}");
-	assert_route(routes, "{\"prefix\":\"203.0.113.5/32\",\"kind\":\"pool\",\"via\":null,"
+	assert_route(routes, "{\"prefix\":\"203.0.113.5/32\"," FOR_ALL
+			     "\"kind\":\"pool\",\"via\":null,"
 			     "\"interface\":null,\"metric\":0,\"origin\":\"local\",\"best\":true}");
+	assert_route(routes, "{\"prefix\":\"10.0.0.0/8\",\"from\":\"192.168.7.64/26\",\"table\":null,"
+			     "\"kind\":\"prohibit\",\"via\":null,\"interface\":null,\"metric\":0,"
+			     "\"origin\":\"static\",\"best\":true}");
 	json_decref(reply);
 	assert_int_equal(rows_of(*state, "{\"command\": \"routes\", \"limit\": 2}", "routes"), 2);
 }

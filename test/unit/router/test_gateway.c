@@ -187,8 +187,6 @@ static void what_sized_the_gateway_stays(void **state)
 	struct rig *r = *state;
 	struct setting s = as(r);
 
-	s.nat = RIG_NAT("\"198.51.100.3\"", "");
-	refuse_reload(r, s, "pool");
 	s.nat = RIG_NAT("\"198.51.100.2-198.51.100.3\"", "");
 	refuse_reload(r, s, "pool");
 	s = as(r);

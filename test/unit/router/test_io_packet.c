@@ -244,7 +244,7 @@ static void sends_all_but_what_is_refused(void **state)
 		view(b->frames[i]);
 		b->frames[i]->next_hop = i == STRANGER ? address_of("10.1.0.77") : peer;
 	}
-	assert_int_equal(io_send(io, 0, b->frames, FRAME_BATCH, &sent), REASON_SEND_ERROR);
+	assert_int_equal(io_send(io, 0, b->frames, FRAME_BATCH, &sent), REASON_TOO_BIG);
 	assert_int_equal(sent, TOO_LONG);
 	assert_sent(fd, 1000, TOO_LONG);
 	assert_int_equal(io_send(io, 0, b->frames + TOO_LONG + 1, FRAME_BATCH - TOO_LONG - 1, &sent),
@@ -302,7 +302,7 @@ static void refuses_with_one_line(void **state)
 {
 	NETNS_TEST(state);
 	assert_true(shell("ip link add v0 type veth peer name v1"));
-	assert_refused("eth9", -ENODEV, "device \"eth9\": No such device");
+	assert_refused("eth9", -ENODEV, "wan0: no device \"eth9\": plug it in or create it");
 	assert_refused("lo", -EINVAL, "\"lo\" is not an Ethernet device");
 	assert_refused("v0", -ENETDOWN, "ip link set v0 up");
 }

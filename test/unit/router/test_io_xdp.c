@@ -317,12 +317,12 @@ static void refuses_with_one_line(void **state)
 	XDP_TEST();
 	io = open_io(&c, 1, true);
 	assert_non_null(strstr(io_remark(io), "v0: AF_XDP native"));
-	assert_refused(&c, -EBUSY, "v0: another program has XDP on the device: end it, or ip link");
+	assert_refused(&c, -EBUSY, "wan0: another program has XDP on the device: end it, or ip link");
 	other = xdp(XDP_GENERIC_MODE);
-	assert_refused(&other, -EEXIST, "v0: another program has XDP on the device");
+	assert_refused(&other, -EEXIST, "wan0: another program has XDP on the device");
 	io_close(io);
 	strcpy(other.device, "eth9");
-	assert_refused(&other, -ENODEV, "wan0: device \"eth9\": No such device");
+	assert_refused(&other, -ENODEV, "wan0: no device \"eth9\": plug it in or create it");
 	strcpy(other.device, "lo");
 	assert_refused(&other, -EINVAL, "\"lo\" is not an Ethernet device");
 	assert_true(shell("ip link set v0 mtu 4000"));

@@ -13,6 +13,9 @@ enum { ROUNDS = 1200, BURST_MOST = 24, PAST = 64, GRE = 47, ESP = 50 };
 	"{ proto = \"udp\"; external = \"198.51.100.2:53\"; internal = \"10.0.0.11:53\"; " more " }"
 #define TWICE \
 	"twice = { inside = \"192.0.2.0/24\"; outside = \"203.0.113.0/24\"; };"
+#define BY_SOURCE \
+	"{ prefix = \"203.0.113.10\"; type = \"prohibit\"; from = \"10.0.0.11\"; }," \
+	"{ prefix = \"10.0.0.10\"; type = \"unreachable\"; from = \"203.0.113.10\"; }," RIG_ROUTES
 
 static const struct setting begin[] = RIG_WIDTHS(ALIKE, .nat = NAT(""));
 static const struct setting later[] = {
@@ -22,6 +25,8 @@ static const struct setting later[] = {
 	{ ALIKE, .nat = NAT("hairpin = \"internal-source\";"), .forwards = FORWARDS("") },
 	{ ALIKE, .nat = NAT("hairpin = \"off\"; helpers = [ \"ftp\", \"tftp\", \"pptp\" ];") },
 	{ ALIKE, .nat = NAT(""), .forwards = FORWARDS("source = \"192.0.2.77\";") },
+	{ ALIKE, .nat = NAT(TWICE), .routes = BY_SOURCE },
+	{ ALIKE, .nat = NAT(""), .forwards = FORWARDS(""), .routes = BY_SOURCE },
 };
 
 struct arrival {
@@ -71,6 +76,8 @@ static struct arrival begin_somewhere(struct pair *t)
 					    "10.0.0.10" };
 	const char *host = PICK(t, hosts);
 
+	if (draw(t, 8) == 0)
+		return (struct arrival){ LAN0, udp_between("2001:db8:1::10", "2001:db8:f::9") };
 	if (draw(t, 3) == 0)
 		return (struct arrival){ WAN0, between(t, PICK(t, outside), PICK(t, ours)) };
 	return (struct arrival){ strstr(host, ".1.") ? LAN1 : LAN0, between(t, host, PICK(t, others)) };
@@ -99,7 +106,8 @@ static void push_one(struct pair *t)
 		a = (struct arrival){ was->interface, reply(&was->p) };
 	if (draw(t, 16) == 0)
 		a.interface = draw(t, INTERFACES);
-	a.p = with_oddities(t, a.p);
+	if (packet_is_v4(a.p.octets))
+		a.p = with_oddities(t, a.p);
 	for (int i = 0; i < 2; i++)
 		rig_push(t->rigs[i], a.interface, &a.p);
 }
@@ -118,7 +126,7 @@ static bool can_be_answered(const struct packet *p)
 {
 	uint8_t protocol = packet_protocol(p->octets);
 
-	return packet_header(p->octets) == 20 && !packet_is_fragment(p->octets) &&
+	return packet_is_v4(p->octets) && packet_header(p->octets) == 20 && !packet_is_fragment(p->octets) &&
 	       (protocol == PROTO_TCP || protocol == PROTO_UDP);
 }
 
