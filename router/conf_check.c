@@ -38,7 +38,7 @@ static const struct conf_key *nearest(const char *section, const char *name)
 	unsigned best_distance = (unsigned)strlen(name) / 2 + 1;
 
 	for (size_t i = 0; (k = conf_key(i)); i++) {
-		if (strcmp(k->section, section) || k->kind == KEY_LATER)
+		if (strcmp(k->section, section))
 			continue;
 		unsigned d = distance(name, k->name);
 		if (d < best_distance) {
@@ -55,7 +55,7 @@ static void list_names(const char *section, struct text *out)
 	const struct conf_key *k;
 
 	for (size_t i = 0; (k = conf_key(i)); i++)
-		if (!strcmp(k->section, section) && k->kind != KEY_LATER) {
+		if (!strcmp(k->section, section)) {
 			text_format(out, "%s%s", between, k->name);
 			between = ", ";
 		}
@@ -74,14 +74,6 @@ static void fault_unknown(struct reader *r, const char *section, const config_se
 	reader_fault(r, (int)config_setting_source_line(s), "unknown key %s%s%s; %s", name,
 		     *section ? " in " : "", section, right.failed ? "" : right.octets);
 	text_free(&right);
-}
-
-/* Nothing is asked for: an empty text or list. */
-static bool is_empty(const config_setting_t *s)
-{
-	if (config_setting_is_aggregate(s))
-		return config_setting_length(s) == 0;
-	return config_setting_type(s) == CONFIG_TYPE_STRING && !*config_setting_get_string(s);
 }
 
 static void check_group(struct reader *r, const char *section, const config_setting_t *group);
@@ -111,8 +103,6 @@ static void check_setting(struct reader *r, const struct conf_key *k, const conf
 	char path[CONF_PATH];
 
 	conf_key_path(k, path);
-	if (k->kind == KEY_LATER && !is_empty(s))
-		reader_fault(r, line, "%s is not in this version; leave it out", path);
 	if (k->kind == KEY_GROUP && config_setting_is_group(s))
 		check_group(r, path, s);
 	else if (k->kind == KEY_GROUP)

@@ -370,8 +370,5 @@ void conf_key_expect(const struct conf_key *k, struct text *out)
 	case KEY_LIST:
 		text_format(out, "a list of groups: ( { ... }, ... )");
 		break;
-	case KEY_LATER:
-		text_format(out, "nothing");
-		break;
 	}
 }

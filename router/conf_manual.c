@@ -62,10 +62,7 @@ static void print_wanted(FILE *out, const struct conf_key *k)
 static void print_key(FILE *out, const struct conf_key *k)
 {
 	fprintf(out, ".TP\n.B %s\n", k->name);
-	if (k->kind == KEY_LATER)
-		fputs("Not in this version: refused unless empty.\n.br\n", out);
-	else
-		print_wanted(out, k);
+	print_wanted(out, k);
 	fprintf(out, "%s\n", k->help);
 }
 

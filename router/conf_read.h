@@ -26,7 +26,6 @@ enum key_kind {
 	KEY_NUMBERS, /* array of numbers from least to most, or one of the words */
 	KEY_GROUP,
 	KEY_LIST,  /* of groups */
-	KEY_LATER, /* of the design, not in this version: refused unless empty */
 };
 
 /* Values of words: absent (of numbers too), and of the design but not in this version. */

@@ -43,7 +43,8 @@ static bool same_interface(const struct conf_interface *a, const struct conf_int
 	       a->bypass_qdisc == b->bypass_qdisc && a->xdp_mode == b->xdp_mode &&
 	       a->io_uring == b->io_uring &&
 	       a->queue == b->queue && a->queue_length == b->queue_length &&
-	       a->fail_open == b->fail_open && a->whole == b->whole && a->mark == b->mark && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
+	       a->fail_open == b->fail_open && a->whole == b->whole && a->mark == b->mark &&
+	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
 	       memcmp(a->vlan, b->vlan, sizeof(a->vlan)) == 0 && a->vlan_count == b->vlan_count &&
 	       a->vlan_keep == b->vlan_keep && a->vlan_priority == b->vlan_priority;
 }

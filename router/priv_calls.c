@@ -86,8 +86,9 @@ static const char *const lacking[] = {
 	"process_madvise", "mseal", "map_shadow_stack", "get_mempolicy",
 };
 
-/* Those whose arguments matter. Names of threads and of memory say nothing to others. Domains are what the gateway talks in; memory is not both made and
- * executed: what is loaded by libraries, late, is refused. */
+/* Those whose arguments matter. Names of threads and of memory say nothing to others. Domains are what
+ * the gateway talks in; memory is not both made and executed: what is loaded by libraries, late, is
+ * refused. */
 static const int domains[] = { AF_UNIX, AF_NETLINK, AF_INET, AF_INET6, AF_PACKET, AF_XDP };
 static const char *const mapping_calls[] = { "mmap", "mprotect" };
 static const int names[] = { PR_SET_NAME, PR_GET_NAME, PR_SET_VMA };

@@ -47,6 +47,21 @@ static int refuse(struct queue_rules *q, const struct conf_interface *i, struct 
 			 i->name, (int)strcspn(text, "\n"), text);
 }
 
+/* A table that goes with the process that made it says whose the device is: of two gateways, the first
+ * to end would remove the rules of both. */
+static int claim(struct queue_rules *q, const struct conf_interface *i, struct io_error *error)
+{
+	char rules[TABLE_ROOM + 64];
+
+	snprintf(rules, sizeof(rules), "create table inet %s_owner { flags owner; }\n", q->table);
+	if (run(q, rules) == 0)
+		return 0;
+	if (!strstr(nft_ctx_get_error_buffer(q->nft), strerror(EEXIST)))
+		return refuse(q, i, error);
+	return io_refuse(error, -EBUSY, "%s: device \"%s\" belongs to another gateway that runs: end "
+			 "that, or give another device", i->name, i->device);
+}
+
 /* A chain that queues. What it would queue before there is the rule for it ends there, unless the
  * interface fails open. */
 static int make_queueing(struct queue_rules *q, const struct conf_interface *i,
@@ -270,6 +285,12 @@ static int make_chains(struct queue_rules *q, const struct conf *c, size_t inter
 	return r ? r : queue_rules_update(q, c, interface, error);
 }
 
+static void free_rules(struct queue_rules *q)
+{
+	nft_ctx_free(q->nft);
+	free(q);
+}
+
 int queue_rules_install(struct queue_rules **rules, const struct conf *c, size_t interface,
 			struct io_error *error)
 {
@@ -284,6 +305,11 @@ int queue_rules_install(struct queue_rules **rules, const struct conf *c, size_t
 	}
 	nft_ctx_buffer_error(q->nft);
 	name_table(q->table, c->interfaces[interface].device);
+	r = claim(q, &c->interfaces[interface], error);
+	if (r < 0) {
+		free_rules(q);
+		return r;
+	}
 	r = make_chains(q, c, interface, error);
 	if (r < 0)
 		queue_rules_remove(q);
@@ -294,12 +320,13 @@ int queue_rules_install(struct queue_rules **rules, const struct conf *c, size_t
 
 void queue_rules_remove(struct queue_rules *q)
 {
-	char rules[TABLE_ROOM + 32];
+	char rules[TABLE_ROOM + 64];
 
 	if (!q)
 		return;
 	snprintf(rules, sizeof(rules), "delete table inet %s\n", q->table);
 	run(q, rules);
-	nft_ctx_free(q->nft);
-	free(q);
+	snprintf(rules, sizeof(rules), "delete table inet %s_owner\n", q->table);
+	run(q, rules);
+	free_rules(q);
 }

@@ -37,8 +37,8 @@ void io_close(struct io *io);
 int io_descriptor(const struct io *io, uint16_t worker);
 
 /* Receive up to count frames into the buffers of frames[0 … count-1], setting len, offload and
- * link_multicast; where io_sorts(), ingress, priority and refused too. Returns how many, 0 when there are none now, or a negative errno: -ENETDOWN once
- * when the device goes down, others when it is gone. */
+ * link_multicast; where io_sorts(), ingress, priority and refused too. Returns how many, 0 when there
+ * are none now, or a negative errno: -ENETDOWN once when the device goes down, others when it is gone. */
 int io_recv(struct io *io, uint16_t worker, struct frame **frames, size_t count);
 
 /* Send one datagram each (p is its view), to the link-layer neighbour next_hop where the link has

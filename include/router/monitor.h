@@ -9,8 +9,9 @@
  * Order    Lists come in the order of enum news_subject.
  * Promise  Between NEWS_BEGIN and NEWS_END of a subject comes a whole list of it, and nothing else:
  *          it replaces what was known. Of routes there is one for each IP version. A list that the
- *          kernel knows to have been disturbed begins once more, without an end of the first. News of a change come in the order of the
- *          changes; right after a list some may be older than it, and follow the way to what it said.
+ *          kernel knows to have been disturbed begins once more, without an end of the first. News of
+ *          changes come in their order; right after a list some may be older than it, and follow the
+ *          way to what it said.
  * Errors   Negative errno. Lost messages (ENOBUFS) are none: what was lost is asked for again.
  */
 #ifndef ROUTER_MONITOR_H

@@ -11,7 +11,7 @@
  *          target of xtables in that same table.
  * Promise  Rules are replaced from one datagram to the next. They outlive a gateway that was killed:
  *          what would be translated is dropped then, unless the interface fails open. The next one
- *          that opens the device takes them over.
+ *          that opens the device takes them over; while one runs, no other can ("…_owner").
  * Memory   queue_rules_install() to queue_rules_remove().
  * Errors   A negative errno and one line that says what to do.
  */

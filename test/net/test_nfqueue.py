@@ -10,7 +10,8 @@ import pytest
 
 from netns import until
 from peers import connect, exchange, silent, transfer
-from rig import CLIENT, CLIENT6, CLIENT_B, INSIDE, ROUTER, SERVER, SERVER6, WAN, WAN6, Setup
+from rig import (CLIENT, CLIENT6, CLIENT_B, INSIDE, ROUTER, SERVER, SERVER6, WAN, WAN6, Router, Setup,
+                 configuration)
 from test_fragments import pieces, udp_datagram
 from wire import ICMP, TCP, UDP
 
@@ -260,7 +261,7 @@ class TestEnd:
         net = cable(prepared(setup)).start(**BOTH)
         talk(net)
         kill(net)
-        assert sorted(tables(net)) == ["router_queue_lan0", "router_queue_wan0"]
+        assert sorted(tables(net)) == ["router_queue_lan0", "router_queue_wan0"]  # and no owner
         net.client.udp(CLIENT, 5000).sendto(b"anybody?", (SERVER, 53))
         assert silent(net.server.udp(SERVER, 53))
         assert not net.outside.received(protocol=UDP, sport=5000)
@@ -361,6 +362,25 @@ class TestEnd:
         until(lambda: "router_queue_br0" in tables(net), "the bridge to be taken")
         said = net.router.stop()
         assert 'br0: packets of bridge "br0" would be queued twice: sysctl -w ' in said[0], said
+
+    def test_another_gateway(self, prepared, setup):
+        """Who runs first keeps the devices, and leaves them to the other one when it ends."""
+        net = cable(prepared(setup)).start(**BOTH)
+        conf, control = net.directory / "other.conf", "/run/other.sock"
+        interfaces = [i | dict(queue=100 * n) for n, i in enumerate(net.values["interfaces"], 1)]
+        conf.write_text(configuration(net.values | dict(interfaces=interfaces, control=control)))
+        other = Router(net.build, conf, net.gateway, control)
+        why = [i["why"] for i in other.ask("interfaces")["interfaces"]]
+        assert all("belongs to another gateway that runs: end that" in text for text in why), why
+        talk(net)
+        net.router.stop()
+        net.router = other
+        until(lambda: link(net, "lan0")["up"] and link(net, "wan0")["up"], "the other to have them")
+        talk(net)
+        assert sorted(t for t in tables(net) if "queue" in t) == sorted(
+            f"router_queue_{device}{of}" for device in ("lan0", "wan0") for of in ("", "_owner"))
+        assert len(other.stop()) == 4
+        assert tables(net) == []
 
     def test_reload(self, prepared, setup):
         """The rules follow the configuration."""
