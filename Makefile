@@ -157,8 +157,9 @@ $(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(BUILD)/librouter.a $(BUILD)/l
 	$(call say,LD,$@)
 	$(link) $(LIBS) -lcmocka
 
-# What is below the face of the forwarding table.
+# What is below the face of the forwarding table, and of the gateway.
 $(BUILD)/obj/test/unit/router/test_fib_plain.o: FLAGS += -iquote router
+$(BUILD)/obj/test/unit/router/test_gateway_pool.o: FLAGS += -iquote router
 
 $(BUILD)/test/unit/router/test_routerctl: | $(BUILD)/routerctl
 $(BUILD)/test/unit/router/test_plan: | $(BUILD)/router

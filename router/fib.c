@@ -21,8 +21,8 @@
  *
  * A change below a slot copies the nodes on its way, and one release store to the slot publishes
  * the new root: whoever has read the slot holds one version of all below it until he is done. A
- * change of a shorter prefix changes the trie at top, which only the writer reads, and then the hop
- * of each slot under it, one store each. The cover of a root may change in place: a reader
+ * change of a shorter prefix changes the trie at top in the same way, and then the hop of each slot
+ * under it, one store each. The cover of a root may change in place: a reader
  * takes it only if nothing in his version matched, so that his answer was right either when he
  * read the slot or, if the cover is newer, when he read the cover. (A root that is retired
  * keeps the cover it had at its end.)

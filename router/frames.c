@@ -82,8 +82,8 @@ void frame_drop(struct worker *w, struct frame *f, enum reason r)
 	if (is_for_host(w, f, r)) {
 		r = REASON_NOT_OURS;
 		f->verdict.pending = PENDING_ACCEPT;
-		/* Its owner may sleep for a while. */
-		if (f->worker != w->id)
+		/* Its owner may sleep for a while. It may know the interface, and we not in this turn. */
+		if (f->worker != w->id && io_settles(w->ios[f->ingress]))
 			io_settle(w->ios[f->ingress], w->id, f);
 	}
 	bump(&w->counters.reasons[r], 1);

@@ -19,8 +19,10 @@
 
 enum {
 	SETTLE_MS = 20,
-	STOPPED = 30,	 /* ticks */
+	PATIENCE = 30,	 /* ticks */
 	RECLAIM = 16384, /* changes of the rib */
+	/* Together, as of several rules that look the same here one may be left. */
+	RULES_AND_ROUTES = 1 << ABOUT_RULE | 1 << ABOUT_ROUTE,
 };
 
 struct kernel {
@@ -30,7 +32,7 @@ struct kernel {
 	int events, timer;
 	bool look;		  /* at links and addresses, when the timer says so */
 	bool list, list_again; /* routes: then, and with the next tick */
-	unsigned patience;	  /* ticks until a list is tried again that may have lacked some */
+	unsigned patience;	  /* ticks until a list is tried again that had a fault */
 	bool waiting;		  /* the timer runs */
 	struct import_counters reclaimed;
 };
@@ -124,7 +126,7 @@ static void hear(struct gateway *g, const struct news *n)
 		k->list = false;
 	}
 	if (n->subject == ABOUT_ROUTE && n->kind == NEWS_STOP)
-		k->patience = STOPPED;
+		k->patience = PATIENCE;
 	k->list |= import_hear(k->import, g->snapshot->rib, n);
 	k->look |= concerns_devices(g, n);
 }
@@ -145,6 +147,15 @@ static bool listen_for_a_while(struct gateway *g)
 	return any;
 }
 
+/* Once there is room again. What never fits must not be tried for ever, one list after the other. */
+static void try_again(struct kernel *k)
+{
+	if (k->patience)
+		return;
+	k->list_again = true;
+	k->patience = PATIENCE;
+}
+
 /* For many changes together: all workers must pass by. Where the rib has had no room, it is tried
  * again afterwards. */
 static void reclaim(struct gateway *g, uint64_t least)
@@ -156,7 +167,8 @@ static void reclaim(struct gateway *g, uint64_t least)
 		return;
 	synchronize_rcu();
 	rib_reclaim(g->snapshot->rib);
-	k->list_again |= now.failed != k->reclaimed.failed;
+	if (now.failed != k->reclaimed.failed)
+		try_again(k);
 	k->reclaimed = now;
 }
 
@@ -170,7 +182,7 @@ static void settle(struct gateway *g)
 		return;
 	k->waiting = false;
 	if (k->list && k->monitor)
-		monitor_again(k->monitor, 1u << ABOUT_ROUTE);
+		monitor_again(k->monitor, RULES_AND_ROUTES);
 	k->list_again |= k->list;
 	k->list = false;
 	if (k->look) {
@@ -194,7 +206,7 @@ void gateway_kernel_tick(struct gateway *g)
 	if (k->patience && --k->patience == 0)
 		k->list_again = true;
 	if (k->list_again && k->monitor)
-		monitor_again(k->monitor, 1u << ABOUT_ROUTE);
+		monitor_again(k->monitor, RULES_AND_ROUTES);
 	k->list_again = false;
 	listen_for_a_while(g);
 	reclaim(g, 1);
@@ -270,7 +282,7 @@ void gateway_kernel_adopt(struct gateway *g)
 	if (!c->import_table_count)
 		import_forget(k->import, g->snapshot->rib);
 	else if (other && k->monitor)
-		monitor_again(k->monitor, 1u << ABOUT_RULE | 1u << ABOUT_ROUTE);
+		monitor_again(k->monitor, RULES_AND_ROUTES);
 	listen_for_a_while(g);
 }
 

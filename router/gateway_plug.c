@@ -162,13 +162,18 @@ static bool open_again(struct gateway *g, size_t i)
 	return false;
 }
 
-/* At once, but again only after a while. */
+static bool makes_news(enum io_type type)
+{
+	return type == IO_TUN || type == IO_TAP || type == IO_XDP || type == IO_MEM;
+}
+
+/* At once; where that itself makes news, again only after a while. */
 static bool is_due(const struct gateway *g, size_t i)
 {
 	struct plug *p = &g->plugs[i];
 	uint64_t now_ms = gateway_now().ms;
 
-	if (io_is_absent(g->ios[i]) && conf_of(g, i)->type != IO_PACKET &&
+	if (io_is_absent(g->ios[i]) && makes_news(conf_of(g, i)->type) &&
 	    now_ms < p->tried_ms + TRY_MS)
 		return false;
 	p->tried_ms = now_ms;

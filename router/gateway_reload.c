@@ -38,6 +38,16 @@ struct snapshot *snapshot_make(struct conf *c, uint32_t generation)
 	return NULL;
 }
 
+/* What the kernel is told by a configuration. */
+static int instruct(struct gateway *g, const struct conf *c, struct io_error *error)
+{
+	int r = g->guard ? guard_update(g->guard, c, error) : 0;
+
+	for (size_t i = 0; !r && i < c->interface_count; i++)
+		r = io_follow(g->ios[i], c, i, error);
+	return r;
+}
+
 int gateway_replace(struct gateway *g, struct conf *c, struct io_error *error)
 {
 	struct snapshot *was = g->snapshot, *now = snapshot_make(c, was->generation + 1);
@@ -55,10 +65,13 @@ int gateway_replace(struct gateway *g, struct conf *c, struct io_error *error)
 			  "or give routes fewer different from", RIB_TABLES);
 	if (!r)
 		r = log_outlet_new(&outlet, c, error);
-	if (!r && g->guard)
-		r = guard_update(g->guard, c, error);
-	for (size_t i = 0; !r && i < c->interface_count; i++)
-		r = io_follow(g->ios[i], c, i, error);
+	if (!r) {
+		struct io_error lost;
+
+		r = instruct(g, c, error);
+		if (r)
+			instruct(g, was->conf, &lost);
+	}
 	if (r) {
 		log_outlet_free(outlet);
 		snapshot_free(now);

@@ -159,6 +159,8 @@ static void ways_read(const struct import *i, const struct news_route *route, st
 
 	_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == ROUTE_PROHIBIT + 1, "a hop per kind");
 	ways->count = 0;
+	if (route->protocol == RTPROT_KERNEL)
+		return;
 	if (route->kind != ROUTE_UNICAST)
 		ways->hops[ways->count++] = (struct hop){ .kind = kinds[route->kind] };
 	for (uint32_t n = 0; n < route->way_count; n++)
@@ -321,6 +323,16 @@ static bool is_of_a_link(const struct prefix *p)
 	       (octets[0] == 0xff || (octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80));
 }
 
+/* What the kernel has made itself is not, but it may take the place of one that is. */
+static bool concerns_us(const struct import *i, const struct news *n)
+{
+	const struct news_route *news = &n->route;
+
+	return import_wants(i, news->table) && !is_of_a_link(&news->prefix) &&
+	       (news->protocol != RTPROT_KERNEL ||
+		(n->kind == NEWS_IS && news->place == ROUTE_INSTEAD));
+}
+
 /* True: the kernel has put it in front of another one, of which we know no more than the hop. */
 static bool hear_route(struct import *i, struct rib *rib, const struct news *n)
 {
@@ -329,8 +341,7 @@ static bool hear_route(struct import *i, struct rib *rib, const struct news *n)
 			       .origin = ORIGIN_KERNEL };
 	int table;
 
-	if (!import_wants(i, news->table) || news->protocol == RTPROT_KERNEL ||
-	    is_of_a_link(&news->prefix))
+	if (!concerns_us(i, n))
 		return false;
 	table = import_table(i, rib, news->table);
 	route.table = (uint8_t)table;

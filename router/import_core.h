@@ -36,7 +36,7 @@ struct import {
 };
 
 /* import_rule.c: whether a table of the kernel's is wanted; ours for it, negative if there is none; a
- * change of rules, or a list of them: true, if routes of a table that is wanted have another place. */
+ * change of rules, or a list of them: true, if routes of a table that is wanted may have another place. */
 bool import_wants(const struct import *i, uint32_t table);
 int import_table(const struct import *i, struct rib *rib, uint32_t table);
 bool import_hear_rule(struct import *i, struct rib *rib, const struct news *n);

@@ -145,6 +145,11 @@ uint64_t io_missed(const struct io *io)
 	return atomic_load_explicit(&io->missed, memory_order_relaxed);
 }
 
+const struct queue_host *io_host(const struct io *io)
+{
+	return io->backend->host ? io->backend->host(io) : NULL;
+}
+
 const char *io_remark(const struct io *io)
 {
 	return io->remark;

@@ -27,6 +27,7 @@ struct io_backend {
 	/* NULL: datagrams belong to us once they are received. */
 	void (*settle)(struct io *io, uint16_t worker, struct frame *f);
 	void (*flush)(struct io *io, uint16_t worker);
+	const struct queue_host *(*host)(const struct io *io); /* NULL: nothing is changed */
 	int (*steer)(struct io *io, int program); /* NULL: the device gives queues as it likes */
 	bool sorts; /* what it receives has ingress, priority and refused set, and may be Ethernet */
 	bool has_neighbours; /* its links lead to several, told apart by frame.next_hop */

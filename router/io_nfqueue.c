@@ -35,10 +35,8 @@
 enum {
 	RECV_OCTETS = 256 << 10, /* of a batch: what the cache holds until it is sent */
 	USUAL_FRONT = 80,	 /* octets of a message in front of the datagram */
+	KINDS = 2,		 /* TCP comes by a queue of its own where it comes whole */
 };
-
-/* TCP comes by a queue of its own where it comes whole. */
-enum { KINDS = 2 };
 
 struct queue_worker {
 	struct mnl_socket *socket; /* NULL: no queues of its own */
@@ -56,7 +54,7 @@ struct nfqueue {
 	char device[IFNAMSIZ];
 	uint32_t index, mtu, length;
 	uint16_t first, queues, kinds;
-	bool fail_open, may_return;
+	bool fail_open, may_return, is_inside;
 	bool whole; /* TCP comes so, now */
 	struct nl *nl;
 	int list;	  /* the kernel's, of queues */
@@ -151,8 +149,8 @@ static void follow_device(struct nfqueue *n, uint32_t index)
 	n->index = index;
 	for (uint16_t i = 0; i < n->io.workers; i++)
 		raw_bind(n->worker[i].raw, index);
-	if (n->may_return)
-		queue_host_allow(&n->host, n->device);
+	if (n->is_inside)
+		n->may_return = queue_host_allow(&n->host, n->device) == 0;
 }
 
 /* The sizes of segments are not known: none is too long for any other device if it is for none that is
@@ -180,12 +178,15 @@ static bool nfqueue_refresh(struct io *io)
 	struct nl_link link;
 
 	count_missed(n);
+	queue_rules_keep(n->rules);
 	if (nl_link(n->nl, n->device, &link) < 0) {
 		io_note(io, io_mtu(io), false);
 		return true;
 	}
 	if (link.index != n->index)
 		follow_device(n, link.index);
+	else if (n->may_return && n->is_inside)
+		queue_host_keep(&n->host);
 	ethernet_note(io, &link, n->mtu);
 	atomic_store(&n->forwards4, n->may_return && queue_host_forwards(n->device, 4));
 	atomic_store(&n->forwards6, n->may_return && queue_host_forwards(n->device, 6));
@@ -195,9 +196,9 @@ static bool nfqueue_refresh(struct io *io)
 }
 
 /* What leaves the host in its own name comes in by an inside device now. */
-static void allow_return(struct nfqueue *n, const struct conf_interface *c)
+static void allow_return(struct nfqueue *n)
 {
-	int r = c->side == SIDE_INSIDE ? queue_host_allow(&n->host, n->device) : 0;
+	int r = n->is_inside ? queue_host_allow(&n->host, n->device) : 0;
 
 	n->may_return = r == 0;
 	if (r < 0)
@@ -260,6 +261,7 @@ static int nfqueue_open(struct io **io, const struct conf_interface *c, uint16_t
 	n->queues = io_queues(c, workers);
 	n->kinds = c->whole ? KINDS : 1;
 	n->fail_open = c->fail_open;
+	n->is_inside = c->side == SIDE_INSIDE;
 	n->list = -1;
 	n->host.accept_local = n->host.rp_filter = -1;
 	memcpy(n->device, c->device, sizeof(n->device));
@@ -270,7 +272,7 @@ static int nfqueue_open(struct io **io, const struct conf_interface *c, uint16_t
 		nfqueue_close(&n->io);
 		return r;
 	}
-	allow_return(n, c);
+	allow_return(n);
 	*io = &n->io;
 	return 0;
 }
@@ -290,9 +292,8 @@ static int nfqueue_follow(struct io *io, const struct conf *c, size_t interface,
 		o->mtu = c->interfaces[i].mtu;
 		n->other_count++;
 	}
-	if (n->rules)
-		return queue_rules_update(n->rules, c, interface, error);
-	return queue_rules_install(&n->rules, c, interface, error);
+	return n->rules ? queue_rules_update(n->rules, c, interface, error)
+			: queue_rules_install(&n->rules, c, interface, error);
 }
 
 static int nfqueue_descriptor(const struct io *io, uint16_t worker)
@@ -480,6 +481,11 @@ static enum reason nfqueue_send(struct io *io, uint16_t worker, struct frame **f
 	return REASON_NONE;
 }
 
+static const struct queue_host *nfqueue_host(const struct io *io)
+{
+	return &((const struct nfqueue *)io)->host;
+}
+
 const struct io_backend io_nfqueue = {
 	.open = nfqueue_open,
 	.close = nfqueue_close,
@@ -490,4 +496,5 @@ const struct io_backend io_nfqueue = {
 	.follow = nfqueue_follow,
 	.settle = nfqueue_settle,
 	.flush = nfqueue_flush,
+	.host = nfqueue_host,
 };

@@ -11,6 +11,20 @@
 
 enum { ERROR_TTL = 64 };
 
+/* Requirement 2827-V21: an answer from an address of ours inside, to somebody who came in inside and is
+ * said to be outside. */
+static bool shows_inside(const struct worker *w, const struct frame *f, const struct hop *hop)
+{
+	const struct conf_interface *interfaces = worker_conf(w)->interfaces;
+	const struct rib *rib = w->snapshot->rib;
+	const struct hop *source;
+
+	if (f->p.version != 4 || interfaces[hop->interface].side != SIDE_OUTSIDE)
+		return false;
+	source = rib_hop(rib, rib_main(rib, 4, pkt_source(&f->p)), 0);
+	return source->kind == HOP_LOCAL && interfaces[source->interface].side == SIDE_INSIDE;
+}
+
 static void send_own(struct worker *w, struct frame *f)
 {
 	const struct hop *hop = route_find(w, f, pkt_destination(&f->p), &f->hop);
@@ -19,6 +33,10 @@ static void send_own(struct worker *w, struct frame *f)
 	switch (hop->kind) {
 	case HOP_VIA:
 	case HOP_LINK:
+		if (shows_inside(w, f, hop)) {
+			frame_drop(w, f, REASON_SPOOFED);
+			return;
+		}
 		f->egress = hop->interface;
 		forward_one(w, f, hop);
 		return;

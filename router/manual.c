@@ -8,8 +8,8 @@
 const struct router_command_row router_commands[ROUTER_COMMAND_COUNT] = {
 	[ROUTER_RUN] = { "run", NULL, "run the gateway in the foreground",
 		"Check the configuration, create the interfaces and forward until told to end. Stays in "
-		"the foreground. Everything is created or nothing: a gateway that cannot start leaves no "
-		"trace." },
+		"the foreground. A device that is not there yet is waited for; a gateway that cannot "
+		"start leaves no trace." },
 	[ROUTER_CHECK] = { "check", NULL, "list every fault of a configuration",
 		"Check the configuration and create nothing." },
 	[ROUTER_PORTS] = { "ports", "ADDRESS",

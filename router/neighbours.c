@@ -18,6 +18,7 @@ enum {
 	ASKED_MOST = 256,
 	QUESTIONS = 3,
 	QUESTION_MS = 1000,
+	ANSWER_MS = 100, /* most answers come sooner */
 	FRESH_MS = 30000,
 	IDLE_MS = 600000,
 };
@@ -169,12 +170,30 @@ static struct record *take_record(struct neighbours *n, nat_time now)
 	return &n->records[i];
 }
 
-/* What is not known yet gives way to nobody, and takes no more than its places. */
+/* Of those that are asked for, the one that has kept us waiting longest gives way, or a scan would leave
+ * no place for anybody else. */
+static bool make_way(struct neighbours *n, nat_time now)
+{
+	struct record *found = NULL;
+
+	for (size_t i = 0; i < RECORDS; i++) {
+		struct record *r = &n->records[i];
+
+		if (r->state == ASKED && r->questions && (!found || r->due_ms < found->due_ms))
+			found = r;
+	}
+	if (!found || now.ms + QUESTION_MS < found->due_ms + ANSWER_MS)
+		return false;
+	forget(n, found);
+	return true;
+}
+
+/* What is not known yet takes no more than its places. */
 static void begin(struct neighbours *n, const struct neighbour *node, enum state state, nat_time now)
 {
 	struct record *r;
 
-	if (state == ASKED && n->counts[ASKED] == ASKED_MOST)
+	if (state == ASKED && n->counts[ASKED] == ASKED_MOST && !make_way(n, now))
 		return;
 	r = take_record(n, now);
 	if (!r || !show(n, r, node))
@@ -220,7 +239,7 @@ static void learn(struct neighbours *n, struct record *r, const struct heard *h,
 		memcpy(node.mac, d->mac, sizeof(node.mac));
 		node.tags = *h->tags;
 	}
-	node.until_ms = now.ms + (confirmed ? FRESH_MS : 0);
+	node.until_ms = confirmed ? now.ms + FRESH_MS : 0;
 	if (!show(n, r, &node))
 		return;
 	set_state(n, r, FRESH);
@@ -260,7 +279,7 @@ void neighbours_hear(struct neighbours *n, const struct heard *h, nat_time now)
 		learn(n, r, h, now);
 	else if (!r && who->version && d->has_mac && h->ours && !d->answer) {
 		struct neighbour node = { .address = *who, .interface = h->interface, .known = true,
-					  .tags = *h->tags, .until_ms = now.ms };
+					  .tags = *h->tags };
 
 		memcpy(node.mac, d->mac, sizeof(node.mac));
 		begin(n, &node, FRESH, now);

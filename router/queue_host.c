@@ -59,24 +59,32 @@ static bool is_strict(const char *device)
 	return get(4, "all", "rp_filter") == 1 || get(4, device, "rp_filter") == 1;
 }
 
+int queue_host_keep(struct queue_host *h)
+{
+	int r = change(h->device, "accept_local", 1, &h->accept_local);
+
+	if (r == 0 && is_strict(h->device))
+		r = change(h->device, "rp_filter", LOOSE, &h->rp_filter);
+	return r;
+}
+
 int queue_host_allow(struct queue_host *h, const char *device)
 {
-	int r;
-
 	*h = (struct queue_host){ .accept_local = -1, .rp_filter = -1 };
 	snprintf(h->device, sizeof(h->device), "%s", device);
-	r = change(device, "accept_local", 1, &h->accept_local);
-	if (r == 0 && is_strict(device))
-		r = change(device, "rp_filter", LOOSE, &h->rp_filter);
-	return r;
+	return queue_host_keep(h);
+}
+
+static void put_back(const char *device, const char *key, int now, int was)
+{
+	if (was >= 0 && get(4, device, key) == now)
+		set(device, key, was);
 }
 
 void queue_host_restore(struct queue_host *h)
 {
-	if (h->accept_local >= 0)
-		set(h->device, "accept_local", h->accept_local);
-	if (h->rp_filter >= 0)
-		set(h->device, "rp_filter", h->rp_filter);
+	put_back(h->device, "accept_local", 1, h->accept_local);
+	put_back(h->device, "rp_filter", LOOSE, h->rp_filter);
 	h->accept_local = h->rp_filter = -1;
 }
 

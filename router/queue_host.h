@@ -3,7 +3,8 @@
  * and, of an inside device, that it does not take translated datagrams, which come from its own
  * address now, for forged ones.
  *
- * Memory   By value. queue_host_restore() puts back what queue_host_allow() has changed.
+ * Memory   By value. queue_host_restore() puts back what queue_host_allow() has changed, unless
+ *          somebody else has changed it since.
  * Errors   Negative errno.
  */
 #ifndef ROUTER_QUEUE_HOST_H
@@ -17,8 +18,10 @@ struct queue_host {
 	int accept_local, rp_filter; /* as they were; -1: not changed */
 };
 
-/* Have the host believe sources that are its own, or are reached by another device, on this one. */
+/* Have the host believe sources that are its own, or are reached by another device, on this one; and
+ * again, in case that somebody else has changed it. */
 int queue_host_allow(struct queue_host *h, const char *device);
+int queue_host_keep(struct queue_host *h);
 void queue_host_restore(struct queue_host *h);
 
 /* Whether it forwards what comes in by a device, of that IP version. */

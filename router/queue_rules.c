@@ -16,8 +16,11 @@ enum { TABLE_ROOM = 32 + 3 * IFNAMSIZ };
 
 struct queue_rules {
 	struct nft_ctx *nft;
-	char table[TABLE_ROOM];
+	char device[IFNAMSIZ], table[TABLE_ROOM];
 	struct ports of_nat, tcp_forwards, udp_forwards;
+	struct queue_target queueing[2];
+	size_t queueing_count;
+	char *text; /* of all the other rules */
 };
 
 /* Letters that the name of a table may not have are numbers there. */
@@ -56,7 +59,8 @@ static int claim(struct queue_rules *q, const struct conf_interface *i, struct i
 	snprintf(rules, sizeof(rules), "create table inet %s_owner { flags owner; }\n", q->table);
 	if (run(q, rules) == 0)
 		return 0;
-	if (!strstr(nft_ctx_get_error_buffer(q->nft), strerror(EEXIST)))
+	snprintf(rules, sizeof(rules), "list table inet %s_owner\n", q->table);
+	if (run(q, rules) < 0)
 		return refuse(q, i, error);
 	return io_refuse(error, -EBUSY, "%s: device \"%s\" belongs to another gateway that runs: end "
 			 "that, or give another device", i->name, i->device);
@@ -256,16 +260,19 @@ int queue_rules_update(struct queue_rules *q, const struct conf *c, size_t inter
 	char *rules = NULL;
 	size_t len;
 	FILE *out = open_memstream(&rules, &len);
-	int r;
 
 	if (!out)
 		return io_refuse(error, -ENOMEM, "%s: out of memory", c->interfaces[interface].name);
 	learn_ports(q, &c->nat);
 	put_rules(out, q, c, &c->interfaces[interface]);
 	fclose(out);
-	r = run(q, rules);
-	free(rules);
-	return r < 0 ? refuse(q, &c->interfaces[interface], error) : 0;
+	if (run(q, rules) < 0) {
+		free(rules);
+		return refuse(q, &c->interfaces[interface], error);
+	}
+	free(q->text);
+	q->text = rules;
+	return 0;
 }
 
 static int make_chains(struct queue_rules *q, const struct conf *c, size_t interface,
@@ -277,17 +284,19 @@ static int make_chains(struct queue_rules *q, const struct conf *c, size_t inter
 	int r = 0;
 
 	if (i->whole)
-		r = make_queueing(q, i, &t, error);
+		q->queueing[q->queueing_count++] = t;
 	t.chain = "cut";
 	t.first = (uint16_t)(i->queue + all - each);
-	if (r == 0)
-		r = make_queueing(q, i, &t, error);
+	q->queueing[q->queueing_count++] = t;
+	for (size_t k = 0; r == 0 && k < q->queueing_count; k++)
+		r = make_queueing(q, i, &q->queueing[k], error);
 	return r ? r : queue_rules_update(q, c, interface, error);
 }
 
 static void free_rules(struct queue_rules *q)
 {
 	nft_ctx_free(q->nft);
+	free(q->text);
 	free(q);
 }
 
@@ -303,8 +312,10 @@ int queue_rules_install(struct queue_rules **rules, const struct conf *c, size_t
 		free(q);
 		return io_refuse(error, -ENOMEM, "%s: out of memory", c->interfaces[interface].name);
 	}
+	nft_ctx_buffer_output(q->nft);
 	nft_ctx_buffer_error(q->nft);
-	name_table(q->table, c->interfaces[interface].device);
+	memcpy(q->device, c->interfaces[interface].device, sizeof(q->device));
+	name_table(q->table, q->device);
 	r = claim(q, &c->interfaces[interface], error);
 	if (r < 0) {
 		free_rules(q);
@@ -316,6 +327,31 @@ int queue_rules_install(struct queue_rules **rules, const struct conf *c, size_t
 	else
 		*rules = q;
 	return r;
+}
+
+static bool are_there(struct queue_rules *q)
+{
+	char list[TABLE_ROOM + 64];
+
+	snprintf(list, sizeof(list), "list chain inet %s prerouting\n", q->table);
+	return run(q, list) == 0;
+}
+
+void queue_rules_keep(struct queue_rules *q)
+{
+	struct conf_interface i = { .line = 0 };
+	struct io_error error = { "" };
+	int r = 0;
+
+	if (!q || are_there(q))
+		return;
+	snprintf(i.name, sizeof(i.name), "%s", q->device);
+	for (size_t k = 0; r == 0 && k < q->queueing_count; k++)
+		r = make_queueing(q, &i, &q->queueing[k], &error);
+	if (r == 0 && run(q, q->text) < 0)
+		r = refuse(q, &i, &error);
+	fprintf(stderr, "router: %s: somebody has taken away the rules that queue its packets, as \"nft "
+		"flush ruleset\" does; %s\n", q->device, r ? error.text : "they are there again");
 }
 
 void queue_rules_remove(struct queue_rules *q)

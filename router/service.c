@@ -21,6 +21,7 @@ struct service {
 	struct ctl *ctl; /* NULL: none */
 	struct undo *undo;
 	struct host_ports ports; /* as it knows them */
+	struct queue_host hosts[WORKER_INTERFACES_MOST]; /* also */
 	struct notify *notify;
 	int signals;
 	char *file;
@@ -36,11 +37,24 @@ static void tell_manager_running(const struct service *s)
 		   c->workers == 1 ? "" : "s", c->interface_count);
 }
 
+/* A device may come, or be another one. */
+static void tell_undo_of(struct service *s, size_t interface)
+{
+	const struct queue_host *host = io_host(s->gateway->ios[interface]);
+
+	if (!host || !*host->device || memcmp(host, &s->hosts[interface], sizeof(*host)) == 0)
+		return;
+	undo_host(s->undo, interface, host);
+	s->hosts[interface] = *host;
+}
+
 /* The range of ports may change with the configuration, and with addresses. */
 static void tell_undo(struct service *s)
 {
 	struct host_ports ports = guard_host_ports(s->gateway->guard);
 
+	for (size_t i = 0; i < s->gateway->snapshot->conf->interface_count; i++)
+		tell_undo_of(s, i);
 	if (memcmp(&ports, &s->ports, sizeof(ports)) == 0)
 		return;
 	undo_ports(s->undo, &ports);

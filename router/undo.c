@@ -12,6 +12,7 @@
 
 #include "io_backend.h"
 #include "router/priv.h"
+#include "router/worker.h"
 
 struct undo {
 	int to; /* what is there to undo; its end is that of the gateway */
@@ -21,37 +22,65 @@ struct undo {
 /* What there is to undo, as the gateway tells it. */
 struct deed {
 	struct host_ports ports;
+	struct queue_host host; /* without a device: not of an interface */
+	size_t interface;
 	char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	dev_t device;
 	ino_t inode; /* 0: no socket */
 };
 
-static void note(struct deed *all, const struct deed *told)
+struct deeds {
+	struct deed first; /* for its socket and ports */
+	struct queue_host hosts[WORKER_INTERFACES_MOST];
+};
+
+/* Whoever has got the gateway into his hands names no other file. */
+static bool is_sound(const struct deed *d)
 {
-	if (!all->inode && told->inode) {
-		memcpy(all->socket, told->socket, sizeof(all->socket) - 1);
-		all->device = told->device;
-		all->inode = told->inode;
-	}
-	if (!told->inode)
-		all->ports = told->ports;
+	const char *device = d->host.device;
+
+	return d->interface < WORKER_INTERFACES_MOST && memchr(device, '\0', IFNAMSIZ) &&
+	       !strchr(device, '/') && *device != '.';
 }
 
-static void undo_all(struct deed *all)
+static void note(struct deeds *all, const struct deed *told)
 {
+	struct deed *first = &all->first;
+
+	if (*told->host.device) {
+		if (is_sound(told))
+			all->hosts[told->interface] = told->host;
+		return;
+	}
+	if (!first->inode && told->inode) {
+		memcpy(first->socket, told->socket, sizeof(first->socket) - 1);
+		first->device = told->device;
+		first->inode = told->inode;
+	}
+	if (!told->inode)
+		first->ports = told->ports;
+}
+
+static void undo_all(struct deeds *all)
+{
+	struct deed *first = &all->first;
 	struct stat file;
 
-	if (all->inode && lstat(all->socket, &file) == 0 && S_ISSOCK(file.st_mode) &&
-	    file.st_dev == all->device && file.st_ino == all->inode)
-		unlink(all->socket);
-	host_ports_restore(&all->ports);
+	if (first->inode && lstat(first->socket, &file) == 0 && S_ISSOCK(file.st_mode) &&
+	    file.st_dev == first->device && file.st_ino == first->inode)
+		unlink(first->socket);
+	host_ports_restore(&first->ports);
+	for (size_t i = 0; i < WORKER_INTERFACES_MOST; i++)
+		if (*all->hosts[i].device)
+			queue_host_restore(&all->hosts[i]);
 }
 
 /* Signals that end the gateway are blocked here as they are there, and do not end this. */
 __attribute__((noreturn)) static void wait_for_end(int from)
 {
 	struct io_error error;
-	struct deed all = { 0 }, told;
+	struct deeds all = { 0 };
+	struct deed told;
 	ssize_t len;
 
 	prctl(PR_SET_NAME, "router-undo", 0, 0, 0);
@@ -114,6 +143,11 @@ void undo_socket(const struct undo *u, const char *path)
 void undo_ports(const struct undo *u, const struct host_ports *ports)
 {
 	tell(u, &(struct deed){ .ports = *ports });
+}
+
+void undo_host(const struct undo *u, size_t interface, const struct queue_host *host)
+{
+	tell(u, &(struct deed){ .host = *host, .interface = interface });
 }
 
 void undo_end(struct undo *u)

@@ -27,7 +27,7 @@ bool import_configure(struct import *i, const struct conf *c);
 void import_forget(struct import *i, struct rib *rib);
 
 /* Take news into a rib. True: what is in it may have become wrong by what the kernel does not tell one by
- * one; routes are to be listed again, in a moment. */
+ * one; rules and routes are to be listed again, in a moment. */
 bool import_hear(struct import *i, struct rib *rib, const struct news *n);
 
 /* The interface of a link; -1: it is none of ours. */

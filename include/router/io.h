@@ -70,6 +70,10 @@ bool io_is_up(const struct io *io);
 /* Packets that came faster than they were received, and were lost in the kernel; as last seen. */
 uint64_t io_missed(const struct io *io);
 
+/* What of the host was changed for it, which io_close() puts back; NULL: nothing. */
+struct queue_host;
+const struct queue_host *io_host(const struct io *io);
+
 /* What io_open() could not have as it wanted and does more slowly, in one line; "": nothing. */
 const char *io_remark(const struct io *io);
 

@@ -4,7 +4,8 @@
  *
  * Sources  RFC 826; RFC 1122 section 2.3.2 (three questions, a second apart; what is known grows
  *          old); RFC 4861 section 7 (what an answer changes), RFC 6583 (against scans: what is not
- *          known yet has few places, and never takes one from what is).
+ *          known yet has few places, and never takes one from what is; but who does not answer
+ *          soon leaves his to another).
  * Shape    One writer, who also reads; any number of threads read by neighbours_find() alone.
  * Memory   neighbours_new() to neighbours_free(); nothing is allocated in between. What a reader
  *          has found is good until its next quiescent state (liburcu). What the writer has

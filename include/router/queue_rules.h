@@ -39,6 +39,9 @@ int queue_rules_install(struct queue_rules **rules, const struct conf *c, size_t
 int queue_rules_update(struct queue_rules *rules, const struct conf *c, size_t interface,
 		       struct io_error *error);
 
+/* If somebody has taken them away, put them back, and say so. NULL: there are none yet. */
+void queue_rules_keep(struct queue_rules *rules);
+
 void queue_rules_remove(struct queue_rules *rules);
 
 #endif

@@ -10,9 +10,10 @@ import pytest
 
 from netns import until
 from peers import connect, exchange, silent, transfer
-from rig import (CLIENT, CLIENT6, CLIENT_B, INSIDE, ROUTER, SERVER, SERVER6, WAN, WAN6, Router, Setup,
+from rig import (CLIENT, CLIENT6, CLIENT_B, INSIDE, ROUTER, SERVER, SERVER6, WAN, WAN6, Setup,
                  configuration)
 from test_fragments import pieces, udp_datagram
+from test_lifecycle import refused as refuses
 from wire import ICMP, TCP, UDP
 
 MIB = 1 << 20
@@ -209,6 +210,30 @@ class TestDetails:
         net.router.stop()
         assert net.gateway.run("sysctl", "-n", *keys).split() == ["1", "1", "0"]
 
+    def test_device_made_again(self, prepared, setup):
+        """The host believes its own addresses on the inside device only, whichever is new."""
+        net = cable(prepared(setup)).start(**BOTH)
+        for device, remake in (("wan0", net.plug_in), ("lan0", lambda: cable(net))):
+            net.gateway.ip(f"link del {device}")
+            until(lambda: not link(net, device)["up"], "the device to be missed")
+            remake()
+            until(lambda: link(net, device)["up"], "the other one")
+        net.outside = net.sniff(net.server, "wan0")
+        until(lambda: believed(net, "lan0"), "the host to believe")
+        assert not believed(net, "wan0")
+        talk(net)
+        net.router.stop()
+        assert not believed(net, "lan0")
+
+    def test_other_hands(self, prepared, setup):
+        """What the host must believe is set again; what somebody else sets last, stays."""
+        net = cable(prepared(setup)).start(**BOTH)
+        net.gateway.sysctl("net.ipv4.conf.lan0.accept_local", 0)
+        until(lambda: believed(net, "lan0"), "the host to believe again")
+        talk(net)
+        kill(net)
+        until(lambda: not believed(net, "lan0"), "it to be put back after a kill, too")
+
     def test_own_address_as_source(self, prepared, setup):
         """The host believes its own address on the inside device then, but nobody who forges it."""
         net = cable(prepared(setup)).start(**BOTH)
@@ -241,8 +266,18 @@ class TestDetails:
         nothing_waits(net)
 
 
+def believed(net, device):
+    """Whether the host takes its own addresses as sources there."""
+    return net.gateway.run("sysctl", "-n", f"net.ipv4.conf.{device}.accept_local").strip() == "1"
+
+
 def tables(net):
     return [line.split()[2] for line in net.gateway.run("nft", "list", "tables").splitlines()]
+
+
+def queues(net, device):
+    table = f"router_queue_{device}"
+    return table in tables(net) and "goto ours" in net.gateway.run("nft", "list", "table", "inet", table)
 
 
 def link(net, name):
@@ -363,24 +398,27 @@ class TestEnd:
         said = net.router.stop()
         assert 'br0: packets of bridge "br0" would be queued twice: sysctl -w ' in said[0], said
 
-    def test_another_gateway(self, prepared, setup):
-        """Who runs first keeps the devices, and leaves them to the other one when it ends."""
+    def test_another_gateway(self, prepared, setup, build):
+        """Who runs keeps its devices; the first of two to end would remove the rules of both."""
         net = cable(prepared(setup)).start(**BOTH)
-        conf, control = net.directory / "other.conf", "/run/other.sock"
+        conf = net.directory / "other.conf"
         interfaces = [i | dict(queue=100 * n) for n, i in enumerate(net.values["interfaces"], 1)]
-        conf.write_text(configuration(net.values | dict(interfaces=interfaces, control=control)))
-        other = Router(net.build, conf, net.gateway, control)
-        why = [i["why"] for i in other.ask("interfaces")["interfaces"]]
-        assert all("belongs to another gateway that runs: end that" in text for text in why), why
+        conf.write_text(configuration(net.values | dict(interfaces=interfaces, control="")))
+        line, = refuses(net.gateway, f"{build}/router", "run", "-c", conf)
+        assert 'lan0: device "lan0" belongs to another gateway that runs: end that' in line
         talk(net)
         net.router.stop()
-        net.router = other
-        until(lambda: link(net, "lan0")["up"] and link(net, "wan0")["up"], "the other to have them")
-        talk(net)
-        assert sorted(t for t in tables(net) if "queue" in t) == sorted(
-            f"router_queue_{device}{of}" for device in ("lan0", "wan0") for of in ("", "_owner"))
-        assert len(other.stop()) == 4
         assert tables(net) == []
+
+    def test_rules_that_somebody_takes_away(self, prepared, setup):
+        """As a restart of nftables.service does. Until they are back the host forwards as it likes."""
+        net = cable(prepared(setup)).start(**BOTH)
+        net.gateway.run("nft", "flush", "ruleset")
+        until(lambda: queues(net, "wan0"), "the last of the rules to be back")
+        talk(net)
+        said = net.router.stop()
+        assert [line.split(": somebody has taken away the rules")[0] for line in said] == [
+            "router: lan0", "router: wan0"], said
 
     def test_reload(self, prepared, setup):
         """The rules follow the configuration."""

@@ -45,7 +45,7 @@ static void settle(struct world *w)
 	while (poll(&p, 1, 50) > 0);
 	if (!again)
 		return;
-	monitor_again(w->monitor, 1u << ABOUT_ROUTE);
+	monitor_again(w->monitor, 1u << ABOUT_RULE | 1u << ABOUT_ROUTE);
 	hear_all(w, &again);
 }
 
@@ -184,6 +184,10 @@ static void changes_of_ipv4(void **state)
 		{ "route del 10.9.0.0/16 metric 9", "10.9.1.1", "none" },
 		{ "route add 10.9.0.0/16 tos 0x10 via 10.1.0.9", "10.9.1.1", "none" },
 		{ "route add 10.9.0.0/16 via inet6 fd01::9 dev va", "10.9.1.1", "lan fd01::9" },
+		{ "route replace 10.9.0.0/16 dev xa proto kernel", "10.9.1.1", "none" },
+		{ "route replace 10.9.0.0/16 via 10.2.0.2", "10.9.1.1", "wan 10.2.0.2" },
+		{ "-6 route add fd09::/32 via fd01::2", "fd09::1", "lan fd01::2" },
+		{ "-6 route replace fd09::/32 dev xa proto kernel", "fd09::1", "none" },
 	};
 	struct world w;
 
@@ -318,6 +322,10 @@ static void tables_and_rules(void **state)
 		{ "route add 10.7.0.0/16 via 10.1.0.3 table 200", "10.7.1.1", "lan 10.1.0.3" },
 		{ "rule add fwmark 1 table 200", "10.7.1.1", "none" },
 		{ "rule del fwmark 1 table 200", "10.7.1.1", "lan 10.1.0.3" },
+		{ "rule add fwmark 1 table 200 pref 50", "10.7.1.1", "none" },
+		{ "rule add fwmark 2 table 200 pref 50", "10.7.1.1", "none" },
+		{ "rule del fwmark 1 table 200 pref 50", "10.7.1.1", "none" },
+		{ "rule del fwmark 2 table 200 pref 50", "10.7.1.1", "lan 10.1.0.3" },
 	};
 	char text[256];
 	struct world w;

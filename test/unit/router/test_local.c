@@ -3,6 +3,7 @@
 #include "rig.h"
 
 static const struct setting plain[] = RIG_WIDTHS();
+static const struct setting believing[] = RIG_WIDTHS(.reverse_path = { [LAN0] = "off" });
 static const struct setting shared[] = RIG_WIDTHS(.nat = RIG_NAT("\"interface:wan0\"", ""));
 static const struct setting bare[] = RIG_WIDTHS(
 	.lan1 = "", .routes = "{ prefix = \"172.30.0.0/24\"; interface = \"lan1\"; }");
@@ -91,6 +92,16 @@ static void inside_addresses_are_silent_outside(void **state)
 		rig_settle(r);
 		rig_expect_silence(r);
 	}
+}
+
+/* Nor to who claims to be outside, where sources are believed. */
+static void inside_addresses_answer_nobody_outside(void **state)
+{
+	struct packet sent = echo("203.0.113.50 > 10.0.0.1", 1, 8);
+
+	rig_refuse(*state, LAN0, &sent, REASON_SPOOFED);
+	sent = echo("203.0.113.50 > 198.51.100.1", 1, 8);
+	rig_pass(*state, LAN0, &sent, WAN0);
 }
 
 static void inside_is_told_that_there_is_no_service(void **state)
@@ -330,6 +341,7 @@ int main(void)
 		RIG_ROWS(a_pool_address_of_its_own_answers, shared),
 		RIG_ROWS(a_pool_address_of_nobody_is_silent, plain),
 		RIG_ROWS(inside_addresses_are_silent_outside, plain),
+		RIG_ROWS(inside_addresses_answer_nobody_outside, believing),
 		RIG_ROWS(inside_is_told_that_there_is_no_service, plain),
 		RIG_ROWS(outside_is_told_nothing, plain),
 		RIG_ROWS(other_icmp_is_dropped_in_silence, plain),

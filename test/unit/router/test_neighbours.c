@@ -259,6 +259,28 @@ static void a_scan_takes_no_more_than_its_places(void **state)
 	assert_false(neighbours_are_asked(p->n));
 }
 
+/* Two thousand addresses a second that nobody has; and one that somebody wants, now and then. */
+static void a_scan_leaves_places_for_others(void **state)
+{
+	struct neighbours_question q;
+	struct place *p = *state;
+	unsigned asked = 0;
+
+	for (unsigned i = 0; i < 20000; i += 8, later(p, 4)) {
+		for (unsigned k = 0; k < 8; k++) {
+			struct address a = number(i + k);
+
+			neighbours_want(p->n, WAN, &a, p->now);
+		}
+		if (i % 4000 == 0)
+			want(p);
+		for (size_t cursor = 0; neighbours_ask(p->n, &cursor, p->now, &q);)
+			asked += address_equal(&q.about, &p->a);
+		neighbours_reclaim(p->n);
+	}
+	assert_int_equal(asked, 5);
+}
+
 static void introduce(struct place *p, unsigned i)
 {
 	struct discovery d = { .has_mac = true, .peer = number(i), .about = p->a,
@@ -335,6 +357,7 @@ int main(void)
 		TEST(hears_no_more_than_is_said),
 		TEST(remembers_who_asks_for_us),
 		TEST(a_scan_takes_no_more_than_its_places),
+		TEST(a_scan_leaves_places_for_others),
 		TEST(a_full_table_forgets_who_was_longest_unused),
 		TEST(what_was_replaced_stays_until_it_is_reclaimed),
 		TEST(forgets_an_interface),
