@@ -102,6 +102,7 @@ struct mapping {
 	bool planned;	   /* its port lies in a range of its host */
 	bool one_to_one;   /* as its policy says, or said */
 	bool borrowed;	   /* a stranger opened it at its sibling's port: no more of its host's */
+	bool pooled;	   /* its address was one of the pool's */
 	bool retired;	   /* its address goes or is gone: found by its outside endpoint only */
 	uint32_t block;	   /* that range, if planned */
 	uint32_t first;	   /* plus one: a session that has no peer record, though the filter asks for

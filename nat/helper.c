@@ -263,11 +263,20 @@ enum reason helper_admits(const struct nat *n, be32 inside)
 	return p && p->helpers ? host_admits(n, inside) : REASON_NO_POLICY;
 }
 
+/* One that is there, with the address of today. */
+static uint32_t expected(struct nat *n, const struct tuple *key)
+{
+	uint32_t session = session_find(n, key);
+
+	return session == SLAB_NONE || session < n->sweep || session_settle(n, session) ? session
+											: SLAB_NONE;
+}
+
 bool helper_expect(struct nat *n, const struct tuple *inside, uint32_t mapping,
 		   enum nat_timeout class, struct endpoint *outside)
 {
 	struct tuple key = expectation(inside), t = key;
-	uint32_t session = session_find(n, &key);
+	uint32_t session = expected(n, &key);
 	enum reason r = helper_admits(n, inside->local);
 
 	t.tag = (be16){ 0 };

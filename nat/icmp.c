@@ -23,7 +23,7 @@ static enum reason quoted_tuple(const struct nat *n, struct tuple *t, const stru
 	return r == REASON_NOT_A_QUERY && n->one_to_one ? tuple_of_quoted_query(t, inner, from) : r;
 }
 
-/* With the address that it has in the quote; one that must end is as good as gone. */
+/* With the address that it has in the quote. */
 static bool is_settled(struct nat *n, uint32_t session, const struct tuple *t)
 {
 	return (session < n->sweep || session_settle(n, session)) &&

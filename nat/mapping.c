@@ -141,11 +141,14 @@ enum reason mapping_make(struct nat *n, const struct mapping *m, uint32_t *out)
 {
 	uint32_t number = slab_take(&n->mapping_slab);
 	uint32_t host = number == SLAB_NONE ? SLAB_NONE : host_take(n, m->key[SIDE_INSIDE].local);
+	uint16_t place;
 
 	if (host == SLAB_NONE || number == SLAB_NONE)
 		goto no_host;
 	n->mappings[number] = *m;
 	n->mappings[number].host = host;
+	n->mappings[number].pooled = m->address != NO_ADDRESS ||
+				     pool_has(n, m->key[SIDE_OUTSIDE].local, &place);
 	if (!index_mapping(n, number))
 		goto no_index;
 	if (m->planned && !block_take(n, &n->mappings[number]))

@@ -228,9 +228,8 @@ static uint32_t living(struct nat *n, nat_time now, uint32_t number)
 {
 	if (number == SLAB_NONE || is_young(n, now, number))
 		return number;
-	if (!is_over(session_deadline(n, session_at(n, number), now), now) &&
-	    (number < n->sweep || session_settle(n, number)))
-		return number;
+	if (!is_over(session_deadline(n, session_at(n, number), now), now))
+		return number < n->sweep || session_settle(n, number) ? number : SLAB_NONE;
 	wheel_take(&n->wheel, number);
 	session_end(n, number);
 	return SLAB_NONE;

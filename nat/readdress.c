@@ -44,7 +44,7 @@ static enum fate fate_of(const struct nat *n, const struct mapping *m)
 	const struct nat_policy *p;
 
 	if (place == NO_ADDRESS)
-		return m->forward || m->one_to_one || is_outside_address(n, outside) ? STAYS : LOST;
+		return !m->pooled || is_outside_address(n, outside) ? STAYS : LOST;
 	p = policy_of_pool(&n->config, place);
 	if (be32_equal(n->config.pool[place], outside))
 		return p && p->left == place + 1 ? KEPT : STAYS;
@@ -129,23 +129,25 @@ static void forget_hairpin(const struct nat *n, struct session *s)
 
 bool session_settle(struct nat *n, uint32_t number)
 {
-	if (!keeps_address(n, number)) {
-		n->lost++;
-		return false;
+	bool keeps = keeps_address(n, number);
+
+	if (keeps && !owner_is_other(n, session_at(n, number))) {
+		forget_hairpin(n, session_at(n, number));
+		return true;
 	}
-	forget_hairpin(n, session_at(n, number));
-	return !owner_is_other(n, session_at(n, number));
+	n->lost += !keeps;
+	wheel_take(&n->wheel, number);
+	session_end(n, number);
+	return false;
 }
 
 static void reconsider(struct nat *n, uint32_t number)
 {
 	struct session *s = session_at(n, number);
 
-	wheel_take(&n->wheel, number);
-	if (!session_settle(n, number)) {
-		session_end(n, number);
+	if (!session_settle(n, number))
 		return;
-	}
+	wheel_take(&n->wheel, number);
 	n->kept += fate_of(n, &n->mappings[s->mapping]) == KEPT;
 	s->policy = policy_number(&n->config, s->key[SIDE_INSIDE].local);
 	wheel_put(&n->wheel, number, session_deadline(n, s, n->now));

@@ -16,7 +16,7 @@
 struct mapping;
 struct nat;
 
-/* Bring a session up to date, false: it must end; so many of those that nobody asked about. */
+/* Bring a session up to date, false: it had to end, and has; so many of those that nobody asked about. */
 bool session_settle(struct nat *n, uint32_t number);
 size_t settle_some(struct nat *n, size_t budget);
 

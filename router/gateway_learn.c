@@ -150,20 +150,43 @@ static be32 external_of(const struct conf *c, size_t interface)
 	return (be32){ 0 };
 }
 
-/* Two places of a pool must not have one address, and the plan of ports may not fit another match. */
-static const char *fault_of(const struct conf *c)
+static const struct conf_nat *holder_of(const struct conf *c, size_t place)
 {
+	for (size_t i = 0; i < c->nat_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		if (place + 1 == p->left ||
+		    (place >= p->pool_first && place - p->pool_first < p->pool_count))
+			return &c->nats[i];
+	}
+	return &c->nats[0];
+}
+
+static int refuse_twice(const struct conf *c, size_t place, size_t earlier, struct io_error *error)
+{
+	const struct conf_nat *n = holder_of(c, place), *other = holder_of(c, earlier);
+	struct address a = address_v4((const uint8_t *)&c->pool[place]);
+	char text[ADDRESS_TEXT];
+
+	return io_refuse(error, -EINVAL, "%s:%d: %s is now in the pools of nat \"%s\" and of \"%s\" in "
+			 "line %d; every address once", c->file, n->line, address_format(&a, text),
+			 n->name, other->name, other->line);
+}
+
+/* Two places of a pool must not have one address, and the plan of ports may not fit another match. */
+static int check(const struct conf *c, struct io_error *error)
+{
+	const char *fault = nat_config_fault(&c->nat);
+
 	for (size_t i = 0; i < c->nat.pool_count; i++)
 		for (size_t k = 0; c->pool[i].raw && k < i; k++)
 			if (be32_equal(c->pool[i], c->pool[k]))
-				return "the address of an interface is in another pool, too";
-	return nat_config_fault(&c->nat);
+				return refuse_twice(c, i, k, error);
+	return fault ? io_refuse(error, -EINVAL, "%s: %s", c->file, fault) : 0;
 }
 
 int gateway_settle(struct conf *c, struct io_error *error)
 {
-	const char *fault;
-
 	for (size_t i = 0; i < c->nat_count; i++) {
 		learn_pool(c, i);
 		learn_match(c, i);
@@ -171,8 +194,7 @@ int gateway_settle(struct conf *c, struct io_error *error)
 	for (size_t i = 0; i < c->nat.forward_count; i++)
 		if (c->forward_interfaces[i] != SIZE_MAX)
 			c->forwards[i].external = external_of(c, c->forward_interfaces[i]);
-	fault = fault_of(c);
-	return fault ? io_refuse(error, -EINVAL, "%s: %s", c->file, fault) : 0;
+	return check(c, error);
 }
 
 int gateway_learn(struct conf *c, struct io_error *error)

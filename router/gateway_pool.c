@@ -123,10 +123,17 @@ static bool keep_entry(struct moving *m, size_t at)
 	return true;
 }
 
+/* The address that a has left is one of b's. */
+static bool has_left(const struct nat_policy *a, const struct nat_policy *b)
+{
+	return a->left > b->pool_first && a->left <= b->pool_first + b->pool_count;
+}
+
 static bool overlap(const struct nat_policy *a, const struct nat_policy *b)
 {
-	return a->pool_count && b->pool_count && a->pool_first < b->pool_first + b->pool_count &&
-	       b->pool_first < a->pool_first + a->pool_count;
+	return a->pool_count && b->pool_count &&
+	       ((a->pool_first < b->pool_first + b->pool_count &&
+		 b->pool_first < a->pool_first + a->pool_count) || has_left(a, b) || has_left(b, a));
 }
 
 static bool keep_all(struct moving *m)

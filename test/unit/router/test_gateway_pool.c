@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "gateway_core.h"
+
 static const struct setting plain[] = RIG_WIDTHS();
 
 static int reload_with(struct rig *r, const char *nat, struct io_error *error)
@@ -95,6 +97,56 @@ static void more_addresses_need_a_restart(void **state)
 	assert_non_null(strstr(error.text, "a nat pool changed, which needs a restart"));
 }
 
+/* Where sessions keep the address that an interface had, no other entry can have it. */
+static void what_is_left_is_nobody_elses(void **state)
+{
+	be32 in_use[] = { be32_from(0xc6336402), be32_from(0xc6336403) };
+	be32 *named = calloc(3, sizeof(*named));
+	char wan[] = "wan", other[] = "other";
+	struct conf_nat nats[] = { { .name = wan },
+				   { .name = other, .pool_interface = SIZE_MAX } };
+	struct nat_policy left = { .type = NAT_NAPT44, .pool_first = 1, .pool_count = 1, .left = 1,
+				   .on_address_change = NAT_CHANGE_IDLE };
+	struct nat_policy wanted[] = {
+		{ .type = NAT_NAPT44, .pool_count = 1, .left = 2 },
+		{ .type = NAT_NAPT44, .pool_first = 2, .pool_count = 1 },
+	};
+	struct conf was = { .nats = nats, .policies = &left, .nat_count = 1, .pool = in_use,
+			    .nat.pool_count = 2 };
+	struct conf now = { .nats = nats, .policies = wanted, .nat_count = 2, .pool = named,
+			    .nat.pool_count = 3 };
+
+	(void)state;
+	assert_non_null(named);
+	named[2] = in_use[0];
+	assert_non_null(gateway_keep_places(&was, &now));
+	free(named);
+}
+
+/* The kernel gives an interface what the file gives to somebody else. */
+static void an_address_is_in_one_pool(void **state)
+{
+	char file[] = "router.conf", wan[] = "wan", other[] = "other";
+	struct prefix given = { address_v4((const uint8_t[]){ 198, 51, 100, 2 }), 24 };
+	struct conf_interface interface = { .type = IO_PACKET, .side = SIDE_OUTSIDE, .shares_address = true,
+					    .addresses = &given, .address_count = 1 };
+	struct conf_nat nats[] = {
+		{ .name = other, .line = 3, .pool_interface = SIZE_MAX, .match_interface = SIZE_MAX },
+		{ .name = wan, .line = 4, .match_interface = SIZE_MAX },
+	};
+	struct nat_policy policies[] = { { .pool_count = 1 },
+					 { .pool_first = 1, .pool_count = 1, .left = 3 } };
+	be32 pool[] = { be32_from(0xc6336402), { 0 }, { 0 } };
+	struct conf c = { .file = file, .interfaces = &interface, .interface_count = 1, .nats = nats,
+			  .policies = policies, .nat_count = 2, .pool = pool, .nat.pool_count = 3 };
+	struct io_error error = { "" };
+
+	(void)state;
+	assert_int_equal(gateway_settle(&c, &error), -EINVAL);
+	assert_string_equal(error.text, "router.conf:4: 198.51.100.2 is now in the pools of nat \"wan\" "
+					"and of \"other\" in line 3; every address once");
+}
+
 /* Whoever it has become, and what it has forbidden itself, it cannot take back. */
 static void who_it_is_needs_a_restart(void **state)
 {
@@ -127,6 +179,8 @@ int main(void)
 		RIG_ROWS(sessions_end_with_their_address, plain),
 		RIG_ROWS(more_addresses_need_a_restart, plain),
 		RIG_ROWS(who_it_is_needs_a_restart, plain),
+		cmocka_unit_test(what_is_left_is_nobody_elses),
+		cmocka_unit_test(an_address_is_in_one_pool),
 		cmocka_unit_test_prestate(one_of_several_is_replaced, (void *)(uintptr_t)&three),
 	};
 
