@@ -9,7 +9,7 @@ static struct conf *conf_of_too_many(const struct setting *s)
 {
 	struct conf *c = rig_conf(s);
 
-	c->import_tables = calloc(TABLES, sizeof(*c->import_tables));
+	c->import_tables = realloc(c->import_tables, TABLES * sizeof(*c->import_tables));
 	assert_non_null(c->import_tables);
 	while (c->import_table_count < TABLES) {
 		uint32_t table = 100 + (uint32_t)c->import_table_count;
