@@ -25,11 +25,6 @@ struct list {
 	struct entry at[PREFIXES_MOST];
 };
 
-static bool prefix_equal(const struct prefix *a, const struct prefix *b)
-{
-	return a->len == b->len && address_equal(&a->address, &b->address);
-}
-
 static struct entry *find(struct list *l, const struct prefix *p)
 {
 	for (size_t i = 0; i < l->count; i++)

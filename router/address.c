@@ -86,6 +86,21 @@ bool address_equal(const struct address *a, const struct address *b)
 	return a->version == b->version && memcmp(a->octets, b->octets, sizeof(a->octets)) == 0;
 }
 
+bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->len == b->len && address_equal(&a->address, &b->address);
+}
+
+bool prefixes_equal(const struct prefix *a, size_t a_count, const struct prefix *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (!prefix_equal(&a[i], &b[i]))
+			return false;
+	return true;
+}
+
 struct address address_v4(const uint8_t octets[static 4])
 {
 	struct address a = { .version = 4 };

@@ -15,11 +15,6 @@ static size_t link_of(const struct conf *c, const struct address *a)
 	return SIZE_MAX;
 }
 
-static bool prefix_equal(const struct prefix *a, const struct prefix *b)
-{
-	return a->len == b->len && address_equal(&a->address, &b->address);
-}
-
 static bool is_own(const struct conf *c, const struct address *a)
 {
 	for (size_t i = 0; i < c->interface_count; i++)

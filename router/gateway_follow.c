@@ -8,25 +8,17 @@
 #include "gateway_core.h"
 #include "router/nl.h"
 
-static bool same(const struct conf_interface *i, const struct prefix *found, size_t count)
-{
-	if (count != i->address_count)
-		return false;
-	for (size_t k = 0; k < count; k++)
-		if (!address_equal(&found[k].address, &i->addresses[k].address) ||
-		    found[k].len != i->addresses[k].len)
-			return false;
-	return true;
-}
-
 /* Put an interface's addresses into *now, a copy of the configuration made if they are others. */
 static int look_at(const struct conf *c, size_t interface, struct nl *nl, struct conf **now)
 {
+	const struct conf_interface *i = &c->interfaces[interface];
 	struct prefix found[LEARNED_MOST];
-	int count = gateway_addresses(nl, &c->interfaces[interface], found);
+	int count = gateway_addresses(nl, i, found);
 
-	if (count < 0 || same(&c->interfaces[interface], found, (size_t)count))
-		return count < 0 ? count : 0;
+	if (count < 0)
+		return count;
+	if (prefixes_equal(found, (size_t)count, i->addresses, i->address_count))
+		return 0;
 	if (!*now)
 		*now = conf_clone(c);
 	return *now ? gateway_set_addresses(&(*now)->interfaces[interface], found, (size_t)count) : -1;
@@ -171,7 +163,7 @@ static void note(struct gateway *g, const struct conf *now)
 		struct prefix old = shown(was, i), new = shown(now, i);
 
 		g->followed.was[i] = old;
-		if (!address_equal(&old.address, &new.address) || old.len != new.len)
+		if (!prefix_equal(&old, &new))
 			g->followed.interfaces |= 1u << i;
 	}
 }

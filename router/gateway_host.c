@@ -4,17 +4,6 @@
 
 #include "gateway_core.h"
 
-static bool same_prefixes(const struct prefix *a, size_t a_count, const struct prefix *b,
-			  size_t b_count)
-{
-	if (a_count != b_count)
-		return false;
-	for (size_t i = 0; i < a_count; i++)
-		if (!address_equal(&a[i].address, &b[i].address) || a[i].len != b[i].len)
-			return false;
-	return true;
-}
-
 static bool same_text(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : a == b;
@@ -25,17 +14,17 @@ static bool same_addresses(const struct conf_interface *a, const struct conf_int
 {
 	return a->shares_address && b->shares_address
 		       ? true
-		       : same_prefixes(a->addresses, a->address_count, b->addresses,
-				       b->address_count);
+		       : prefixes_equal(a->addresses, a->address_count, b->addresses,
+					b->address_count);
 }
 
 static bool same_interface(const struct conf_interface *a, const struct conf_interface *b)
 {
 	return same_addresses(a, b) &&
-	       same_prefixes(a->host_addresses, a->host_address_count, b->host_addresses,
-			     b->host_address_count) &&
-	       same_prefixes(a->host_routes, a->host_route_count, b->host_routes,
-			     b->host_route_count) &&
+	       prefixes_equal(a->host_addresses, a->host_address_count, b->host_addresses,
+			      b->host_address_count) &&
+	       prefixes_equal(a->host_routes, a->host_route_count, b->host_routes,
+			      b->host_route_count) &&
 	       same_text(a->netns, b->netns) && strcmp(a->name, b->name) == 0 &&
 	       strcmp(a->device, b->device) == 0 &&
 	       a->type == b->type && a->side == b->side && a->mtu == b->mtu &&

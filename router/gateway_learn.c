@@ -108,7 +108,7 @@ static struct prefix match_network(const struct conf_interface *i, const struct 
 
 		if (!is_v4(p))
 			continue;
-		if (network.len == in_use->len && address_equal(&network.address, &in_use->address))
+		if (prefix_equal(&network, in_use))
 			return network;
 		first = first ? first : p;
 	}

@@ -171,8 +171,8 @@ static void ways_read(const struct import *i, const struct news_route *route, st
 
 static bool same_place(const struct route *a, const struct route *b)
 {
-	return a->table == b->table && a->metric == b->metric && a->prefix.len == b->prefix.len &&
-	       address_equal(&a->prefix.address, &b->prefix.address);
+	return a->table == b->table && a->metric == b->metric &&
+	       prefix_equal(&a->prefix, &b->prefix);
 }
 
 static bool same_hop(const struct hop *a, const struct hop *b)

@@ -28,7 +28,7 @@ int import_table(const struct import *i, struct rib *rib, uint32_t table)
 static bool rule_equal(const struct news_rule *a, const struct news_rule *b)
 {
 	return a->priority == b->priority && a->table == b->table && a->partial == b->partial &&
-	       a->from.len == b->from.len && address_equal(&a->from.address, &b->from.address);
+	       prefix_equal(&a->from, &b->from);
 }
 
 static size_t rule_find(const struct import *i, const struct news_rule *rule)
@@ -60,8 +60,7 @@ static bool rule_is_meant(const struct import *i, struct rib *rib, const struct 
 
 	for (size_t n = 0; n < i->rule_count; n++)
 		if (rule_make(i, rib, &i->rules[n], &other) && other.table == rule->table &&
-		    other.priority == rule->priority && other.from.len == rule->from.len &&
-		    address_equal(&other.from.address, &rule->from.address))
+		    other.priority == rule->priority && prefix_equal(&other.from, &rule->from))
 			return true;
 	return false;
 }

@@ -208,7 +208,7 @@ int rib_replace(struct rib *rib, const struct route *was, const struct route *no
 	struct prefix from = prefix_masked(was->prefix), to = prefix_masked(now->prefix);
 
 	if (!is_valid(r, now) || !is_valid_hop(&now->hop) || was->table != now->table ||
-	    from.len != to.len || !address_equal(&from.address, &to.address))
+	    !prefix_equal(&from, &to))
 		return -EINVAL;
 	return exchange(r, was, now);
 }

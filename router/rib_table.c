@@ -77,7 +77,7 @@ uint32_t rib_table_name(const struct rib *rib, uint8_t table)
 static bool rule_equal(const struct rule *a, const struct rule *b)
 {
 	return a->priority == b->priority && a->origin == b->origin && a->table == b->table &&
-	       a->from.len == b->from.len && address_equal(&a->from.address, &b->from.address);
+	       prefix_equal(&a->from, &b->from);
 }
 
 static bool rule_before(const struct rule *a, const struct rule *b)

@@ -45,6 +45,9 @@ static inline size_t address_len(const struct address *a)
 
 /* Values: the same version and octets; made from octets in network order. */
 bool address_equal(const struct address *a, const struct address *b);
+/* The same length, too; and the same ones in the same order. */
+bool prefix_equal(const struct prefix *a, const struct prefix *b);
+bool prefixes_equal(const struct prefix *a, size_t a_count, const struct prefix *b, size_t b_count);
 struct address address_v4(const uint8_t octets[static 4]);
 struct address address_v6(const uint8_t octets[static 16]);
 

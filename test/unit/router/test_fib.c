@@ -33,11 +33,6 @@ struct model {
 	size_t count;
 };
 
-static bool prefix_equal(const struct prefix *a, const struct prefix *b)
-{
-	return a->len == b->len && address_equal(&a->address, &b->address);
-}
-
 static size_t model_find(const struct model *m, const struct prefix *p)
 {
 	size_t i = 0;

@@ -27,11 +27,6 @@ static uint32_t random_below(struct model *m, uint32_t end)
 	return (uint32_t)(m->seed >> 20) % end;
 }
 
-static bool prefix_equal(const struct prefix *a, const struct prefix *b)
-{
-	return a->len == b->len && address_equal(&a->address, &b->address);
-}
-
 static bool route_equal(const struct route *a, const struct route *b)
 {
 	return a->metric == b->metric && a->origin == b->origin && a->table == b->table &&
