@@ -4,11 +4,7 @@
  *
  *	10.9.9.1 (the kernel's, on x0)  [gateway] v0 -- v1 peer (203.0.113.9, 198.51.100.9)
  */
-#include "netns.h"
-
-#include <poll.h>
-
-#include "router/gateway.h"
+#include "beside.h"
 
 static struct gateway *start_gateway(void)
 {
@@ -44,23 +40,6 @@ static void make_strict_peer(void)
 			  "ip addr add 10.9.9.1/24 dev x0 && ip link set x0 up"));
 }
 
-/* In the peer's namespace, while the gateway works. */
-static bool peer_does(struct gateway *g, const char *command)
-{
-	pid_t child = fork_in("peer");
-	int status = 0;
-
-	if (child == 0)
-		_exit(shell("%s", command) ? 0 : 1);
-	while (waitpid(child, &status, WNOHANG) == 0) {
-		struct pollfd wait = { .fd = gateway_descriptor(g), .events = POLLIN };
-
-		if (poll(&wait, 1, 10) > 0)
-			gateway_work(g);
-	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 static void is_found_and_finds(void **state)
 {
 	struct gateway *g;
@@ -73,11 +52,11 @@ static void is_found_and_finds(void **state)
 	assert_int_equal(nl_link(nl, "v0", &link), 0);
 	nl_close(nl);
 	g = start_gateway();
-	assert_true(peer_does(g, "ping -q -c 2 -i 0.05 203.0.113.1 >/dev/null"));
-	assert_true(peer_does(g, "ping -q -c 2 -i 0.05 198.51.100.1 >/dev/null"));
+	assert_true(does(g, "peer", "ping -q -c 2 -i 0.05 203.0.113.1 >/dev/null"));
+	assert_true(does(g, "peer", "ping -q -c 2 -i 0.05 198.51.100.1 >/dev/null"));
 	assert_true(shell("ip neigh show dev v0 | grep -q '^203.0.113.9 lladdr .* REACHABLE'"));
 	assert_true(shell("ip neigh show dev v0 | grep -q '^198.51.100.9 lladdr .* REACHABLE'"));
-	peer_does(g, "ping -q -c 1 -W 1 203.0.113.5 >/dev/null");
+	does(g, "peer", "ping -q -c 1 -W 1 203.0.113.5 >/dev/null");
 	assert_true(shell("test `ip -n peer neigh show dev v1 | grep -c "
 			  "'lladdr %02x:%02x:%02x:%02x:%02x:%02x REACHABLE'` = 3",
 			  link.mac[0], link.mac[1], link.mac[2], link.mac[3], link.mac[4],

@@ -137,6 +137,20 @@ static void walk(struct world *w, const struct step *steps, size_t count)
 
 #define WALK(w, steps) walk(w, steps, sizeof(steps) / sizeof((steps)[0]))
 
+/* In a world of its own. */
+static void play(void **state, const struct step *steps, size_t count)
+{
+	struct world w;
+
+	NETNS_TEST(state);
+	links_make();
+	world_make(&w);
+	walk(&w, steps, count);
+	world_end(&w);
+}
+
+#define PLAY(state, steps) play(state, steps, sizeof(steps) / sizeof((steps)[0]))
+
 static void routes_that_were_there(void **state)
 {
 	char text[256];
@@ -262,13 +276,8 @@ static void links_take_routes_with_them(void **state)
 		{ "addr del 10.2.0.3/24 dev wa", "10.6.1.1", "none" },
 		{ "link del wa", "10.7.1.1", "none" },
 	};
-	struct world w;
 
-	NETNS_TEST(state);
-	links_make();
-	world_make(&w);
-	WALK(&w, steps);
-	world_end(&w);
+	PLAY(state, steps);
 }
 
 /* An interface that is back, with another number, or another name. */
@@ -285,13 +294,8 @@ static void devices_come_back(void **state)
 		{ "link set va name old", "10.8.1.1", "none" },
 		{ "link set xa name va", "10.8.1.1", "lan 10.3.0.2" },
 	};
-	struct world w;
 
-	NETNS_TEST(state);
-	links_make();
-	world_make(&w);
-	WALK(&w, steps);
-	world_end(&w);
+	PLAY(state, steps);
 }
 
 /* The kernel may be a host on a link of ours, and we its router. */
@@ -303,13 +307,8 @@ static void not_through_ourselves(void **state)
 		{ "route add 10.9.0.0/16 via 10.1.0.1", "10.9.1.1", "none" },
 		{ "route replace 10.9.0.0/16 via 10.1.0.2", "10.9.1.1", "lan 10.1.0.2" },
 	};
-	struct world w;
 
-	NETNS_TEST(state);
-	links_make();
-	world_make(&w);
-	WALK(&w, steps);
-	world_end(&w);
+	PLAY(state, steps);
 }
 
 /* Tables that no rule names are a part of main; others are asked by their rules. */

@@ -1,5 +1,5 @@
 /* Interfaces that are replaced while workers run: in memory, and devices of the kernel's. */
-#include "netns.h"
+#include "beside.h"
 #include "rig.h"
 
 #include <dirent.h>
@@ -159,23 +159,6 @@ static void make_outside(void)
 	    "  host_routes = [ \"0.0.0.0/0\" ]; }\n"
 #define WAN(keys) ",{ name = \"v0\"; type = \"packet\"; side = \"outside\";" \
 	    "  address = [ \"203.0.113.1/24\" ]; " keys " }\n"
-
-/* In a namespace, while the gateway works. */
-static bool does(struct gateway *g, const char *netns, const char *command)
-{
-	pid_t child = fork_in(netns);
-	int status = 0;
-
-	if (child == 0)
-		_exit(shell("%s", command) ? 0 : 1);
-	while (waitpid(child, &status, WNOHANG) == 0) {
-		struct pollfd wait = { .fd = gateway_descriptor(g), .events = POLLIN };
-
-		if (poll(&wait, 1, 10) > 0)
-			gateway_work(g);
-	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 static int divert_errors(const char *file)
 {
