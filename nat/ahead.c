@@ -40,7 +40,7 @@ static void fetch_port(const struct nat *n, uint16_t address, uint8_t protocol, 
 static void note_inside(const struct nat *n, const struct nat_sought *sought, struct ahead *a)
 {
 	const struct tuple *t = &sought->tuple;
-	const struct nat_policy *p = policy_of(&n->config, t->local);
+	const struct nat_policy *p = policy_of(n, t->local, t->remote);
 
 	a->hashes = n->none;
 	a->hashes.session[t->side] = (struct known){ *t, sought->hash };
@@ -100,7 +100,7 @@ static void choose(const struct nat *n, struct ahead *a, uint64_t *draw)
 	if (port == PORT_NONE)
 		a->policy = NULL;
 	else
-		note_outside(a, (struct endpoint){ n->config.pool[a->address],
+		note_outside(a, (struct endpoint){ n->pool.now[a->address],
 						   be16_from((uint16_t)port) });
 }
 

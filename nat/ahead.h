@@ -21,7 +21,8 @@ struct ahead {
 /* It seems to have no session. */
 static inline bool ahead_opens(const struct nat_job *job)
 {
-	return job->sought.value == TABLE_NONE && job->sought.reason == REASON_NONE;
+	return job->sought.value == TABLE_NONE && job->sought.reason == REASON_NONE &&
+	       !job->sought.nameless;
 }
 
 /* ahead: for those of the jobs that seem to have none, one after another. */

@@ -1,6 +1,7 @@
 /* One piece of memory, cut once: every array of a NAT lies in it, each at a cache line. */
 #include "helper.h"
 
+enum { NAMES_BESIDE = 256 };
 enum { LINE = 64, KEYS_PER_SESSION = 2, KEYS_PER_MAPPING = 2 };
 
 /* Arrays of an arena in the making; measured with base NULL, cut with the real one. */
@@ -39,7 +40,17 @@ struct arrays {
 	uint32_t *blocks_at;
 	uint16_t *pool_slots, *pool_policies;
 	be32 *pool_now, *pool_before;
+	struct name *names;
+	struct bucket *names_by;
 };
+
+/* An end of each session on either side, of a datagram in pieces, of a SYN that waits, and what the
+ * configuration has. */
+static uint32_t names_of_worker(const struct nat_config *c)
+{
+	return 2 * (sessions_of_worker(c) + fragments_of_worker(c) + unsolicited_of_worker(c) +
+		    (uint32_t)c->pool_count) + NAMES_BESIDE;
+}
 
 static struct arrays cut(struct cut *c, const struct nat_config *config)
 {
@@ -73,11 +84,13 @@ static struct arrays cut(struct cut *c, const struct nat_config *config)
 	a.syn_hashes = take(c, unsolicited_of_worker(config) * sizeof(uint64_t));
 	a.syns = take(c, unsolicited_of_worker(config) * sizeof(struct held_syn));
 	a.datagrams = take(c, datagrams * sizeof(struct datagram));
+	a.names = take(c, names_of_worker(config) * sizeof(struct name));
 	a.peers = take(c, most * sizeof(struct peer));
 	a.helpers = take(c, helpers_of_worker(config) * sizeof(struct helper));
 	a.blocks = take(c, most * sizeof(struct block));
 	a.datagrams_by = take(c, table_size(datagrams));
 	a.peers_by = take(c, table_size(most));
+	a.names_by = take(c, table_size(names_of_worker(config)));
 	a.blocks_by = take(c, table_size(most));
 	return a;
 }
@@ -94,6 +107,14 @@ static bool has_type(const struct nat_config *c, enum nat_type type)
 {
 	for (size_t i = 0; i < c->policy_count; i++)
 		if (c->policies[i].type == type)
+			return true;
+	return false;
+}
+
+static bool has_six(const struct nat_config *c)
+{
+	for (size_t i = 0; i < c->policy_count; i++)
+		if (c->policies[i].version == 6 || c->policies[i].type == NAT_SIIT)
 			return true;
 	return false;
 }
@@ -140,10 +161,13 @@ void nat_configure(struct nat *n, const struct nat_config *c)
 	n->config = *c;
 	n->passes_some = has_type(c, NAT_NONE);
 	n->one_to_one = has_type(c, NAT_ONE_TO_ONE);
+	n->stateless = has_type(c, NAT_NPTV6) || has_type(c, NAT_SIIT);
+	n->six = has_six(c);
 	n->gathers = gathers(c);
 	n->translates |= translates(c);
 	n->workers_inverse = UINT32_MAX / c->workers + 1;
 	n->host_limit = nat_config_part(c, c->sessions_per_host);
+	prefixes_configure(n);
 	pool_configure(n);
 	blocks_reconsider(n);
 }
@@ -177,6 +201,13 @@ struct nat *nat_init_zeroed(void *mem, const struct nat_config *c, const uint8_t
 		n->ending[i] = n->none;
 	n->pool = (struct pool_index){ .slots = a.pool_slots, .policies = a.pool_policies,
 				       .now = a.pool_now, .before = a.pool_before };
+	n->names = (struct names){
+		.all = a.names,
+		.slab = slab_over(&a.names->next, sizeof(struct name), names_of_worker(c)),
+		.by = table_over(a.names, sizeof(struct name), 1),
+		.unheld = SLAB_NONE,
+	};
+	table_init(&n->names.by, a.names_by, names_of_worker(c));
 	nat_configure(n, c);
 	n->sessions = a.sessions;
 	n->mappings = a.mappings;

@@ -185,7 +185,7 @@ void blocks_wake(struct nat *n, uint64_t now_ms)
 /* Ports stay their host's when another address takes the place; in the log they are others. */
 static void readdress(struct nat *n, struct block *b)
 {
-	be32 now = n->config.pool[b->address];
+	be32 now = n->pool.now[b->address];
 
 	if (!now.raw || be32_equal(now, b->outside))
 		return;
@@ -205,7 +205,7 @@ void blocks_reconsider(struct nat *n)
 			readdress(n, b);
 		if (!b->live || b->logged)
 			continue;
-		p = policy_of(&n->config, b->key.local);
+		p = policy_of(n, b->key.local, n->pool.now[b->address]);
 		b->logged = !p || !nat_policy_is_planned(p) || !is_share(p, b);
 		note(n, b, EVENT_BLOCK_ASSIGNED);
 	}
@@ -251,7 +251,7 @@ static uint32_t begin(struct nat *n, const struct block *b)
 bool block_take(struct nat *n, struct mapping *m)
 {
 	const struct tuple *inside = &m->key[SIDE_INSIDE], *outside = &m->key[SIDE_OUTSIDE];
-	struct block b = range_of(policy_of(&n->config, inside->local), inside->local, m->address,
+	struct block b = range_of(policy_of(n, inside->local, m->key[SIDE_OUTSIDE].local), inside->local, m->address,
 				  be16_host(outside->local_port));
 	enum ports_protocol o = ports_protocol(outside->protocol);
 

@@ -32,7 +32,7 @@ struct wish {
 static bool is_free(const struct nat *n, const struct wish *w, uint16_t port)
 {
 	struct tuple key = {
-		.local = n->config.pool[w->address],
+		.local = n->pool.now[w->address],
 		.local_port = be16_from(port),
 		.protocol = w->t->protocol,
 		.side = SIDE_OUTSIDE,
@@ -43,7 +43,7 @@ static bool is_free(const struct nat *n, const struct wish *w, uint16_t port)
 	if (ports_is_own(&n->ports, port) &&
 	    ports_is_taken(&n->ports, w->address, ports_protocol(w->t->protocol), port))
 		return false;
-	return !forward_by_external(&n->config, w->t->protocol,
+	return !forward_by_external(n, w->t->protocol,
 				    (struct endpoint){ key.local, key.local_port });
 }
 

@@ -29,7 +29,7 @@ static const char *check_session(const struct nat *n, uint32_t number, uint32_t 
 	const struct session *s = session_at(n, number);
 	const struct tuple *in = &s->key[SIDE_INSIDE], *out = &s->key[SIDE_OUTSIDE];
 	const struct mapping *m;
-	struct rewrite r;
+	struct session again = *s;
 
 	if (in->side != SIDE_INSIDE || out->side != SIDE_OUTSIDE || in->protocol != out->protocol)
 		return "session keys are not of two sides";
@@ -46,9 +46,9 @@ static const char *check_session(const struct nat *n, uint32_t number, uint32_t 
 		return "session state does not fit its protocol";
 	if (m->filtering == NAT_ADDRESS_DEPENDENT && !peer_is_known(n, m, out->remote))
 		return "session without its peer record";
-	r = rewrite_make(in, out, true);
-	if (!csum_is_zero(csum_sub(r.addresses, s->addresses)) ||
-	    !csum_is_zero(csum_sub(r.ports, s->ports)))
+	session_weigh(n, &again);
+	if (!csum_is_zero(csum_sub(again.addresses, s->addresses)) ||
+	    !csum_is_zero(csum_sub(again.ports, s->ports)))
 		return "session keeps wrong checksum differences";
 	return NULL;
 }
@@ -193,5 +193,7 @@ const char *nat_check(const struct nat *n)
 		fault = blocks_check(n);
 	if (!fault)
 		fault = check_ports(n);
+	if (!fault)
+		fault = names_check(n);
 	return fault ? fault : check_fragments(n);
 }

@@ -11,12 +11,13 @@ enum { LOW_PORTS_END = 1024, PAIR_TRIES = 64, SHARE_TRIES = 1024, TRIES_BESIDES 
 static const struct port_range all_identifiers = { 0, 65535 };
 
 /* What an address follows from. */
-static struct known_words pooling_of(const struct nat_policy *p, const struct tuple *t)
+static struct known_words pooling_of(const struct nat *n, const struct nat_policy *p,
+				     const struct tuple *t)
 {
 	bool arbitrary = p->pooling == NAT_POOLING_ARBITRARY;
 
 	return (struct known_words){
-		t->local.raw, arbitrary ? (uint64_t)t->local_port.raw << 8 | t->protocol : 0, 0
+		name_word(n, t->local), arbitrary ? (uint64_t)t->local_port.raw << 8 | t->protocol : 0, 0
 	};
 }
 
@@ -25,14 +26,14 @@ static uint16_t address_by(const struct nat *n, const struct nat_policy *p, uint
 	uint32_t at = (uint32_t)(((hash >> 32) * p->pool_count) >> 32);
 
 	/* Who had an address that was taken away goes to the next; all others stay. */
-	for (uint32_t i = 0; i < p->pool_count && !n->config.pool[p->pool_first + at].raw; i++)
+	for (uint32_t i = 0; i < p->pool_count && !n->pool.now[p->pool_first + at].raw; i++)
 		at = at + 1 < p->pool_count ? at + 1 : 0;
 	return (uint16_t)(p->pool_first + at);
 }
 
 static uint16_t address_of(const struct nat *n, const struct nat_policy *p, const struct tuple *t)
 {
-	struct known_words k = pooling_of(p, t);
+	struct known_words k = pooling_of(n, p, t);
 
 	return address_by(n, p, hash_known_words(&n->hash, &n->hashes->pooling, k.a, k.b));
 }
@@ -40,7 +41,7 @@ static uint16_t address_of(const struct nat *n, const struct nat_policy *p, cons
 uint16_t choose_guess_address(const struct nat *n, const struct nat_policy *p, const struct tuple *t,
 			      struct known_words *pooling)
 {
-	*pooling = pooling_of(p, t);
+	*pooling = pooling_of(n, p, t);
 	pooling->hash = hash_words(&n->hash, pooling->a, pooling->b);
 	return address_by(n, p, pooling->hash);
 }
@@ -57,7 +58,7 @@ static struct port_range range_for(const struct nat_policy *p, const struct tupl
 
 static struct endpoint endpoint_at(const struct nat *n, const struct ports_wish *w, uint16_t port)
 {
-	return (struct endpoint){ n->config.pool[w->address], be16_from(port) };
+	return (struct endpoint){ n->pool.now[w->address], be16_from(port) };
 }
 
 static uint16_t start_of(struct nat *n, const struct nat_policy *p, const struct tuple *t,
@@ -78,10 +79,10 @@ static bool is_reserved(const struct nat *n, const struct tuple *t, const struct
 			uint16_t port, uint16_t *beyond)
 {
 	struct endpoint e = endpoint_at(n, w, port);
-	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, e);
+	const struct nat_forward *f = forward_by_external(n, t->protocol, e);
 
 	if (!f && w->other)
-		f = forward_by_external(&n->config, w->other, e);
+		f = forward_by_external(n, w->other, e);
 	*beyond = f ? f->last : port;
 	return f || block_covers(n, w->address, port, beyond);
 }
@@ -275,11 +276,11 @@ bool choose_endpoint(struct nat *n, const struct nat_policy *p, const struct tup
 		int found;
 
 		*address = choose_address(n, p, t, i);
-		found = n->config.pool[*address].raw ? port_of(n, p, t, *address) : PORT_NONE;
+		found = n->pool.now[*address].raw ? port_of(n, p, t, *address) : PORT_NONE;
 		if (found == PORT_NONE)
 			continue;
 		*port = (uint16_t)found;
-		e = (struct endpoint){ n->config.pool[*address], be16_from(*port) };
+		e = (struct endpoint){ n->pool.now[*address], be16_from(*port) };
 		if (is_used_towards(n, p, t, e))
 			continue;
 		note_given(n, p, t->protocol, *address, *port);
@@ -298,7 +299,7 @@ bool choose_shared(struct nat *n, const struct nat_policy *p, const struct tuple
 	uint32_t start = nat_draw(n, width), tries = 0;
 	uint16_t beyond;
 
-	if (!n->config.pool[w.address].raw)
+	if (!n->pool.now[w.address].raw)
 		return false;
 	for (uint32_t i = 0; i < width && tries < SHARE_TRIES; i++, tries++) {
 		uint16_t port = (uint16_t)(range.first + (start + i) % width);

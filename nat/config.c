@@ -27,7 +27,7 @@ static bool prefix_covers(be32 prefix, uint8_t len, be32 a)
 
 static bool prefix_has(const struct nat_policy *p, be32 a)
 {
-	return prefix_covers(p->prefix, p->prefix_len, a);
+	return p->version != 6 && prefix_covers(p->prefix, p->prefix_len, a);
 }
 
 /* The same place in another prefix. */
@@ -48,21 +48,44 @@ be32 policy_far(const struct nat_policy *p, be32 remote, enum nat_side side)
 	return moved(remote, to, p->twice.len);
 }
 
-be32 policy_one_to_one(const struct nat_policy *p, be32 inside)
+/* Of an address with the prefix of one_to_one; 0: nobody has spoken of that yet. */
+static be32 moved6(const struct nat *n, be32 a, const struct ip6_prefix *from,
+		   const struct ip6_prefix *to)
 {
+	struct ip6 there = ip6_joined(&to->address, from->len, name_address(n, a));
+
+	return name_find(n, &there);
+}
+
+be32 policy_one_to_one(const struct nat *n, const struct nat_policy *p, be32 inside)
+{
+	if (p->version == 6)
+		return moved6(n, inside, &p->v6.match, &p->v6.translated);
 	return moved(inside, p->translated, p->prefix_len);
 }
 
-const struct nat_policy *policy_of_outside(const struct nat_config *c, be32 outside, be32 *inside)
+/* Whether that is an outside address of an entry of type one_to_one. */
+static bool is_of_one_to_one(const struct nat *n, const struct nat_policy *p, be32 outside)
 {
+	if (p->type != NAT_ONE_TO_ONE || is_name(outside) != (p->version == 6))
+		return false;
+	return is_name(outside) ? ip6_prefix_has(&p->v6.translated, name_address(n, outside))
+				: prefix_covers(p->translated, p->prefix_len, outside);
+}
+
+const struct nat_policy *policy_of_outside(const struct nat *n, be32 outside, be32 *inside)
+{
+	const struct nat_config *c = &n->config;
+
 	for (size_t i = 0; i < c->policy_count; i++) {
 		const struct nat_policy *p = &c->policies[i];
 
-		if (p->type != NAT_ONE_TO_ONE ||
-		    !prefix_covers(p->translated, p->prefix_len, outside))
+		if (!is_of_one_to_one(n, p, outside))
 			continue;
-		*inside = moved(outside, p->prefix, p->prefix_len);
-		if (policy_of(c, *inside) == p)
+		*inside = p->version == 6
+				  ? moved6(n, outside, &p->v6.translated, &p->v6.match)
+				  : moved(outside, p->prefix, p->prefix_len);
+		if ((inside->raw || p->version != 6) && policy_of(n, *inside, outside) == p)
 			return p;
 	}
 	return NULL;
@@ -74,7 +97,7 @@ static bool is_exception(const struct nat_policy *p)
 	return p->destination.len || p->destination.protocol || p->destination.ports.last;
 }
 
-const struct nat_policy *policy_of(const struct nat_config *c, be32 inside)
+const struct nat_policy *policy_of4(const struct nat_config *c, be32 inside)
 {
 	for (size_t i = 0; i < c->policy_count; i++)
 		if (!is_exception(&c->policies[i]) && prefix_has(&c->policies[i], inside))
@@ -82,11 +105,29 @@ const struct nat_policy *policy_of(const struct nat_config *c, be32 inside)
 	return NULL;
 }
 
-uint16_t policy_number(const struct nat_config *c, be32 inside)
+const struct nat_policy *policy_of6(const struct nat_config *c, const struct ip6 *inside, bool to_v4)
 {
-	const struct nat_policy *p = policy_of(c, inside);
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
 
-	return p ? (uint16_t)(p - c->policies) : NO_POLICY;
+		if (p->version == 6 && !nat_type_is_stateless(p->type) &&
+		    (p->type == NAT_NAT64) == to_v4 && ip6_prefix_has(&p->v6.match, inside))
+			return p;
+	}
+	return NULL;
+}
+
+const struct nat_policy *policy_of(const struct nat *n, be32 inside, be32 far)
+{
+	return is_name(inside) ? policy_of6(&n->config, name_address(n, inside), !is_name(far))
+			       : policy_of4(&n->config, inside);
+}
+
+uint16_t policy_number(const struct nat *n, be32 inside, be32 far)
+{
+	const struct nat_policy *p = policy_of(n, inside, far);
+
+	return p ? (uint16_t)(p - n->config.policies) : NO_POLICY;
 }
 
 uint32_t policy_timeout(const struct nat_config *c, uint16_t policy, enum nat_timeout class)
@@ -154,7 +195,7 @@ bool policy_passes(const struct nat *n, const struct pkt *d, enum nat_side from)
 
 static bool has_place(const struct nat_policy *p, uint16_t index)
 {
-	return p->type == NAT_NAPT44 &&
+	return nat_type_has_pool(p->type) &&
 	       (index + 1 == p->left ||
 		(index >= p->pool_first && index - p->pool_first < p->pool_count));
 }
@@ -178,7 +219,7 @@ bool is_outside_address(const struct nat *n, be32 address)
 	be32 inside;
 
 	return pool_has(n, address, &index) ||
-	       (n->one_to_one && policy_of_outside(&n->config, address, &inside));
+	       (n->one_to_one && policy_of_outside(n, address, &inside));
 }
 
 uint32_t sessions_of_worker(const struct nat_config *c)

@@ -1,5 +1,5 @@
 /* Whether a configuration contradicts itself, whoever made it. */
-#include "core.h"
+#include "config_fault6.h"
 
 uint32_t nat_policy_hosts(const struct nat_policy *p)
 {
@@ -47,13 +47,19 @@ static const char *block_fault(const struct nat_config *c, const struct nat_poli
 	return nat_policy_blocks(p) < c->workers ? "fewer blocks of ports than workers" : NULL;
 }
 
+/* Types that give ports of a pool's addresses. */
+static bool gives_ports(const struct nat_policy *p)
+{
+	return p->type == NAT_NAPT44 || p->type == NAT_NAPT66 || p->type == NAT_NAT64;
+}
+
 /* Another policy that gives ports of the same addresses. */
 static bool has_rival(const struct nat_config *c, const struct nat_policy *p)
 {
 	for (size_t i = 0; i < c->policy_count; i++) {
 		const struct nat_policy *other = &c->policies[i];
 
-		if (other != p && other->type == NAT_NAPT44 &&
+		if (other != p && gives_ports(other) &&
 		    other->pool_first < p->pool_first + p->pool_count &&
 		    p->pool_first < other->pool_first + other->pool_count)
 			return true;
@@ -113,7 +119,7 @@ static bool in_enums(const struct nat_policy *p)
 		if (p->behaviour[i].mapping > NAT_ADDRESS_PORT_DEPENDENT ||
 		    p->behaviour[i].filtering > NAT_ADDRESS_PORT_DEPENDENT)
 			return false;
-	return p->type <= NAT_ONE_TO_ONE && p->port_selection <= NAT_PORT_DETERMINISTIC &&
+	return p->type <= NAT_SIIT && p->port_selection <= NAT_PORT_DETERMINISTIC &&
 	       p->conflict <= NAT_CONFLICT_REFUSE && p->pooling <= NAT_POOLING_SOFT &&
 	       p->hairpin <= NAT_HAIRPIN_OFF && p->refresh <= NAT_REFRESH_BOTH &&
 	       p->exhausted <= NAT_EXHAUSTED_OVERLOAD && p->unsolicited <= NAT_UNSOLICITED_SILENT &&
@@ -129,7 +135,7 @@ static bool may_be_independent(const struct nat_policy *p)
 
 static const char *policy_fault(const struct nat_config *c, const struct nat_policy *p)
 {
-	if (p->prefix_len > 32)
+	if (p->version != 6 && p->prefix_len > 32)
 		return "inside prefix longer than 32 bits";
 	if (!in_enums(p))
 		return "behaviour that there is not";
@@ -142,9 +148,11 @@ static const char *policy_fault(const struct nat_config *c, const struct nat_pol
 	for (size_t i = 0; i < TIMEOUT_COUNT; i++)
 		if (p->timeout_ms[i] > TIMEOUT_MOST_S * 1000u)
 			return "timeout above ten days";
-	if (p->type == NAT_NONE)
+	if (p->type == NAT_NONE && destination_fault(p))
 		return destination_fault(p);
-	return p->type == NAT_NAPT44 ? napt_fault(c, p) : NULL;
+	if (gives_ports(p) && napt_fault(c, p))
+		return napt_fault(c, p);
+	return policy_fault6(c, p);
 }
 
 static const char *forward_ports_fault(const struct nat_forward *f)
@@ -182,11 +190,11 @@ static const char *group_fault(const struct nat_forward *f, size_t left)
 	return NULL;
 }
 
-static const char *forward_fault(const struct nat_forward *f)
+static const char *forward_fault(const struct nat_config *c, const struct nat_forward *f)
 {
 	if (!f->protocol || f->protocol == PROTO_ICMP)
 		return "forward of ICMP";
-	return forward_ports_fault(f);
+	return forward_ports_fault(f) ? forward_ports_fault(f) : forward_fault6(c, f);
 }
 
 static const char *forwards_fault(const struct nat_config *c)
@@ -195,7 +203,7 @@ static const char *forwards_fault(const struct nat_config *c)
 	const char *fault = NULL;
 
 	for (size_t i = 0; !fault && i < c->forward_count; i++)
-		fault = forward_fault(&f[i]);
+		fault = forward_fault(c, &f[i]);
 	for (size_t i = 0; !fault && i < c->forward_count; i += f[i].grouped ? f[i].targets : 1)
 		fault = f[i].grouped ? group_fault(&f[i], c->forward_count - i) : NULL;
 	return fault;
@@ -235,5 +243,6 @@ const char *nat_config_fault(const struct nat_config *c)
 			fault = "timeout of nothing or above ten days";
 	for (size_t i = 0; !fault && i < c->policy_count; i++)
 		fault = policy_fault(c, &c->policies[i]);
+	fault = fault ? fault : policies_fault6(c);
 	return fault ? fault : forwards_fault(c);
 }

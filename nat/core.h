@@ -15,7 +15,9 @@
 #include "nat/rewrite.h"
 #include "block.h"
 #include "known.h"
+#include "names.h"
 #include "ports.h"
+#include "prefixes.h"
 #include "readdress.h"
 #include "slab.h"
 #include "table.h"
@@ -129,6 +131,9 @@ struct host {
 	uint64_t spent, spent_ms;
 };
 
+/* Of the keys of IPv6 datagrams in fragments. */
+enum { PROTO_V6_FRAGMENT = 44 };
+
 enum { FRAGMENT_RANGES = 12, IDENT_COUNTERS = 4096 };
 
 /* A datagram of which fragments were seen. key: source, destination, identification. Ranges are
@@ -146,6 +151,7 @@ struct datagram {
 	uint8_t ranges;
 	bool known; /* the first fragment has come */
 	bool portless;
+	uint8_t protocol; /* if known */
 	uint8_t dead; /* enum reason why nothing more of it passes; REASON_NONE: it may */
 	struct { uint16_t begin, end; } range[FRAGMENT_RANGES];
 };
@@ -165,6 +171,7 @@ struct half_open {
 };
 
 struct held_syn {
+	struct tuple key; /* whose names it holds */
 	uint64_t due_ms;
 	struct pkt view;
 	uint8_t octets[NAT_REJECTED_MOST];
@@ -223,6 +230,8 @@ struct nat {
 	struct hashes none; /* nothing is known */
 	const struct hashes *hashes; /* of what is being opened or ended */
 	struct hashes ending[ENDING]; /* of sessions that are next to end, by number */
+	struct names names;
+	struct prefixes prefixes;
 	struct hash_key draw; /* for random choices */
 	uint64_t draws;
 	struct table sessions_by, mappings_by, peers_by, hosts_by;
@@ -247,6 +256,8 @@ struct nat {
 	bool passes_some; /* some policy is NAT_NONE */
 	bool gathers; /* some policy helps FTP: its hosts' TCP belongs to one worker each */
 	bool one_to_one;  /* some policy is NAT_ONE_TO_ONE */
+	bool stateless;	  /* some is NAT_NPTV6 or NAT_SIIT */
+	bool six;	  /* some is about IPv6 */
 	bool translates; /* a policy or forward does, or did: there may be sessions */
 	uint64_t created, ended;
 	uint64_t lost, moved; /* sessions: ended as their address was gone; moved to another */
@@ -255,16 +266,19 @@ struct nat {
 
 /* config.c; policy_passes(): the inside end of the datagram is not to be translated. */
 bool policy_passes(const struct nat *n, const struct pkt *p, enum nat_side from);
-const struct nat_policy *policy_of(const struct nat_config *c, be32 inside);
-/* The number of that policy, or NO_POLICY; what a policy's number may mean after a reload is for
- * these to bear. */
-uint16_t policy_number(const struct nat_config *c, be32 inside);
+/* The policy of an inside address: of IPv4; of IPv6, for what goes to IPv4 or not; of either, where far
+ * is an address that it has, or speaks to, outside. Its number, or NO_POLICY; what a policy's number may
+ * mean after a reload is for these to bear. */
+const struct nat_policy *policy_of4(const struct nat_config *c, be32 inside);
+const struct nat_policy *policy_of6(const struct nat_config *c, const struct ip6 *inside, bool to_v4);
+const struct nat_policy *policy_of(const struct nat *n, be32 inside, be32 far);
+uint16_t policy_number(const struct nat *n, be32 inside, be32 far);
 uint32_t policy_timeout(const struct nat_config *c, uint16_t policy, enum nat_timeout class);
 bool policy_drops_errors(const struct nat_config *c, uint16_t policy);
 bool policy_is_short(const struct nat_config *c, uint16_t policy, be16 remote_port);
 /* The entry of type one_to_one whose outside prefix has the address, and who is meant inside. */
-const struct nat_policy *policy_of_outside(const struct nat_config *c, be32 outside, be32 *inside);
-be32 policy_one_to_one(const struct nat_policy *p, be32 inside);
+const struct nat_policy *policy_of_outside(const struct nat *n, be32 outside, be32 *inside);
+be32 policy_one_to_one(const struct nat *n, const struct nat_policy *p, be32 inside);
 /* A remote address as it is known on a side, from how it is known on the other (twice NAT). */
 be32 policy_far(const struct nat_policy *p, be32 remote, enum nat_side side);
 /* An address that stands for inside hosts: who speaks to it from inside hairpins. */
@@ -281,7 +295,7 @@ void pool_configure(struct nat *n);
 void pool_forget(struct nat *n); /* what was before */
 bool pool_has(const struct nat *n, be32 address, uint16_t *index);
 const struct nat_policy *planned_at(const struct nat *n, uint16_t index);
-const struct nat_policy *planned_of(const struct nat *n, be32 inside);
+const struct nat_policy *planned_of(const struct nat *n, be32 inside, be32 far);
 /* Tell the log of deterministic policies, when that is due. */
 void plans_note(struct nat *n);
 
@@ -289,11 +303,23 @@ void plans_note(struct nat *n);
 bool owner_is_other(const struct nat *n, const struct session *s);
 
 /* forward.c: where a forward leads, with its lowest external port where several do. */
-const struct nat_forward *forward_by_external(const struct nat_config *c, uint8_t protocol,
+const struct nat_forward *forward_by_external(const struct nat *n, uint8_t protocol,
 					      struct endpoint e);
-const struct nat_forward *forward_by_internal(const struct nat_config *c, uint8_t protocol,
+const struct nat_forward *forward_by_internal(const struct nat *n, uint8_t protocol,
 					      struct endpoint e, struct endpoint *external);
-struct endpoint forward_internal(const struct nat_forward *f, be16 external_port);
+struct endpoint forward_internal(const struct nat *n, const struct nat_forward *f,
+				 be16 external_port);
+
+/* The same, whoever has a name: an endpoint as it lies in datagrams. *external: the port. */
+struct place { be32 v4; const struct ip6 *v6; be16 port; };
+const struct nat_forward *forward_at_external(const struct nat_config *c, uint8_t protocol,
+					      const struct place *at);
+const struct nat_forward *forward_at_internal(const struct nat_config *c, uint8_t protocol,
+					      const struct place *at, be16 *external);
+be16 forward_internal_port(const struct nat_forward *f, be16 external_port);
+
+/* Names for what a forward leads to or from, as an endpoint of it opens a session. */
+void forward_take_names(struct nat *n, const struct nat_forward *f);
 
 /* Of a forward with several targets, the one for whoever t comes from. */
 const struct nat_forward *forward_target(const struct nat *n, const struct nat_forward *f,
@@ -309,7 +335,7 @@ uint32_t nat_draw_at(const struct nat *n, uint64_t draw, uint32_t most);
 const struct host *host_of(const struct nat *n, be32 inside);
 uint32_t host_take(struct nat *n, be32 inside);
 void host_drop_unused(struct nat *n, uint32_t host);
-enum reason host_admits(const struct nat *n, be32 inside);
+enum reason host_admits(const struct nat *n, be32 inside, be32 far);
 
 /* What keeps the inside host of policy p from opening another session, or holding another port. */
 enum reason host_admits_opening(const struct nat *n, const struct nat_policy *p, be32 inside);
@@ -365,6 +391,7 @@ void mapping_drop_unused(struct nat *n, uint32_t mapping);
 /* ident.c: the next one for datagrams like p; give p, which leaves for the outside, its own, and take
  * it back. */
 be16 ident_next(struct nat *n, const struct pkt *p);
+be16 ident_take(struct nat *n, be32 destination, const struct pkt *p); /* another destination */
 void ident_rewrite(struct nat *n, struct pkt *p);
 void ident_restore(const struct nat *n, struct pkt *p);
 
@@ -385,6 +412,11 @@ enum reason session_make_as(struct nat *n, const struct tuple *t, const struct t
 			    uint32_t mapping, uint32_t *session);
 enum reason session_rename(struct nat *n, uint32_t session, const struct tuple *key);
 void session_end(struct nat *n, uint32_t session);
+/* What its rewrite adds to checksums, from its keys. */
+void session_weigh(const struct nat *n, struct session *s);
+
+/* The remote end of a key whose local one is of IPv6, as it lies in datagrams. */
+struct ip6 session_far6(const struct nat *n, const struct tuple *t);
 int64_t session_deadline(const struct nat *n, const struct session *s, nat_time now);
 
 /* peer.c: whether the mapping has a session with this remote address; the session, whose mapping m is, is

@@ -49,7 +49,7 @@ bool nat_policy_share_at(const struct nat_policy *p, uint16_t address, uint16_t 
 
 bool nat_share_of(const struct nat_config *c, be32 inside, struct nat_share *share)
 {
-	const struct nat_policy *p = policy_of(c, inside);
+	const struct nat_policy *p = policy_of4(c, inside);
 	uint16_t address;
 
 	share->policy = p;
@@ -85,7 +85,7 @@ bool nat_share_at(const struct nat_config *c, struct endpoint outside, struct na
 
 	share->policy = p;
 	return p && nat_policy_share_at(p, address, be16_host(outside.port), &inside) &&
-	       policy_of(c, inside) == p && nat_share_of(c, inside, share);
+	       policy_of4(c, inside) == p && nat_share_of(c, inside, share);
 }
 
 struct port_range nat_block_ports(const struct nat_policy *p)

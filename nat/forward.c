@@ -6,54 +6,103 @@ static uint16_t last_internal(const struct nat_forward *f)
 	return (uint16_t)(f->internal_first + (f->last - f->first));
 }
 
-const struct nat_forward *forward_by_external(const struct nat_config *c, uint8_t protocol,
-					      struct endpoint e)
+static bool is_at(be32 v4, const struct ip6 *v6, const struct place *at)
 {
-	uint16_t port = be16_host(e.port);
+	return at->v6 ? nat_is_v6_beside(v4) && ip6_equal(v6, at->v6) : be32_equal(v4, at->v4);
+}
+
+const struct nat_forward *forward_at_external(const struct nat_config *c, uint8_t protocol,
+					      const struct place *at)
+{
+	uint16_t port = be16_host(at->port);
 
 	for (size_t i = 0; i < c->forward_count; i++) {
 		const struct nat_forward *f = &c->forwards[i];
 
-		if (f->protocol == protocol && be32_equal(f->external, e.address) &&
+		if (f->protocol == protocol && is_at(f->external, &f->external6, at) &&
 		    port >= f->first && port <= f->last)
 			return f;
 	}
 	return NULL;
 }
 
-const struct nat_forward *forward_by_internal(const struct nat_config *c, uint8_t protocol,
-					      struct endpoint e, struct endpoint *external)
+const struct nat_forward *forward_at_internal(const struct nat_config *c, uint8_t protocol,
+					      const struct place *at, be16 *external)
 {
-	uint16_t port = be16_host(e.port);
+	uint16_t port = be16_host(at->port);
 	const struct nat_forward *best = NULL;
 
 	for (size_t i = 0; i < c->forward_count; i++) {
 		const struct nat_forward *f = &c->forwards[i];
 		uint16_t outside = (uint16_t)(f->first + (port - f->internal_first));
 
-		if (f->protocol != protocol || !f->external.raw || !be32_equal(f->internal, e.address) ||
-		    port < f->internal_first || port > last_internal(f))
+		if (f->protocol != protocol || !f->external.raw ||
+		    !is_at(f->internal, &f->internal6, at) || port < f->internal_first ||
+		    port > last_internal(f))
 			continue;
-		if (!best || outside < be16_host(external->port)) {
+		if (!best || outside < be16_host(*external)) {
 			best = f;
-			*external = (struct endpoint){ f->external, be16_from(outside) };
+			*external = be16_from(outside);
 		}
 	}
 	return best;
 }
 
-struct endpoint forward_internal(const struct nat_forward *f, be16 external_port)
+be16 forward_internal_port(const struct nat_forward *f, be16 external_port)
 {
-	uint16_t offset = (uint16_t)(be16_host(external_port) - f->first);
+	return be16_from((uint16_t)(f->internal_first + (be16_host(external_port) - f->first)));
+}
 
-	return (struct endpoint){ f->internal,
-				  be16_from((uint16_t)(f->internal_first + offset)) };
+static struct place place_of(const struct nat *n, struct endpoint e)
+{
+	return (struct place){ e.address, is_name(e.address) ? name_address(n, e.address) : NULL,
+			       e.port };
+}
+
+static be32 address_of(const struct nat *n, be32 v4, const struct ip6 *v6)
+{
+	return nat_is_v6_beside(v4) ? name_find(n, v6) : v4;
+}
+
+const struct nat_forward *forward_by_external(const struct nat *n, uint8_t protocol,
+					      struct endpoint e)
+{
+	struct place at = place_of(n, e);
+
+	return forward_at_external(&n->config, protocol, &at);
+}
+
+const struct nat_forward *forward_by_internal(const struct nat *n, uint8_t protocol,
+					      struct endpoint e, struct endpoint *external)
+{
+	struct place at = place_of(n, e);
+	const struct nat_forward *f = forward_at_internal(&n->config, protocol, &at,
+							  &external->port);
+
+	if (f)
+		external->address = address_of(n, f->external, &f->external6);
+	return f;
+}
+
+struct endpoint forward_internal(const struct nat *n, const struct nat_forward *f,
+				 be16 external_port)
+{
+	return (struct endpoint){ address_of(n, f->internal, &f->internal6),
+				  forward_internal_port(f, external_port) };
+}
+
+void forward_take_names(struct nat *n, const struct nat_forward *f)
+{
+	if (nat_is_v6_beside(f->external))
+		name_take(n, &f->external6);
+	if (nat_is_v6_beside(f->internal))
+		name_take(n, &f->internal6);
 }
 
 const struct nat_forward *forward_target(const struct nat *n, const struct nat_forward *f,
 					 const struct tuple *t)
 {
-	uint64_t h = hash_words(&n->hash, t->remote.raw, f->sticky ? 0 : t->remote_port.raw);
+	uint64_t h = hash_words(&n->hash, name_word(n, t->remote), f->sticky ? 0 : t->remote_port.raw);
 	uint32_t all = 0, at;
 
 	if (!f->grouped)

@@ -7,12 +7,31 @@
  * hold. A record ends when the datagram is complete or the timeout is over; all have the same
  * timeout, so that the list in order of arrival is in order of deadline too.
  */
-#include "core.h"
+#include "seen6.h"
+#include "six.h"
 
-enum { PATIENCE_MS = 1000 };
+enum { PATIENCE_MS = 1000, V6_FRAGMENT_HEADER = 8, V6_IDENT = 4 };
 
-static struct tuple key_of(const struct pkt *p, enum nat_side from)
+/* RFC 8200 section 4.5: whatever the protocol, which later fragments need not tell. */
+static struct tuple key_of_six(struct nat *n, const struct pkt *p, enum nat_side from)
 {
+	struct ip6 source = ip6_load(pkt_source(p)), destination = ip6_load(pkt_destination(p));
+	const uint8_t *ident = p->ip + p->fragment + V6_IDENT;
+
+	return (struct tuple){
+		.local = name_take(n, &source),
+		.remote = name_take(n, &destination),
+		.local_port = be16_load(ident),
+		.remote_port = be16_load(ident + 2),
+		.protocol = PROTO_V6_FRAGMENT,
+		.side = (uint8_t)from,
+	};
+}
+
+static struct tuple key_of(struct nat *n, const struct pkt *p, enum nat_side from)
+{
+	if (p->version == 6)
+		return key_of_six(n, p, from);
 	return (struct tuple){
 		.local = be32_load(p->ip + 12),
 		.remote = be32_load(p->ip + 16),
@@ -54,6 +73,8 @@ static void end(struct nat *n, uint32_t number)
 	else
 		at(f, d->newer)->older = d->older;
 	table_remove(&f->by, hash_tuple(&n->hash, &d->key), number);
+	name_release(n, d->key.local);
+	name_release(n, d->key.remote);
 	slab_give(&f->slab, number);
 }
 
@@ -98,6 +119,8 @@ static uint32_t find_or_make(struct nat *n, nat_time now, const struct tuple *ke
 		slab_give(&f->slab, number);
 		return SLAB_NONE;
 	}
+	name_hold(n, key->local);
+	name_hold(n, key->remote);
 	append(f, number);
 	return number;
 }
@@ -176,6 +199,18 @@ static void keep_ports(struct datagram *d, const struct tuple *t, enum nat_side 
 		d->ports[0] = d->ports[1] = t->local_port;
 }
 
+/* What is of interest here. */
+static enum reason read_six(const struct nat *n, const struct pkt *p, enum nat_side from,
+			    struct tuple *t)
+{
+	struct seen6 s;
+	enum reason r = seen6_of(n, &s, p, from);
+
+	*t = (struct tuple){ .local_port = s.ports[0], .remote_port = s.ports[1],
+			     .protocol = s.protocol };
+	return r;
+}
+
 /* What the first fragment says. exempt: where nothing need be translated, what has no ports passes
  * as well. An error never does: whose it is, its checksum over all fragments would have to vouch
  * for. */
@@ -183,15 +218,16 @@ static enum reason read_first(const struct nat *n, const struct pkt *p, enum nat
 			      struct datagram *d, bool exempt)
 {
 	struct tuple t;
-	enum reason r = tuple_of(&t, p, from);
+	enum reason r = p->version == 6 ? read_six(n, p, from, &t) : tuple_of(&t, p, from);
 
-	if (r == REASON_NOT_A_QUERY && n->one_to_one)
+	if (r == REASON_NOT_A_QUERY && n->one_to_one && p->version == 4)
 		r = tuple_of_query(&t, p, from);
 	if (p->flags & PKT_ICMP_ERROR)
 		return REASON_ICMP_FRAGMENT;
 	if (r != REASON_NONE && !exempt)
 		return REASON_FRAGMENT;
 	d->known = true;
+	d->protocol = p->protocol;
 	d->portless = r != REASON_NONE;
 	if (!d->portless)
 		keep_ports(d, &t, from);
@@ -206,8 +242,10 @@ static enum reason take_in(const struct nat *n, struct datagram *d, const struct
 			   enum nat_side from, bool exempt)
 {
 	uint16_t begin = p->fragment_offset / 8;
-	uint16_t units = (uint16_t)((p->len - p->transport + 7) / 8);
-	bool last = !(load16(p->ip + 6) & 0x2000);
+	/* Of IPv6 other headers may follow in the first. */
+	uint32_t payload = p->version == 6 ? p->fragment + V6_FRAGMENT_HEADER : p->transport;
+	uint16_t units = (uint16_t)((p->len - payload + 7) / 8);
+	bool last = !pkt_has_more(p);
 	enum reason r;
 
 	if (d->dead)
@@ -224,30 +262,34 @@ static void tell(const struct datagram *d, struct pkt *p)
 	memcpy(p->ports, d->ports, sizeof(p->ports));
 	p->ident = d->ident;
 	p->sequence = d->sequence;
+	p->protocol = d->protocol;
 	p->flags |= PKT_PORTS_KNOWN | (d->portless ? PKT_NO_PORTS : 0);
 }
 
 enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat_side from,
 			    struct nat_fragment_note *note)
 {
-	bool exempt = policy_passes(n, p, from);
-	struct tuple key = key_of(p, from);
+	bool six = p->version == 6, exempt = six ? !six_covers(n, p, from)
+						 : policy_passes(n, p, from);
+	struct tuple key = key_of(n, p, from);
 	struct datagram *d;
 	uint32_t number;
 
 	*note = (struct nat_fragment_note){ .reason = REASON_FRAGMENT_LIMIT };
 	/* Where nothing is or was translated the ports do not matter. Otherwise an untranslated host
 	 * may have sessions: of a policy before a reload, or of a forward; and any worker's. */
-	if (exempt && !n->translates) {
+	if (exempt && (six || !n->translates)) {
 		p->flags |= PKT_PORTS_KNOWN;
 		return FRAGMENT_KNOWN;
 	}
 	expire(n, now);
+	if (six && (!key.local.raw || !key.remote.raw))
+		return FRAGMENT_DROP;
 	number = find_or_make(n, now, &key);
 	if (number == SLAB_NONE)
 		return FRAGMENT_DROP;
 	d = at(&n->fragments, number);
-	if (n->config.unique_idents && !d->ranges)
+	if (n->config.unique_idents && !d->ranges && !six)
 		d->ident = ident_next(n, p);
 	note->datagram = d->serial;
 	note->reason = take_in(n, d, p, from, exempt);

@@ -198,15 +198,17 @@ bool helper_gathers(const struct nat *n, const struct tuple *t, be32 *inside)
 	*inside = t->local;
 	if (!n->gathers || t->protocol != PROTO_TCP)
 		return false;
-	f = t->side == SIDE_INSIDE ? forward_by_internal(&n->config, t->protocol, e, &external)
-				   : forward_by_external(&n->config, t->protocol, e);
+	f = t->side == SIDE_INSIDE ? forward_by_internal(n, t->protocol, e, &external)
+				   : forward_by_external(n, t->protocol, e);
 	if (f && f->grouped)
 		return false;
 	if (t->side == SIDE_OUTSIDE && f)
 		*inside = f->internal;
-	else if (t->side == SIDE_OUTSIDE && !policy_of_outside(&n->config, t->local, inside))
+	else if (t->side == SIDE_OUTSIDE && !policy_of_outside(n, t->local, inside))
 		return false;
-	p = policy_of(&n->config, *inside);
+	if (is_name(*inside))
+		return false;
+	p = policy_of4(&n->config, *inside);
 	return p && (p->helpers & NAT_HELPER_FTP);
 }
 
@@ -217,10 +219,10 @@ bool helper_tunnels(const struct nat *n, const struct tuple *t)
 
 	if (t->protocol != PROTO_TCP || be16_host(t->remote_port) != PPTP_PORT)
 		return false;
-	p = t->side == SIDE_INSIDE ? policy_of(&n->config, t->local)
-				   : policy_of_outside(&n->config, t->local, &e.address);
+	p = t->side == SIDE_INSIDE ? policy_of(n, t->local, t->remote)
+				   : policy_of_outside(n, t->local, &e.address);
 	return p && (p->helpers & NAT_HELPER_PPTP) &&
-	       !forward_by_internal(&n->config, t->protocol, e, &external);
+	       !forward_by_internal(n, t->protocol, e, &external);
 }
 
 /* Its key is like no datagram's. */
@@ -258,9 +260,9 @@ static bool is_shared(const struct nat *n, uint32_t mapping)
 
 enum reason helper_admits(const struct nat *n, be32 inside)
 {
-	const struct nat_policy *p = policy_of(&n->config, inside);
+	const struct nat_policy *p = policy_of4(&n->config, inside);
 
-	return p && p->helpers ? host_admits(n, inside) : REASON_NO_POLICY;
+	return p && p->helpers ? host_admits(n, inside, inside) : REASON_NO_POLICY;
 }
 
 /* One that is there, with the address of today. */

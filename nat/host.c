@@ -43,10 +43,10 @@ void host_drop_unused(struct nat *n, uint32_t host)
 	slab_give(&n->host_slab, host);
 }
 
-enum reason host_admits(const struct nat *n, be32 inside)
+enum reason host_admits(const struct nat *n, be32 inside, be32 far)
 {
 	const struct host *h = host_of(n, inside);
-	uint32_t most = planned_of(n, inside) ? n->config.sessions_per_host : n->host_limit;
+	uint32_t most = planned_of(n, inside, far) ? n->config.sessions_per_host : n->host_limit;
 
 	if (h && h->sessions >= most)
 		return REASON_HOST_LIMIT;
@@ -71,7 +71,7 @@ static uint64_t still_spent(const struct nat *n, const struct nat_policy *p, con
 
 enum reason host_admits_opening(const struct nat *n, const struct nat_policy *p, be32 inside)
 {
-	enum reason r = host_admits(n, inside);
+	enum reason r = host_admits(n, inside, p->type == NAT_NAT64 ? (be32){ 0 } : inside);
 	const struct host *h;
 
 	if (r != REASON_NONE || !p->new_per_second)

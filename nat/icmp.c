@@ -4,15 +4,19 @@
  * way undone; what its octets gain, the error's own checksum absorbs.
  */
 #include "helper.h"
+#include "six.h"
 #include "transport.h"
 
 enum { UNREACHABLE = 3, FRAGMENTATION_NEEDED = 4, ICMP_MTU = 6, MTU_LEAST = 68 };
 
-/* RFC 791 section 3.2: no link demands this, so an attacker does (RFC 5927 section 7). */
-static bool mtu_is_absurd(const uint8_t *icmp)
+/* RFC 791 section 3.2: no link demands this, so an attacker does (RFC 5927 section 7). Towards IPv6 a
+ * router of before RFC 1191, which says nothing, is understood (RFC 7915 section 4.2). */
+static bool mtu_is_absurd(const uint8_t *icmp, const struct session *s)
 {
-	return icmp[0] == UNREACHABLE && icmp[1] == FRAGMENTATION_NEEDED &&
-	       load16(icmp + ICMP_MTU) < MTU_LEAST;
+	uint16_t mtu = load16(icmp + ICMP_MTU);
+
+	return icmp[0] == UNREACHABLE && icmp[1] == FRAGMENTATION_NEEDED && mtu < MTU_LEAST &&
+	       (mtu || !session_joins_families(s));
 }
 
 static enum reason quoted_tuple(const struct nat *n, struct tuple *t, const struct pkt *inner,
@@ -55,7 +59,7 @@ static enum reason find_quoted(struct nat *n, const struct nat_job *job, struct 
 	    !tcp_quote_fits(session_at(n, *session), helper_sequence(n, *session, inner, job->from),
 			    side_other(job->from)))
 		return REASON_TCP_WINDOW;
-	if (mtu_is_absurd(pkt_transport(job->p)))
+	if (mtu_is_absurd(pkt_transport(job->p), session_at(n, *session)))
 		return REASON_ICMP_MTU;
 	/* RFC 5508 section 7.3: the addresses in the option would have to be rewritten. */
 	if (job->from == SIDE_INSIDE && ((inner->flags | job->p->flags) & PKT_ROUTE_OPTION))
@@ -102,9 +106,15 @@ void icmp_error_process(struct nat *n, struct nat_job *job)
 	job->verdict = NAT_DROP;
 	if (job->reason != REASON_NONE)
 		return;
-	rewrite_both(n, session, job, &inner);
-	if (job->from == SIDE_INSIDE)
-		ident_rewrite(n, job->p);
+	if (session_is_six(session_at(n, session))) {
+		job->reason = six_rewrite_error(n, job, &inner, session);
+		if (job->reason != REASON_NONE)
+			return;
+	} else {
+		rewrite_both(n, session, job, &inner);
+		if (job->from == SIDE_INSIDE)
+			ident_rewrite(n, job->p);
+	}
 	job->verdict = NAT_FORWARD;
 	if (job->from == SIDE_INSIDE && (session_at(n, session)->flags & SESSION_HAIRPIN))
 		job->verdict = NAT_HAIRPIN;

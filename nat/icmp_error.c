@@ -1,54 +1,107 @@
 #include "nat/icmp_error.h"
 
-#include "nat/checksum.h"
+#include "nat/extension.h"
 
 enum { V4_HEADER = 20, V6_HEADER = 40, ICMP_HEADER = 8, V4_MOST = 576, V6_MOST = 1280,
        ANSWER_TTL = 64 };
+enum { V6_PAYLOAD_LENGTH = 4, V6_NEXT_HEADER = 6, V6_MTU_LEAST = 1280 };
 
-/* Type and code per reason (RFC 792, RFC 1812 sections 5.2.7 and 5.3.1, RFC 4443 section 3); out
- * of resources as RFC 6888 REQ-11 says. Reasons without a row are silent. */
+/* Type and code per reason (RFC 792, RFC 1812 sections 5.2.7 and 5.3.1, RFC 4443 section 3); out of
+ * resources as RFC 6888 REQ-11 and RFC 6146 section 3.5.1.1 say; what cannot be translated as RFC 7915
+ * sections 4.4, 5.1.1 and 5.4 and RFC 6296 section 3.6 do. Type 0: silent. */
 static const struct row {
 	uint8_t v4_type, v4_code, v6_type, v6_code;
 } rows[REASON_COUNT] = {
+	[REASON_EXTENSION] = { 0, 0, 4, 3 },
+	[REASON_TRANSPORT_SHORT] = { 0, 0, 4, 3 },
+	[REASON_FRAGMENT_BAD] = { 0, 0, 4, 0 },
+	[REASON_SOURCE_ROUTE] = { 3, 5, 4, 0 },
+	[REASON_SEGMENTS_LEFT] = { 0, 0, 4, 0 },
+	[REASON_UNKNOWN_OPTION] = { 0, 0, 4, 2 },
+	[REASON_EXTENSION_TYPE] = { 0, 0, 1, 1 },
+	[REASON_SCOPE] = { 0, 0, 1, 2 },
+	[REASON_SPOOFED] = { 0, 0, 1, 5 },
 	[REASON_TTL] = { 11, 0, 3, 0 },
 	[REASON_TOO_BIG] = { 3, 4, 2, 0 },
 	[REASON_NO_ROUTE] = { 3, 0, 1, 0 },
 	[REASON_UNREACHABLE] = { 3, 1, 1, 3 },
 	[REASON_NEIGHBOUR] = { 3, 1, 1, 3 },
-	[REASON_PROHIBIT] = { 3, 13, 1, 1 },
+	[REASON_PROHIBIT] = { 3, 13, 1, 6 },
 	[REASON_NO_POLICY] = { 3, 13, 1, 1 },
 	[REASON_LOCAL_SERVICE] = { 3, 3, 1, 4 },
+	[REASON_NO_TRANSPORT] = { 3, 2, 1, 4 },
 	[REASON_OUT_OF_PORTS] = { 3, 1, 1, 3 },
 	[REASON_SESSION_LIMIT] = { 3, 1, 1, 3 },
 	[REASON_HOST_LIMIT] = { 3, 1, 1, 3 },
 	[REASON_PORT_LIMIT] = { 3, 1, 1, 3 },
 	[REASON_RATE_LIMIT] = { 3, 1, 1, 3 },
+	[REASON_EMBEDDED] = { 3, 13, 1, 1 },
+	[REASON_UNTRANSLATABLE] = { 3, 13, 1, 1 },
+	[REASON_NPT_WORD] = { 0, 0, 4, 0 },
 };
 
 /* RFC 1812 section 5.2.7.1, RFC 4443 section 3.4: it is the protocol that nobody speaks here. Of
  * DCCP it is the port (RFC 5597 REQ-4). */
 static const struct row no_protocol = { 3, 2, 4, 1 };
+static const struct row silence;
+
+/* RFC 8200 section 4.5: which field is wrong, the length or where the fragment ends; 0: not such a
+ * fault. */
+static uint32_t wrong_field_of_fragment(const struct pkt *p)
+{
+	uint32_t payload = p->len - p->fragment - 8;
+
+	if (pkt_has_more(p) && payload % 8)
+		return V6_PAYLOAD_LENGTH;
+	if (p->fragment_offset + payload + (p->fragment - V6_HEADER) > UINT16_MAX)
+		return p->fragment + 2u;
+	return 0;
+}
+
+/* What IPv6 says of some reasons only in some cases. */
+static bool is_said(enum reason r, const struct pkt *p)
+{
+	switch (r) {
+	case REASON_EXTENSION: case REASON_TRANSPORT_SHORT: /* RFC 7112 section 5 */
+		return p->flags & PKT_FRAGMENT_FIRST;
+	case REASON_FRAGMENT_BAD:
+		return p->fragment && wrong_field_of_fragment(p);
+	case REASON_SOURCE_ROUTE: case REASON_SEGMENTS_LEFT:
+		return p->routing;
+	case REASON_UNKNOWN_OPTION: /* RFC 8200 section 4.2: 01 is silent */
+		return p->ip[extension_refused_option(p)] & 0x80;
+	default:
+		return true;
+	}
+}
 
 static const struct row *row_of(const struct icmp_error *e, const struct pkt *cause)
 {
 	if (e->reason == REASON_LOCAL_SERVICE && cause->protocol != PROTO_TCP &&
 	    cause->protocol != PROTO_UDP && cause->protocol != PROTO_DCCP)
 		return &no_protocol;
+	if (cause->version == 6 && !is_said(e->reason, cause))
+		return &silence;
 	return &rows[e->reason];
 }
 
-/* Where the IPv6 header or extension header in front of the transport names it. The chain was
- * walked by the parser. */
-static uint32_t next_header_at(const struct pkt *p)
+/* What the second word of a parameter problem points at (RFC 4443 section 3.4). */
+static uint32_t pointer_of(const struct icmp_error *e, const struct pkt *cause)
 {
-	uint32_t field = 6, next = p->ip[6], len;
-
-	for (uint32_t at = V6_HEADER; at < p->transport; at += len) {
-		len = next == 44 ? 8 : next == 51 ? (p->ip[at + 1] + 2u) * 4 : (p->ip[at + 1] + 1u) * 8;
-		next = p->ip[at];
-		field = at;
+	switch (e->reason) {
+	case REASON_LOCAL_SERVICE:
+		return extension_transport_field(cause);
+	case REASON_FRAGMENT_BAD:
+		return wrong_field_of_fragment(cause);
+	case REASON_SEGMENTS_LEFT: /* the type: of no router that is named by it we know */
+		return cause->routing + 2u;
+	case REASON_SOURCE_ROUTE: /* RFC 7915 section 5.1 */
+		return cause->routing + 3u;
+	case REASON_UNKNOWN_OPTION:
+		return extension_refused_option(cause);
+	default:
+		return e->pointer;
 	}
-	return field;
 }
 
 /* RFC 1812 section 4.3.2.7: sources that name no single host. */
@@ -64,25 +117,36 @@ static bool v6_names_a_host(const uint8_t *a)
 	return a[0] != 0xff && !(memcmp(a, zero, 15) == 0 && a[15] <= 1);
 }
 
-static bool may_answer(const struct pkt *p)
+/* Of ICMP only what is no error: redirects, and source quench, are errors as well. */
+static bool is_error(const struct pkt *p)
 {
-	const uint8_t *to = pkt_destination(p);
-
-	/* Of ICMP only queries: redirects and source quench are errors as well. */
-	if ((p->protocol == PROTO_ICMP || p->protocol == PROTO_ICMPV6) &&
-	    !(p->flags & PKT_ICMP_QUERY))
+	if (p->protocol != PROTO_ICMP && p->protocol != PROTO_ICMPV6)
 		return false;
-	if (p->flags & PKT_FRAGMENT_LATER)
-		return false;
-	if (p->version == 4)
-		return v4_names_a_host(pkt_source(p)) && to[0] < 224;
-	return v6_names_a_host(pkt_source(p));
+	if (p->version == 4 || p->protocol == PROTO_ICMP || (p->flags & PKT_FRAGMENT_LATER) ||
+	    p->transport >= p->len)
+		return !(p->flags & PKT_ICMP_QUERY);
+	return *pkt_transport(p) < 128 || *pkt_transport(p) == 137;
 }
 
-/* RFC 4443 section 2.4 (e.3): only Packet Too Big answers a multicast. */
+/* RFC 4443 section 2.4 (e) does not speak of later fragments. */
+static bool may_answer(const struct pkt *p)
+{
+	if (is_error(p))
+		return false;
+	if (p->version == 6)
+		return v6_names_a_host(pkt_source(p));
+	return v4_names_a_host(pkt_source(p)) && pkt_destination(p)[0] < 224 &&
+	       !(p->flags & PKT_FRAGMENT_LATER);
+}
+
+/* RFC 4443 section 2.4 (e.3): only Packet Too Big answers a multicast, and who does not know an option
+ * that says so. */
 static bool silent_for_multicast(const struct pkt *p, const struct row *r)
 {
-	return p->version == 6 && pkt_destination(p)[0] == 0xff && r->v6_type != 2;
+	if (p->version != 6 || pkt_destination(p)[0] != 0xff || r->v6_type == 2)
+		return false;
+	return r->v6_type != 4 || r->v6_code != 2 ||
+	       (p->ip[extension_refused_option(p)] & 0xc0) != 0x80;
 }
 
 /* What the quote may not say to the sender: a checksum the device would have completed. */
@@ -107,9 +171,9 @@ static size_t put_message(uint8_t *icmp, const struct icmp_error *e, const struc
 	icmp[0] = cause->version == 4 ? r->v4_type : r->v6_type;
 	icmp[1] = cause->version == 4 ? r->v4_code : r->v6_code;
 	if (e->reason == REASON_TOO_BIG)
-		store16(icmp + 6, e->mtu);
+		store16(icmp + 6, cause->version == 6 && e->mtu < V6_MTU_LEAST ? V6_MTU_LEAST : e->mtu);
 	if (icmp[0] == 4 && cause->version == 6)
-		store32(icmp + 4, next_header_at(cause));
+		store32(icmp + 4, pointer_of(e, cause));
 	memcpy(icmp + ICMP_HEADER, cause->ip, quoted);
 	complete_quote(icmp + ICMP_HEADER, quoted, cause);
 	return ICMP_HEADER + quoted;
@@ -152,9 +216,10 @@ static size_t make_v6(uint8_t *out, const struct icmp_error *e, const struct pkt
 
 size_t icmp_error_make(uint8_t *out, const struct icmp_error *e, const struct pkt *cause)
 {
-	const struct row *r = &rows[e->reason];
+	const struct row *r = row_of(e, cause);
 
-	if (!r->v4_type || !may_answer(cause) || silent_for_multicast(cause, r))
+	if (!(cause->version == 4 ? r->v4_type : r->v6_type) || !may_answer(cause) ||
+	    silent_for_multicast(cause, r))
 		return 0;
 	return cause->version == 4 ? make_v4(out, e, cause) : make_v6(out, e, cause);
 }
@@ -177,15 +242,32 @@ static void exchange_addresses(struct pkt *p)
 	memcpy(pkt_destination(p), source, len);
 }
 
+/* What extension headers asked of the request's way is not asked of the reply's. */
+static void leave_out_extensions(struct pkt *p)
+{
+	size_t len = p->len - p->transport;
+
+	memmove(p->ip + V6_HEADER, pkt_transport(p), len);
+	store16(p->ip + V6_PAYLOAD_LENGTH, (uint16_t)len);
+	p->ip[V6_NEXT_HEADER] = PROTO_ICMPV6;
+	p->len = (uint32_t)(V6_HEADER + len);
+	p->transport = V6_HEADER;
+	p->checksum = V6_HEADER + 2;
+	p->fragment = 0;
+}
+
 /* The reply is a message of our own, so its checksums are made anew. */
 bool icmp_echo_answer(struct pkt *p)
 {
-	uint8_t *icmp = pkt_transport(p);
 	size_t len = p->len - p->transport;
 	csum_t pseudo = { 0 };
+	uint8_t *icmp;
 
 	if (!is_echo_request(p))
 		return false;
+	if (p->version == 6)
+		leave_out_extensions(p);
+	icmp = pkt_transport(p);
 	exchange_addresses(p);
 	*pkt_ttl(p) = ANSWER_TTL;
 	icmp[0] = p->version == 4 ? 0 : 129;

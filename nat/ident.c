@@ -8,9 +8,9 @@
 
 enum { V4_IDENT = 4, V4_CHECKSUM = 10, IDENTS = 65536 };
 
-be16 ident_next(struct nat *n, const struct pkt *p)
+be16 ident_take(struct nat *n, be32 destination, const struct pkt *p)
 {
-	uint64_t h = hash_words(&n->draw, be32_load(pkt_destination(p)).raw, p->protocol);
+	uint64_t h = hash_words(&n->draw, destination.raw, p->protocol);
 	uint16_t *counter = &n->idents[h % IDENT_COUNTERS];
 	uint32_t segments = p->gso_size ? p->len / p->gso_size + 1u : 1;
 	uint32_t width = (uint32_t)IDENTS / n->config.workers;
@@ -18,6 +18,11 @@ be16 ident_next(struct nat *n, const struct pkt *p)
 
 	*counter = (uint16_t)(count + segments);
 	return be16_from((uint16_t)((h >> 48) + n->config.worker * width + count));
+}
+
+be16 ident_next(struct nat *n, const struct pkt *p)
+{
+	return ident_take(n, be32_load(pkt_destination(p)), p);
 }
 
 static bool matters(const struct nat *n, const struct pkt *p)

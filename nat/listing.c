@@ -9,9 +9,9 @@ static struct nat_session copy_session(const struct nat *n, uint32_t number, nat
 	return (struct nat_session){
 		.id = number,
 		.protocol = s->key[SIDE_INSIDE].protocol,
-		.inside = tuple_local(&s->key[SIDE_INSIDE]),
-		.outside = tuple_local(&s->key[SIDE_OUTSIDE]),
-		.remote = tuple_remote(&s->key[SIDE_OUTSIDE]),
+		.inside = name_endpoint(n, tuple_local(&s->key[SIDE_INSIDE])),
+		.outside = name_endpoint(n, tuple_local(&s->key[SIDE_OUTSIDE])),
+		.remote = name_endpoint(n, tuple_remote(&s->key[SIDE_OUTSIDE])),
 		.state = s->state,
 		.timeout = s->timeout,
 		.idle_ms = (uint32_t)now.ms - s->seen_ms,
@@ -42,8 +42,8 @@ bool nat_mapping_next(const struct nat *n, uint32_t *cursor, struct nat_mapping 
 		*out = (struct nat_mapping){
 			.id = *cursor,
 			.protocol = m->key[SIDE_INSIDE].protocol,
-			.inside = tuple_local(&m->key[SIDE_INSIDE]),
-			.outside = tuple_local(&m->key[SIDE_OUTSIDE]),
+			.inside = name_endpoint(n, tuple_local(&m->key[SIDE_INSIDE])),
+			.outside = name_endpoint(n, tuple_local(&m->key[SIDE_OUTSIDE])),
 			.sessions = m->sessions,
 			.from_forward = m->forward,
 		};

@@ -34,6 +34,9 @@ struct tuple mapping_inside_key(const struct tuple *t, enum nat_dependence mappi
 	words[0] &= mask[0];
 	words[1] &= mask[1];
 	memcpy(&key, words, sizeof(key));
+	/* Whatever the prefix: RFC 6146 section 3.5.1.1. */
+	if (key.tag.raw)
+		key.tag = be16_from(MAPPING_TO_V4);
 	return key;
 }
 
@@ -107,8 +110,10 @@ static void note(struct nat *n, const struct mapping *m, enum nat_event_kind kin
 	event_note(n, (struct nat_event){
 		.kind = (uint8_t)kind,
 		.protocol = inside->protocol,
-		.inside = { inside->local, inside->local_port },
-		.outside = { outside->local, outside->local_port },
+		.inside = name_endpoint(n, (struct endpoint){ inside->local,
+							      inside->local_port }),
+		.outside = name_endpoint(n, (struct endpoint){ outside->local,
+							       outside->local_port }),
 	});
 }
 
@@ -237,7 +242,7 @@ static enum reason make_one_to_one(struct nat *n, const struct nat_policy *p, st
 				   uint32_t *out)
 {
 	const struct tuple *inside = &m->key[SIDE_INSIDE];
-	struct endpoint e = { policy_one_to_one(p, inside->local), inside->local_port };
+	struct endpoint e = { policy_one_to_one(n, p, inside->local), inside->local_port };
 
 	m->key[SIDE_INSIDE] = mapping_inside_key(inside, NAT_ENDPOINT_INDEPENDENT);
 	m->key[SIDE_OUTSIDE] = outside_key(inside->protocol, e);
@@ -245,9 +250,24 @@ static enum reason make_one_to_one(struct nat *n, const struct nat_policy *p, st
 	m->address = NO_ADDRESS;
 	m->one_to_one = true;
 	/* What is a forward's, or is mapped otherwise since before a reload, is not there for it. */
-	if (forward_by_external(&n->config, inside->protocol, e) ||
+	if (forward_by_external(n, inside->protocol, e) ||
 	    mapping_find(n, inside) != SLAB_NONE)
 		return REASON_SESSION_CONFLICT;
+	return find_or_make(n, m, out);
+}
+
+/* RFC 6092: nothing is translated; the mapping is the record that the inside has spoken. */
+static enum reason make_plain(struct nat *n, const struct nat_policy *p, struct mapping *m,
+			      uint32_t *out)
+{
+	const struct tuple *inside = &m->key[SIDE_INSIDE];
+
+	m->key[SIDE_OUTSIDE] = outside_key(inside->protocol,
+					   (struct endpoint){ inside->local, inside->local_port });
+	m->filtering = (uint8_t)p->behaviour[nat_class_of(inside->protocol)].filtering;
+	m->address = NO_ADDRESS;
+	/* Several with mappings that depend on the remote endpoint have one outside. */
+	m->key[SIDE_INSIDE] = mapping_inside_key(inside, NAT_ENDPOINT_INDEPENDENT);
 	return find_or_make(n, m, out);
 }
 
@@ -261,12 +281,14 @@ static enum reason make_dynamic(struct nat *n, const struct nat_policy *p, const
 		return r;
 	if (p->type == NAT_ONE_TO_ONE)
 		return make_one_to_one(n, p, m, out);
+	if (p->type == NAT_FIREWALL)
+		return make_plain(n, p, m, out);
 	m->filtering = (uint8_t)p->behaviour[nat_class_of(t->protocol)].filtering;
 	m->planned = nat_policy_is_planned(p);
 	if (sibling_endpoint(n, p, &m->key[SIDE_INSIDE], &m->address, &port) ||
 	    choose_endpoint(n, p, t, &m->address, &port)) {
 		m->key[SIDE_OUTSIDE] = outside_key(t->protocol,
-						   (struct endpoint){ n->config.pool[m->address],
+						   (struct endpoint){ n->pool.now[m->address],
 								      be16_from(port) });
 		return mapping_make(n, m, out);
 	}
@@ -277,13 +299,13 @@ static enum reason make_dynamic(struct nat *n, const struct nat_policy *p, const
 /* Basic NAT has one outside endpoint for all. */
 static enum nat_dependence dependence_of(const struct nat_policy *p, uint8_t protocol)
 {
-	return p->type == NAT_ONE_TO_ONE ? NAT_ENDPOINT_INDEPENDENT
+	return p->type == NAT_ONE_TO_ONE || p->type == NAT_FIREWALL ? NAT_ENDPOINT_INDEPENDENT
 					 : p->behaviour[nat_class_of(protocol)].mapping;
 }
 
 enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *mapping)
 {
-	const struct nat_policy *p = policy_of(&n->config, t->local);
+	const struct nat_policy *p = policy_of(n, t->local, t->remote);
 	struct mapping m = { .refresh = (uint8_t)p->refresh };
 	struct endpoint internal = { t->local, t->local_port }, external;
 	const struct nat_forward *f;
@@ -291,7 +313,7 @@ enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *m
 
 	/* RFC 4787 REQ-1 for forwards, whatever the policy: what the endpoint opens itself leaves
 	 * from the forwarded port. */
-	f = forward_by_internal(&n->config, t->protocol, internal, &external);
+	f = forward_by_internal(n, t->protocol, internal, &external);
 	if (f && !f->grouped) {
 		m.key[SIDE_INSIDE] = mapping_inside_key(t, NAT_ENDPOINT_INDEPENDENT);
 		m.key[SIDE_OUTSIDE] = outside_key(t->protocol, external);
@@ -321,16 +343,17 @@ static enum reason check_filter(const struct nat *n, const struct mapping *m,
 /* RFC 6888 REQ-5: what strangers open does not use up the table. */
 static enum reason mapping_admits(const struct nat *n, const struct mapping *m)
 {
-	const struct nat_policy *p = policy_of(&n->config, m->key[SIDE_INSIDE].local);
+	const struct nat_policy *p = policy_of(n, m->key[SIDE_INSIDE].local,
+					       m->key[SIDE_OUTSIDE].local);
 
 	return p && p->sessions_per_mapping && m->sessions >= p->sessions_per_mapping
 		       ? REASON_MAPPING_LIMIT
 		       : REASON_NONE;
 }
 
-static uint8_t refresh_of(const struct nat *n, be32 inside)
+static uint8_t refresh_of(const struct nat *n, be32 inside, be32 far)
 {
-	const struct nat_policy *p = policy_of(&n->config, inside);
+	const struct nat_policy *p = policy_of(n, inside, far);
 
 	return (uint8_t)(p ? p->refresh : NAT_REFRESH_OUTBOUND);
 }
@@ -339,7 +362,7 @@ static uint8_t refresh_of(const struct nat *n, be32 inside)
 static bool is_current(const struct nat *n, const struct mapping *m)
 {
 	const struct tuple *inside = &m->key[SIDE_INSIDE], *outside = &m->key[SIDE_OUTSIDE];
-	const struct nat_forward *f = forward_by_external(&n->config, outside->protocol,
+	const struct nat_forward *f = forward_by_external(n, outside->protocol,
 							  tuple_local(outside));
 	struct endpoint e;
 	be32 now;
@@ -347,11 +370,17 @@ static bool is_current(const struct nat *n, const struct mapping *m)
 	if (!mapping_takes_more(n, m) || (m->forward && (!f || f->grouped)))
 		return false;
 	if (m->forward) {
-		e = forward_internal(f, outside->local_port);
+		e = forward_internal(n, f, outside->local_port);
 		return be32_equal(e.address, inside->local) && be16_equal(e.port, inside->local_port);
 	}
 	return !m->one_to_one ||
-	       (policy_of_outside(&n->config, outside->local, &now) && be32_equal(now, inside->local));
+	       (policy_of_outside(n, outside->local, &now) && be32_equal(now, inside->local));
+}
+
+/* NAT64: an IPv4 address that stands for an IPv6 host. */
+static bool leads_to_six(be32 inside, be32 outside)
+{
+	return is_name(inside) && !is_name(outside);
 }
 
 /* What the configuration says about an outside endpoint that no mapping has; or, if it is stale, one
@@ -360,16 +389,16 @@ static enum reason plan_static(struct nat *n, const struct tuple *t, const struc
 			       bool stale, struct mapping *m)
 {
 	struct endpoint external = { t->local, t->local_port };
-	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, external);
+	const struct nat_forward *f = forward_by_external(n, t->protocol, external);
 	struct endpoint internal = external;
 	enum reason r = REASON_NONE;
 
 	if (f) {
-		internal = forward_internal(forward_target(n, f, t), external.port);
+		internal = forward_internal(n, forward_target(n, f, t), external.port);
 		if (f->grouped || stale)
 			m->key[SIDE_OUTSIDE] = *t;
 	} else {
-		const struct nat_policy *p = n->one_to_one ? policy_of_outside(&n->config, t->local,
+		const struct nat_policy *p = n->one_to_one ? policy_of_outside(n, t->local,
 									       &internal.address)
 							   : NULL;
 
@@ -380,9 +409,14 @@ static enum reason plan_static(struct nat *n, const struct tuple *t, const struc
 		r = check_filter(n, m, o, t->remote);
 	}
 	m->forward = f != NULL;
-	m->refresh = refresh_of(n, internal.address);
-	m->key[SIDE_INSIDE] = (struct tuple){ .local = internal.address, .local_port = internal.port,
-					      .protocol = t->protocol, .side = SIDE_INSIDE };
+	m->refresh = refresh_of(n, internal.address, t->local);
+	m->key[SIDE_INSIDE] = (struct tuple){
+		.local = internal.address,
+		.local_port = internal.port,
+		.protocol = t->protocol,
+		.side = SIDE_INSIDE,
+		.tag = be16_from(leads_to_six(internal.address, t->local) ? MAPPING_TO_V4 : 0),
+	};
 	return r;
 }
 
@@ -409,7 +443,7 @@ enum reason mapping_for_outside(struct nat *n, const struct tuple *t, const stru
 	if (r == REASON_NONE)
 		r = o->reason;
 	if (r == REASON_NONE)
-		r = host_admits(n, m.key[SIDE_INSIDE].local);
+		r = host_admits(n, m.key[SIDE_INSIDE].local, t->local);
 	if (r == REASON_NONE && *mapping != SLAB_NONE)
 		r = mapping_admits(n, &n->mappings[*mapping]);
 	if (r != REASON_NONE || *mapping != SLAB_NONE)
@@ -418,7 +452,7 @@ enum reason mapping_for_outside(struct nat *n, const struct tuple *t, const stru
 		return forward_mapping(n, &m, mapping);
 	if (!m.one_to_one)
 		return mapping_make(n, &m, mapping);
-	return make_one_to_one(n, policy_of(&n->config, m.key[SIDE_INSIDE].local), &m, mapping);
+	return make_one_to_one(n, policy_of(n, m.key[SIDE_INSIDE].local, t->local), &m, mapping);
 }
 
 /* RFC 6888 REQ-8: where old peers could still reach it, a port rests before it is somebody else's.
@@ -426,7 +460,7 @@ enum reason mapping_for_outside(struct nat *n, const struct tuple *t, const stru
 static bool must_rest(const struct nat *n, const struct mapping *m)
 {
 	/* Nor do they reach another address. */
-	if (!be32_equal(n->config.pool[m->address], m->key[SIDE_OUTSIDE].local))
+	if (!be32_equal(n->pool.now[m->address], m->key[SIDE_OUTSIDE].local))
 		return false;
 	return m->filtering == NAT_ENDPOINT_INDEPENDENT && m->used && !m->forward &&
 	       nat_class_of(m->key[SIDE_INSIDE].protocol) != NAT_CLASS_TCP;

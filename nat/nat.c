@@ -5,7 +5,10 @@
  * as if alone.
  */
 #include "ahead.h"
+#include "before.h"
 #include "helper.h"
+#include "six.h"
+#include "stateless.h"
 #include "transport.h"
 #include "tuple_common.h"
 
@@ -13,7 +16,7 @@ enum { BATCH = 64, OPEN_BATCH = 32, PAUSE_MOST_MS = 1 << 30 };
 
 _Static_assert(TIMEOUT_MOST_S * 1000ll < PAUSE_MOST_MS, "a pause outlasts every timeout");
 
-static void conclude(struct nat_job *job, enum nat_verdict verdict, enum reason reason)
+void conclude(struct nat_job *job, enum nat_verdict verdict, enum reason reason)
 {
 	job->verdict = verdict;
 	job->reason = reason;
@@ -107,7 +110,16 @@ static void translate(struct nat *n, struct nat_job *job, uint32_t number)
 	struct session *s = session_at(n, number);
 	struct rewrite r = rewrite_of(s, job->from);
 
-	rewrite_apply(job->p, &r);
+	if (session_is_six(s)) {
+		enum reason failed = six_translate(n, job, s, &r);
+
+		if (failed != REASON_NONE) {
+			conclude(job, NAT_DROP, failed);
+			return;
+		}
+	} else {
+		rewrite_apply(job->p, &r);
+	}
 	job->session = number;
 	job->way = &s->way;
 	conclude(job, NAT_FORWARD, REASON_NONE);
@@ -116,12 +128,12 @@ static void translate(struct nat *n, struct nat_job *job, uint32_t number)
 	if (s->flags & SESSION_HAIRPIN)
 		job->verdict = NAT_HAIRPIN;
 	job->redirected = session_is_redirected(s);
-	if (n->config.unique_idents)
+	if (n->config.unique_idents && !session_is_six(s))
 		ident_rewrite(n, job->p);
 }
 
 /* No session yet: make one if this side may open it. */
-static void open_session(struct nat *n, struct nat_job *job, const struct tuple *t)
+void open_session(struct nat *n, struct nat_job *job, const struct tuple *t)
 {
 	uint32_t number = SLAB_NONE;
 	enum reason r = session_open(n, job, t, &number);
@@ -136,18 +148,18 @@ static void open_session(struct nat *n, struct nat_job *job, const struct tuple 
 
 /* RFC 4787 section 6: hairpinned with the inside source, there is nothing to translate on this
  * leg. */
-static bool keeps_source(const struct nat *n, const struct nat_job *job, const struct nat_sought *k)
+bool keeps_source(const struct nat *n, const struct nat_job *job, const struct nat_sought *k)
 {
 	const struct nat_policy *p;
 
 	if (job->from != SIDE_INSIDE || k->reason != REASON_NONE)
 		return false;
-	p = policy_of(&n->config, k->tuple.local);
+	p = policy_of(n, k->tuple.local, k->tuple.remote);
 	return p && policy_hairpins(n, p, NAT_HAIRPIN_INTERNAL, k->tuple.remote);
 }
 
 /* An ICMP reply from inside that nobody asked for. */
-static bool answers_nothing(const struct nat_job *job, const struct nat_sought *k)
+bool answers_nothing(const struct nat_job *job, const struct nat_sought *k)
 {
 	return k->reason == REASON_NONE && k->tuple.protocol == PROTO_ICMP &&
 	       job->from == SIDE_INSIDE && !icmp_is_request(pkt_transport(job->p)[0]);
@@ -158,7 +170,7 @@ static void without_session(struct nat *n, struct nat_job *job, const struct nat
 {
 	if (job->known_only || policy_passes(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);
-	else if (job->from == SIDE_INSIDE && !policy_of(&n->config, be32_load(pkt_source(job->p))))
+	else if (job->from == SIDE_INSIDE && !policy_of4(&n->config, be32_load(pkt_source(job->p))))
 		conclude(job, NAT_DROP, REASON_NO_POLICY);
 	else if (keeps_source(n, job, k))
 		conclude(job, NAT_HAIRPIN, REASON_NONE);
@@ -253,6 +265,8 @@ static uint32_t find_living(struct nat *n, nat_time now, struct nat_job *job)
 	struct nat_sought *k = &job->sought;
 	uint32_t number;
 
+	if (job->p->version == 6 && !six_take_names(n, job))
+		return SLAB_NONE;
 	k->value = table_find(&n->sessions_by, k->hash, &k->tuple);
 	number = living(n, now, k->value == TABLE_NONE ? SLAB_NONE : k->value >> 1);
 	if (number == SLAB_NONE && transport_is_paired(k->tuple.protocol))
@@ -279,14 +293,24 @@ static void pass(struct nat *n, nat_time now, struct nat_job *job, uint32_t numb
 static __attribute__((noinline)) void finish_slowly(struct nat *n, nat_time now, struct nat_job *job)
 {
 	uint32_t number = SLAB_NONE;
+	bool six = job->p->version == 6;
 
-	if (job->p->version == 4 && (job->p->flags & PKT_ICMP_ERROR) && !pkt_is_fragment(job->p)) {
-		process_error(n, job);
+	if (job->sought.stateless) {
+		stateless_process(n, job, job->sought.stateless);
+		return;
+	}
+	if ((!six || n->six) && (job->p->flags & PKT_ICMP_ERROR) && !pkt_is_fragment(job->p)) {
+		if (six)
+			six_process_error(n, job);
+		else
+			process_error(n, job);
 		return;
 	}
 	if (job->sought.reason == REASON_NONE)
 		number = find_living(n, now, job);
-	if (number == SLAB_NONE)
+	if (number == SLAB_NONE && six)
+		six_without_session(n, job, &job->sought);
+	else if (number == SLAB_NONE)
 		without_session(n, job, &job->sought);
 	else
 		pass(n, now, job, number);
@@ -300,7 +324,8 @@ static inline void finish(struct nat *n, nat_time now, struct nat_job *job)
 	job->session = NAT_NO_SESSION;
 	job->way = NULL;
 	job->answer = NAT_ANSWER_REASON;
-	job->redirected = false;
+	job->redirected = job->kept = false;
+	job->piece = 0;
 	if (session_is_of(n, k->value, &k->tuple) && is_young(n, now, k->value >> 1))
 		pass(n, now, job, k->value >> 1);
 	else
@@ -320,6 +345,7 @@ static void finish_part(struct nat *n, nat_time now, struct nat_job *const *jobs
 		} else {
 			finish(n, now, jobs[i]);
 		}
+	names_sweep(n);
 }
 
 void nat_finish(struct nat *n, nat_time now, struct nat_job *const *jobs, size_t count)
@@ -375,6 +401,10 @@ bool nat_undo(const struct nat *n, struct nat_job *job)
 {
 	struct rewrite r;
 
+	if (before_restore(job)) {
+		job->session = NAT_NO_SESSION;
+		return true;
+	}
 	if (job->session == NAT_NO_SESSION)
 		return true;
 	if (!nat_has_session(n, job) || has_moved(n, job))
@@ -410,6 +440,7 @@ static size_t expire_at(struct nat *n, nat_time now, size_t budget)
 			wheel_put(&n->wheel, number, deadline);
 	}
 	n->hashes = &n->none;
+	names_sweep(n);
 	return visited;
 }
 

@@ -11,7 +11,7 @@ bool policy_hairpins(const struct nat *n, const struct nat_policy *p, enum nat_h
 static enum reason open_from_inside(struct nat *n, const struct nat_job *job,
 				    const struct tuple *t, uint32_t *mapping)
 {
-	const struct nat_policy *p = policy_of(&n->config, t->local);
+	const struct nat_policy *p = policy_of(n, t->local, t->remote);
 	enum reason r = transport_opens(job->p, SIDE_INSIDE);
 
 	if (r == REASON_NONE && policy_hairpins(n, p, NAT_HAIRPIN_OFF, t->remote))
@@ -61,7 +61,7 @@ static void begin(struct nat *n, const struct nat_job *job, uint32_t number)
 /* What the policy of the inside host says to it, and the log, when it gets no session. */
 static void refuse(struct nat *n, struct nat_job *job, const struct tuple *t, enum reason r)
 {
-	const struct nat_policy *p = policy_of(&n->config, t->local);
+	const struct nat_policy *p = policy_of(n, t->local, t->remote);
 	bool exhausted = r == REASON_OUT_OF_PORTS || r == REASON_SESSION_LIMIT;
 
 	if (job->from != SIDE_INSIDE)
@@ -79,7 +79,8 @@ static void refuse(struct nat *n, struct nat_job *job, const struct tuple *t, en
 						       : EVENT_QUOTA_EXCEEDED,
 			.protocol = t->protocol,
 			.reason = (uint8_t)r,
-			.inside = { t->local, t->local_port },
+			.inside = name_endpoint(n, (struct endpoint){ t->local,
+								      t->local_port }),
 		});
 }
 

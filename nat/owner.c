@@ -1,6 +1,8 @@
 #include "nat/owner.h"
 
 #include "helper.h"
+#include "seen6.h"
+#include "stateless.h"
 #include "transport.h"
 #include "tuple_common.h"
 
@@ -13,9 +15,9 @@ static uint16_t modulo(const struct nat *n, uint16_t x)
 }
 
 /* All that a host of a planned policy does belongs to one worker, which alone has its ranges. */
-static uint16_t owner_of_host(const struct nat *n, be32 inside)
+static uint16_t owner_of_host(const struct nat *n, uint64_t inside)
 {
-	return modulo(n, (uint16_t)hash_words(&n->hash, inside.raw, PROTO_TCP));
+	return modulo(n, (uint16_t)hash_words(&n->hash, inside, PROTO_TCP));
 }
 
 /* Datagrams without ports: all of one remote address and protocol to one worker. */
@@ -32,7 +34,7 @@ static uint16_t owner_by_remote(const struct nat *n, const void *remote, size_t 
  * has outside. */
 static uint16_t owner_of_pair(const struct nat *n, const struct tuple *t)
 {
-	const struct nat_policy *p = t->side == SIDE_INSIDE ? policy_of(&n->config, t->local) : NULL;
+	const struct nat_policy *p = t->side == SIDE_INSIDE ? policy_of4(&n->config, t->local) : NULL;
 	be32 remote = p ? policy_far(p, t->remote, SIDE_OUTSIDE) : t->remote;
 
 	return owner_by_remote(n, &remote, sizeof(remote), t->protocol);
@@ -51,7 +53,7 @@ static uint16_t owner_of_outside(const struct nat *n, struct endpoint e)
 	if (!p)
 		return modulo(n, port >> 1);
 	if (nat_policy_share_at(p, index, port, &inside))
-		return owner_of_host(n, inside);
+		return owner_of_host(n, inside.raw);
 	blocks = nat_block_ports(p);
 	return port >= blocks.first && port <= blocks.last ? modulo(n, port / p->block_size)
 							   : modulo(n, port >> 1);
@@ -59,22 +61,38 @@ static uint16_t owner_of_outside(const struct nat *n, struct endpoint e)
 
 static uint16_t owner_of_inside(const struct nat *n, const struct tuple *t)
 {
-	return planned_of(n, t->local) ? owner_of_host(n, t->local)
-				       : modulo(n, be16_host(t->local_port) >> 1);
+	return planned_of(n, t->local, t->remote) ? owner_of_host(n, t->local.raw)
+						  : modulo(n, be16_host(t->local_port) >> 1);
 }
 
 /* What a forwarded endpoint sends must reach the worker that holds the outside port. */
+static const struct nat_forward *find_forward(const struct nat_config *c, enum nat_side side,
+					      uint8_t protocol, const struct place *at,
+					      be16 *external)
+{
+	const struct nat_forward *f;
+	struct place internal;
+
+	if (side == SIDE_INSIDE)
+		return forward_at_internal(c, protocol, at, external);
+	f = forward_at_external(c, protocol, at);
+	if (!f)
+		return NULL;
+	internal = (struct place){ f->internal,
+				   nat_is_v6_beside(f->internal) ? &f->internal6 : NULL,
+				   forward_internal_port(f, at->port) };
+	return forward_at_internal(c, protocol, &internal, external);
+}
+
 const struct nat_forward *nat_owner_forward(const struct nat_config *c, enum nat_side side,
 					    uint8_t protocol, struct endpoint e,
 					    struct endpoint *external)
 {
-	const struct nat_forward *f;
+	const struct place at = { e.address, NULL, e.port };
+	const struct nat_forward *f = find_forward(c, side, protocol, &at, &external->port);
 
-	if (side == SIDE_INSIDE)
-		return forward_by_internal(c, protocol, e, external);
-	f = forward_by_external(c, protocol, e);
 	if (f)
-		forward_by_internal(c, protocol, forward_internal(f, e.port), external);
+		external->address = f->external;
 	return f;
 }
 
@@ -93,11 +111,34 @@ static uint16_t owner_of(const struct nat *n, const struct tuple *t)
 		return owner_of_pair(n, &tunnel);
 	}
 	if (helper_gathers(n, t, &host))
-		return owner_of_host(n, host);
+		return owner_of_host(n, host.raw);
 	if (c->forward_count &&
 	    nat_owner_forward(c, (enum nat_side)t->side, t->protocol, e, &external))
 		return owner_of_outside(n, external);
 	return t->side == SIDE_OUTSIDE ? owner_of_outside(n, e) : owner_of_inside(n, t);
+}
+
+/* The same where the local end is of IPv6; to_v4: and has an IPv4 address outside. Of protocols of which
+ * only addresses are translated, by the first half of the remote one. */
+static uint16_t owner_of_six(const struct nat *n, const struct seen6 *s)
+{
+	const struct place at = { .v6 = &s->local, .port = s->ports[0] };
+	const struct nat_forward *f = NULL;
+	const struct nat_policy *p;
+	be16 external;
+
+	if (transport_is_paired(s->protocol))
+		return owner_by_remote(n, &s->remote, sizeof(uint64_t), s->protocol);
+	if (n->config.forward_count)
+		f = find_forward(&n->config, s->side, s->protocol, &at, &external);
+	if (f && !nat_is_v6_beside(f->external))
+		return owner_of_outside(n, (struct endpoint){ f->external, external });
+	if (f)
+		return modulo(n, be16_host(external) >> 1);
+	p = n->pool.planned && s->side == SIDE_INSIDE ? policy_of6(&n->config, &s->local, s->to_v4)
+						       : NULL;
+	return p && nat_policy_is_planned(p) ? owner_of_host(n, ip6_word(n, &s->local))
+					     : modulo(n, be16_host(s->ports[0]) >> 1);
 }
 
 /* Where no host and no forward has a worker of its own, ports say it all. */
@@ -106,10 +147,38 @@ static bool goes_by_ports(const struct nat *n)
 	return !n->config.forward_count && !n->pool.planned && !n->gathers;
 }
 
-uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from)
+/* Of a quoted datagram, where p is an error. */
+static bool see_four(const struct nat *n, const struct pkt *p, enum nat_side from, struct tuple *t)
 {
 	enum reason r = REASON_NO_TRANSPORT;
 	struct pkt inner;
+
+	if (!(p->flags & PKT_ICMP_ERROR)) {
+		r = tuple_of(t, p, from);
+		if (r == REASON_NOT_A_QUERY && n->one_to_one)
+			r = tuple_of_query(t, p, from);
+	} else if (pkt_parse_quoted(&inner, p) == REASON_NONE) {
+		r = tuple_of_quoted(t, &inner, from);
+		if (r == REASON_NOT_A_QUERY && n->one_to_one)
+			r = tuple_of_quoted_query(t, &inner, from);
+	}
+	return r == REASON_NONE;
+}
+
+static bool see_six(const struct nat *n, const struct pkt *p, enum nat_side from, struct seen6 *s)
+{
+	struct pkt inner;
+
+	if (!(p->flags & PKT_ICMP_ERROR))
+		return seen6_of(n, s, p, from) == REASON_NONE;
+	return pkt_parse_quoted(&inner, p) == REASON_NONE &&
+	       seen6_of_quoted(n, s, &inner, from) == REASON_NONE;
+}
+
+uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from)
+{
+	bool whole = !pkt_is_fragment(p) || (p->flags & PKT_PORTS_KNOWN);
+	struct seen6 six;
 	struct tuple t;
 
 	if (n->config.workers == 1)
@@ -119,25 +188,30 @@ uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from)
 		if (!helper_tunnels(n, &t))
 			return modulo(n, be16_host(t.local_port) >> 1);
 	}
-	if (p->version == 4 && (!pkt_is_fragment(p) || (p->flags & PKT_PORTS_KNOWN))) {
-		if (!(p->flags & PKT_ICMP_ERROR)) {
-			r = tuple_of(&t, p, from);
-			if (r == REASON_NOT_A_QUERY && n->one_to_one)
-				r = tuple_of_query(&t, p, from);
-		} else if (pkt_parse_quoted(&inner, p) == REASON_NONE) {
-			r = tuple_of_quoted(&t, &inner, from);
-			if (r == REASON_NOT_A_QUERY && n->one_to_one)
-				r = tuple_of_quoted_query(&t, &inner, from);
-		}
-	}
-	if (r != REASON_NONE)
-		return owner_by_remote(n, from == SIDE_INSIDE ? pkt_destination(p) : pkt_source(p),
-				       p->version == 4 ? 4 : 8, p->protocol);
-	return owner_of(n, &t);
+	/* Anybody may do it. */
+	if (n->stateless && stateless_policy(n, p, from, false))
+		return n->config.worker;
+	if (p->version == 4 && whole && see_four(n, p, from, &t))
+		return owner_of(n, &t);
+	if (p->version == 6 && whole && see_six(n, p, from, &six))
+		return owner_of_six(n, &six);
+	return owner_by_remote(n, from == SIDE_INSIDE ? pkt_destination(p) : pkt_source(p),
+			       p->version == 4 ? 4 : 8, p->protocol);
+}
+
+static uint16_t owner_of_key(const struct nat *n, const struct tuple *t)
+{
+	struct seen6 s;
+
+	if (!is_name(t->local))
+		return owner_of(n, t);
+	s = seen6_of_tuple(n, t);
+	return owner_of_six(n, &s);
 }
 
 bool owner_is_other(const struct nat *n, const struct session *s)
 {
-	return n->config.workers > 1 && (owner_of(n, &s->key[SIDE_INSIDE]) != n->config.worker ||
-					 owner_of(n, &s->key[SIDE_OUTSIDE]) != n->config.worker);
+	return n->config.workers > 1 &&
+	       (owner_of_key(n, &s->key[SIDE_INSIDE]) != n->config.worker ||
+		owner_of_key(n, &s->key[SIDE_OUTSIDE]) != n->config.worker);
 }

@@ -52,8 +52,9 @@ static enum reason parse_options(struct pkt *p, size_t header)
 /* Of what is a fragment: its offset is not zero, or there is more. */
 static enum reason note_fragment(struct pkt *p, uint16_t offset, bool more, size_t payload)
 {
-	/* RFC 791 counts the header in the length that 16 bits hold, RFC 8200 does not. */
-	size_t most = 65535u - (p->version == 4 ? p->transport : 0);
+	/* RFC 791 counts the header in the length that 16 bits hold, RFC 8200 only the extension
+	 * headers in front of the fragment's. */
+	size_t most = 65535u - (p->version == 4 ? p->transport : p->fragment - V6_HEADER);
 
 	p->fragment_offset = offset;
 	p->flags |= offset ? PKT_FRAGMENT_LATER : PKT_FRAGMENT_FIRST;
@@ -119,52 +120,95 @@ static ALWAYS_INLINE enum reason parse_v4(struct pkt *p, size_t len)
 	return parse_options(p, header);
 }
 
-/* Next headers that are extension headers of the common form (RFC 7045 section 4): hop-by-hop,
- * routing, destination options, mobility, HIP, shim6. */
+enum { V6_HOP_BY_HOP = 0, V6_ROUTING = 43, V6_FRAGMENT = 44, V6_OPTIONS = 60, V6_MOBILITY = 135,
+       V6_HIP = 139, V6_SHIM6 = 140 };
+
+/* Next headers behind which there is another one (RFC 7045 section 4). */
 static bool is_extension(uint8_t header)
 {
-	return header == 0 || header == 43 || header == 60 || header == 135 || header == 139 ||
-	       header == 140;
+	return header == V6_HOP_BY_HOP || header == V6_ROUTING || header == V6_FRAGMENT ||
+	       header == PROTO_AH || header == V6_OPTIONS || header == V6_MOBILITY ||
+	       header == V6_HIP || header == V6_SHIM6;
 }
 
-enum { V6_FRAGMENT = 44, V6_AUTHENTICATION = 51, V6_ROUTING = 43, V6_HOP_BY_HOP = 0 };
+static enum reason parse_fragment(struct pkt *p, const uint8_t *at, size_t payload)
+{
+	uint16_t fragment = load16(at + 2);
+
+	/* A fragment of a fragment would have a header of its own in front. */
+	if (p->fragment)
+		return REASON_EXTENSION;
+	p->fragment = p->transport;
+	p->transport = (uint16_t)(p->transport + 8);
+	p->protocol = at[0];
+	/* Whole and yet with such a header: RFC 6946. */
+	if (!(fragment & 0xfff9))
+		return REASON_NONE;
+	return note_fragment(p, fragment & 0xfff8, fragment & 1, payload);
+}
+
+/* RFC 6092 REC-4, RFC 5095: types 0 and 1 are obsolete, wherever they have got to. */
+static void note_routing(struct pkt *p, const uint8_t *at)
+{
+	if (at[2] <= 1)
+		p->flags |= PKT_ROUTE_OPTION;
+	if (at[3] && !p->routing)
+		p->routing = p->transport;
+}
 
 /* One extension header at p->transport; *next is its type on entry, the following one's after. */
 static enum reason parse_extension(struct pkt *p, uint8_t *next)
 {
 	const uint8_t *at = p->ip + p->transport;
 	size_t room = p->len - p->transport;
+	uint8_t type = *next;
 	size_t len;
-	uint16_t fragment;
 
 	if (room < 8)
 		return REASON_EXTENSION;
-	if (*next == V6_FRAGMENT) {
-		fragment = load16(at + 2);
-		p->protocol = at[0];
-		p->transport = (uint16_t)(p->transport + 8);
-		*next = at[0];
-		/* Whole and yet with such a header: RFC 6946. */
-		if (!(fragment & 0xfff9))
-			return REASON_NONE;
-		return note_fragment(p, fragment & 0xfff8, fragment & 1, room - 8);
-	}
-	len = *next == V6_AUTHENTICATION ? ((size_t)at[1] + 2) * 4 : ((size_t)at[1] + 1) * 8;
+	*next = at[0];
+	if (type == V6_FRAGMENT)
+		return parse_fragment(p, at, room - 8);
+	len = type == PROTO_AH ? ((size_t)at[1] + 2) * 4 : ((size_t)at[1] + 1) * 8;
 	if (len > room)
 		return REASON_EXTENSION;
-	/* RFC 5095: routing type 0 with segments left. */
-	if (*next == V6_ROUTING && at[2] == 0 && at[3] != 0)
-		p->flags |= PKT_ROUTE_OPTION;
+	if (type == V6_ROUTING)
+		note_routing(p, at);
 	p->transport = (uint16_t)(p->transport + len);
-	*next = at[0];
 	return REASON_NONE;
+}
+
+static bool is_ipsec(uint8_t header)
+{
+	return header == PROTO_AH || header == V6_HIP || header == PROTO_ESP;
+}
+
+/* All extension headers, but for those in other fragments; a datagram with a jumbo payload (RFC 2675)
+ * has no room for any. */
+static enum reason parse_chain(struct pkt *p)
+{
+	uint8_t next = p->ip[6];
+	enum reason r = REASON_NONE;
+
+	for (int count = 0; r == REASON_NONE && is_extension(next); count++) {
+		/* Hop-by-hop options stand first or not at all (RFC 8200 section 4.1). */
+		if (count == V6_EXTENSIONS_MOST || (next == V6_HOP_BY_HOP && count))
+			return REASON_EXTENSION;
+		if (is_ipsec(next))
+			p->flags |= PKT_IPSEC;
+		r = parse_extension(p, &next);
+		if (p->flags & PKT_FRAGMENT_LATER)
+			break;
+	}
+	if (is_ipsec(next))
+		p->flags |= PKT_IPSEC;
+	p->protocol = next;
+	return r;
 }
 
 static enum reason parse_v6(struct pkt *p, size_t len)
 {
 	size_t total;
-	uint8_t next;
-	enum reason r;
 
 	if (len < V6_HEADER)
 		return REASON_SHORT;
@@ -174,20 +218,7 @@ static enum reason parse_v6(struct pkt *p, size_t len)
 	p->len = (uint32_t)(total < len ? total : len);
 	p->flags |= PKT_DONT_FRAGMENT;
 	p->transport = V6_HEADER;
-	next = p->ip[6];
-	for (int count = 0; is_extension(next) || next == V6_FRAGMENT || next == V6_AUTHENTICATION;
-	     count++) {
-		/* Hop-by-hop options stand first or not at all (RFC 8200 section 4.1). */
-		if (count == V6_EXTENSIONS_MOST || (next == V6_HOP_BY_HOP && count))
-			return REASON_EXTENSION;
-		r = parse_extension(p, &next);
-		if (r != REASON_NONE)
-			return r;
-		if (p->flags & PKT_FRAGMENT_LATER)
-			break;
-	}
-	p->protocol = next;
-	return REASON_NONE;
+	return parse_chain(p);
 }
 
 /* The transport checksum, if its two octets are there. */

@@ -61,7 +61,7 @@ static uint32_t sole_sharer(const struct nat *n, const struct tuple *t)
 /* The remote address of t as the other side knows it (twice NAT). */
 static be32 remote_across(const struct nat *n, be32 inside, const struct tuple *t)
 {
-	const struct nat_policy *p = policy_of(&n->config, inside);
+	const struct nat_policy *p = policy_of(n, inside, t->remote);
 
 	return p ? policy_far(p, t->remote, side_other(t->side)) : t->remote;
 }
@@ -69,15 +69,15 @@ static be32 remote_across(const struct nat *n, be32 inside, const struct tuple *
 /* The outside address that the configuration gives to an inside endpoint; false: any of the pool. */
 static bool static_address(const struct nat *n, const struct tuple *t, be32 *address, bool *forward)
 {
-	const struct nat_policy *p = policy_of(&n->config, t->local);
+	const struct nat_policy *p = policy_of(n, t->local, t->remote);
 	struct endpoint internal = { t->local, t->local_port }, external;
-	const struct nat_forward *f = forward_by_internal(&n->config, t->protocol, internal, &external);
+	const struct nat_forward *f = forward_by_internal(n, t->protocol, internal, &external);
 
 	*forward = f && !f->grouped;
 	if (*forward)
 		*address = external.address;
 	else if (p && p->type == NAT_ONE_TO_ONE)
-		*address = policy_one_to_one(p, t->local);
+		*address = policy_one_to_one(n, p, t->local);
 	else
 		return false;
 	return true;
@@ -196,15 +196,15 @@ static enum reason try_address(struct nat *n, const struct pkt *p, const struct 
 static enum reason choose(struct nat *n, const struct pkt *p, const struct tuple *t,
 			  struct mapping *m, uint32_t *found)
 {
-	const struct nat_policy *policy = policy_of(&n->config, t->local);
+	const struct nat_policy *policy = policy_of(n, t->local, t->remote);
 	uint16_t tries = policy->pooling == NAT_POOLING_PAIRED ? 1 : policy->pool_count;
 	enum reason r = REASON_SESSION_CONFLICT;
 
 	for (uint16_t i = 0; i < tries; i++) {
 		uint16_t at = choose_address(n, policy, &m->key[SIDE_INSIDE], i);
-		struct endpoint e = { n->config.pool[at], t->local_port };
+		struct endpoint e = { n->pool.now[at], t->local_port };
 
-		if (!e.address.raw || forward_by_external(&n->config, t->protocol, e))
+		if (!e.address.raw || forward_by_external(n, t->protocol, e))
 			continue;
 		m->key[SIDE_OUTSIDE].local = e.address;
 		r = try_address(n, p, t, m, found);
@@ -217,7 +217,7 @@ static enum reason choose(struct nat *n, const struct pkt *p, const struct tuple
 enum reason pair_for_inside(struct nat *n, const struct pkt *p, const struct tuple *t,
 			    uint32_t *mapping)
 {
-	const struct nat_policy *policy = policy_of(&n->config, t->local);
+	const struct nat_policy *policy = policy_of(n, t->local, t->remote);
 	struct mapping m = { .key = { key_of(t) }, .address = NO_ADDRESS,
 			     .refresh = (uint8_t)policy->refresh };
 	uint32_t found = mapping_settle(n, own_mapping(n, t));
@@ -243,7 +243,7 @@ enum reason pair_for_inside(struct nat *n, const struct pkt *p, const struct tup
 /* The same with an outside address that was settled elsewhere. Not for SCTP. */
 enum reason pair_for_address(struct nat *n, const struct tuple *t, be32 address, uint32_t *mapping)
 {
-	const struct nat_policy *policy = policy_of(&n->config, t->local);
+	const struct nat_policy *policy = policy_of(n, t->local, t->remote);
 	struct mapping m = { .key = { key_of(t) }, .address = NO_ADDRESS,
 			     .refresh = (uint8_t)policy->refresh };
 	enum reason r;
@@ -264,12 +264,12 @@ static enum reason static_host(const struct nat *n, const struct tuple *t, be32 
 			       bool *forward)
 {
 	struct endpoint external = { t->local, t->local_port };
-	const struct nat_forward *f = forward_by_external(&n->config, t->protocol, external);
-	const struct nat_policy *p = f ? NULL : policy_of_outside(&n->config, t->local, inside);
+	const struct nat_forward *f = forward_by_external(n, t->protocol, external);
+	const struct nat_policy *p = f ? NULL : policy_of_outside(n, t->local, inside);
 
 	*forward = f != NULL;
 	if (f)
-		*inside = forward_target(n, f, t)->internal;
+		*inside = forward_internal(n, forward_target(n, f, t), t->local_port).address;
 	else if (!p)
 		return REASON_NO_MAPPING;
 	else if (p->behaviour[nat_class_of(t->protocol)].filtering != NAT_ENDPOINT_INDEPENDENT)
@@ -281,7 +281,7 @@ static enum reason static_host(const struct nat *n, const struct tuple *t, be32 
 static enum reason make_static(struct nat *n, const struct tuple *t, be32 inside, bool forward,
 			       uint32_t *mapping)
 {
-	const struct nat_policy *policy = policy_of(&n->config, inside);
+	const struct nat_policy *policy = policy_of(n, inside, t->local);
 	struct mapping m = { .key = { key_of(t), key_of(t) }, .address = NO_ADDRESS,
 			     .forward = forward };
 
@@ -309,14 +309,14 @@ enum reason pair_for_outside(struct nat *n, const struct tuple *t, enum reason o
 	if (sole != SLAB_NONE) {
 		inside = n->mappings[sole].key[SIDE_INSIDE].local;
 		*mapping = sole;
-		return n->mappings[sole].sessions < SPIS_MOST ? host_admits(n, inside)
+		return n->mappings[sole].sessions < SPIS_MOST ? host_admits(n, inside, t->local)
 							      : REASON_MAPPING_LIMIT;
 	}
 	r = static_host(n, t, &inside, &forward);
 	if (r == REASON_NONE)
 		r = opens;
 	if (r == REASON_NONE)
-		r = host_admits(n, inside);
+		r = host_admits(n, inside, t->local);
 	return r == REASON_NONE ? make_static(n, t, inside, forward, mapping) : r;
 }
 

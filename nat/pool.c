@@ -33,9 +33,9 @@ static void index_addresses(struct nat *n)
 	n->pool.shift = (uint8_t)(32 - slot_bits(c));
 	memset(n->pool.slots, 0, pool_slots(c) * sizeof(uint16_t));
 	for (size_t i = 0; i < c->pool_count; i++) {
-		uint32_t slot = slot_of(n, c->pool[i]);
+		uint32_t slot = slot_of(n, n->pool.now[i]);
 
-		if (!c->pool[i].raw)
+		if (!n->pool.now[i].raw)
 			continue;
 		while (n->pool.slots[slot])
 			slot = slot_after(n, slot);
@@ -57,21 +57,35 @@ static uint64_t digest(const struct nat *n, uint64_t h, const struct nat_policy 
 	return h;
 }
 
+/* The address that the configuration gives a place. */
+static be32 address_at(struct nat *n, size_t i)
+{
+	const struct nat_config *c = &n->config;
+
+	return nat_is_v6_beside(c->pool[i]) ? name_take(n, &c->pool6[i]) : c->pool[i];
+}
+
 static void note_changes(struct nat *n)
 {
 	for (size_t i = 0; i < n->config.pool_count; i++) {
-		if (be32_equal(n->pool.now[i], n->config.pool[i]))
+		be32 now = address_at(n, i);
+
+		if (be32_equal(n->pool.now[i], now))
 			continue;
+		name_release(n, n->pool.before[i]);
+		name_hold(n, now);
 		n->pool.before[i] = n->pool.now[i];
-		n->pool.now[i] = n->config.pool[i];
+		n->pool.now[i] = now;
 		n->pool.changed = true;
 	}
 }
 
 void pool_forget(struct nat *n)
 {
-	if (n->pool.changed)
-		memset(n->pool.before, 0, n->config.pool_count * sizeof(be32));
+	for (size_t i = 0; n->pool.changed && i < n->config.pool_count; i++) {
+		name_release(n, n->pool.before[i]);
+		n->pool.before[i] = (be32){ 0 };
+	}
 	n->pool.changed = false;
 }
 
@@ -117,7 +131,7 @@ bool pool_has(const struct nat *n, be32 address, uint16_t *index)
 
 	for (; n->pool.slots[slot]; slot = slot_after(n, slot)) {
 		*index = (uint16_t)(n->pool.slots[slot] - 1);
-		if (be32_equal(n->config.pool[*index], address))
+		if (be32_equal(n->pool.now[*index], address))
 			return true;
 	}
 	return false;
@@ -130,9 +144,9 @@ const struct nat_policy *planned_at(const struct nat *n, uint16_t index)
 	return policy == NO_POLICY ? NULL : &n->config.policies[policy];
 }
 
-const struct nat_policy *planned_of(const struct nat *n, be32 inside)
+const struct nat_policy *planned_of(const struct nat *n, be32 inside, be32 far)
 {
-	const struct nat_policy *p = n->pool.planned ? policy_of(&n->config, inside) : NULL;
+	const struct nat_policy *p = n->pool.planned ? policy_of(n, inside, far) : NULL;
 
 	return p && nat_policy_is_planned(p) ? p : NULL;
 }
@@ -159,7 +173,7 @@ static void note_plan(struct nat *n, const struct nat_policy *p)
 	};
 
 	for (uint16_t at = 0; at < p->pool_count; at = (uint16_t)(at + e.plan.addresses)) {
-		e.outside.address = n->config.pool[p->pool_first + at];
+		e.outside.address = n->pool.now[p->pool_first + at];
 		e.plan.addresses = run_of(&n->config, (uint16_t)(p->pool_first + at),
 					  (uint16_t)(p->pool_count - at));
 		if (e.outside.address.raw)

@@ -46,15 +46,15 @@ static enum fate fate_of(const struct nat *n, const struct mapping *m)
 	if (place == NO_ADDRESS)
 		return !m->pooled || is_outside_address(n, outside) ? STAYS : LOST;
 	p = policy_of_pool(&n->config, place);
-	if (be32_equal(n->config.pool[place], outside))
+	if (be32_equal(n->pool.now[place], outside))
 		return p && p->left == place + 1 ? KEPT : STAYS;
-	return p && p->on_address_change == NAT_CHANGE_MOVE && n->config.pool[place].raw ? MOVES
+	return p && p->on_address_change == NAT_CHANGE_MOVE && n->pool.now[place].raw ? MOVES
 											  : LOST;
 }
 
 static bool move(struct nat *n, uint32_t mapping)
 {
-	return mapping_move(n, mapping, n->config.pool[place_of(n, &n->mappings[mapping])]);
+	return mapping_move(n, mapping, n->pool.now[place_of(n, &n->mappings[mapping])]);
 }
 
 /* Otherwise all mappings stay. */
@@ -149,7 +149,7 @@ static void reconsider(struct nat *n, uint32_t number)
 		return;
 	wheel_take(&n->wheel, number);
 	n->kept += fate_of(n, &n->mappings[s->mapping]) == KEPT;
-	s->policy = policy_number(&n->config, s->key[SIDE_INSIDE].local);
+	s->policy = policy_number(n, s->key[SIDE_INSIDE].local, s->key[SIDE_OUTSIDE].local);
 	wheel_put(&n->wheel, number, session_deadline(n, s, n->now));
 }
 

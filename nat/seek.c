@@ -3,7 +3,8 @@
  * overlap: all tuples and hashes, with the index lines fetched; then the session lines that the index
  * points at, where need be by way of a second index line; then the sessions are known.
  */
-#include "core.h"
+#include "seen6.h"
+#include "stateless.h"
 #include "tuple_common.h"
 
 enum { BATCH = 32 };
@@ -18,19 +19,32 @@ static enum reason seek_query(const struct nat *n, const struct nat_job *job, st
 
 	if (r != REASON_NONE)
 		return r;
-	p = job->from == SIDE_INSIDE ? policy_of(&n->config, t->local)
-				     : policy_of_outside(&n->config, t->local, &inside);
+	p = job->from == SIDE_INSIDE ? policy_of(n, t->local, t->remote)
+				     : policy_of_outside(n, t->local, &inside);
 	return p && p->type == NAT_ONE_TO_ONE ? REASON_NONE : REASON_NOT_A_QUERY;
 }
 
-static enum reason seek_tuple(const struct nat *n, const struct nat_job *job, struct tuple *t)
+/* A name that is missing now may be there when the datagram's turn comes. */
+static enum reason seek_six(const struct nat *n, struct nat_job *job)
+{
+	struct seen6 s;
+	enum reason r = seen6_of(n, &s, job->p, job->from);
+
+	if (r == REASON_NONE)
+		job->sought.nameless = !seen6_tuple(n, &s, &job->sought.tuple);
+	return r;
+}
+
+static enum reason seek_tuple(const struct nat *n, struct nat_job *job, struct tuple *t)
 {
 	enum reason r;
 
-	if (job->p->version != 4)
+	if (job->p->version == 6 && !n->six)
 		return REASON_NO_TRANSPORT;
 	if (pkt_is_fragment(job->p) && !(job->p->flags & PKT_PORTS_KNOWN))
 		return REASON_FRAGMENT;
+	if (job->p->version == 6)
+		return seek_six(n, job);
 	r = tuple_of(t, job->p, job->from);
 	return r == REASON_NOT_A_QUERY && n->one_to_one ? seek_query(n, job, t) : r;
 }
@@ -41,11 +55,17 @@ static void seek(const struct nat *n, struct nat_job *job)
 
 	k->value = TABLE_NONE;
 	k->reason = REASON_NONE;
+	k->nameless = false;
+	k->stateless = n->stateless ? stateless_policy(n, job->p, job->from, job->hairpinned) : NULL;
+	if (k->stateless) {
+		k->reason = REASON_NO_TRANSPORT;
+		return;
+	}
 	if (tuple_is_common(job->p) && !pkt_is_fragment(job->p))
 		tuple_fill_common(&k->tuple, job->p, job->from);
 	else
 		k->reason = seek_tuple(n, job, &k->tuple);
-	if (k->reason != REASON_NONE)
+	if (k->reason != REASON_NONE || k->nameless)
 		return;
 	k->hash = hash_tuple(&n->hash, &k->tuple);
 	table_prefetch(&n->sessions_by, k->hash);
@@ -62,7 +82,7 @@ static bool seek_further(const struct nat *n, struct nat_sought *k)
 {
 	const struct bucket *second;
 
-	if (k->reason != REASON_NONE)
+	if (k->reason != REASON_NONE || k->nameless)
 		return true;
 	k->value = table_guess(&n->sessions_by, k->hash);
 	if (k->value != TABLE_NONE) {
@@ -85,7 +105,7 @@ static void find(const struct nat *n, struct nat_job *job)
 {
 	struct nat_sought *k = &job->sought;
 
-	if (k->reason == REASON_NONE && !session_is_of(n, k->value, &k->tuple))
+	if (k->reason == REASON_NONE && !k->nameless && !session_is_of(n, k->value, &k->tuple))
 		k->value = table_find(&n->sessions_by, k->hash, &k->tuple);
 	job->way = k->value == TABLE_NONE ? NULL : &session_at(n, k->value >> 1)->way;
 }

@@ -19,7 +19,7 @@ static bool disguise(struct nat *n, const struct mapping *m, struct tuple *insid
 
 	if (!m->forward)
 		return true;
-	f = forward_by_external(&n->config, inside->protocol, external);
+	f = forward_by_external(n, inside->protocol, external);
 	if (!f || !f->source.raw)
 		return true;
 	inside->remote = f->source;
@@ -32,18 +32,36 @@ static bool disguise(struct nat *n, const struct mapping *m, struct tuple *insid
 	return false;
 }
 
+/* The remote end of NAT64 is an IPv4 address on either side, inside with the number of a prefix. False:
+ * there is none. */
+static bool join_families(const struct nat *n, const struct nat_policy *p, const struct mapping *m,
+			  struct tuple *other)
+{
+	uint16_t slot;
+
+	other->tag = (be16){ 0 };
+	if (is_name(m->key[SIDE_OUTSIDE].local) || other->side == SIDE_OUTSIDE)
+		return true;
+	slot = p ? prefix_first(n, p) : PREFIX_NONE;
+	other->tag = prefix_tag(slot);
+	return slot != PREFIX_NONE;
+}
+
 /* The tuple of the other side: the mapping's endpoint there; the remote one is the same, unless it
  * is translated too. False if that cannot be. */
 static bool counterpart(struct nat *n, const struct tuple *t, const struct mapping *m,
 			struct tuple *other)
 {
-	const struct nat_policy *p = policy_of(&n->config, m->key[SIDE_INSIDE].local);
+	const struct nat_policy *p = policy_of(n, m->key[SIDE_INSIDE].local,
+					       m->key[SIDE_OUTSIDE].local);
 	enum nat_side side = side_other(t->side);
 
 	*other = *t;
 	other->side = (uint8_t)side;
 	other->local = m->key[side].local;
 	other->local_port = m->key[side].local_port;
+	if (is_name(m->key[SIDE_INSIDE].local))
+		return join_families(n, p, m, other);
 	if (p)
 		other->remote = policy_far(p, t->remote, side);
 	return side == SIDE_OUTSIDE || disguise(n, m, other);
@@ -78,12 +96,48 @@ static uint8_t timeout_class(const struct nat *n, const struct session *s)
 	return (uint8_t)transport_timeout(t->protocol);
 }
 
-static void weigh(struct session *s)
+static csum_t sum_of(const struct nat *n, const struct tuple *t)
 {
-	struct rewrite outward = rewrite_make(&s->key[SIDE_INSIDE], &s->key[SIDE_OUTSIDE], true);
+	struct ip6 remote = { { 0 } };
+	csum_t local = is_name(t->local) ? csum_of(name_address(n, t->local), sizeof(struct ip6))
+					 : csum_of(&t->local, sizeof(t->local));
 
-	s->addresses = outward.addresses;
+	if (!is_name(t->local))
+		return csum_add(local, csum_of(&t->remote, sizeof(t->remote)));
+	remote = session_far6(n, t);
+	return csum_add(local, csum_of(&remote, sizeof(remote)));
+}
+
+void session_weigh(const struct nat *n, struct session *s)
+{
+	const struct tuple *inside = &s->key[SIDE_INSIDE], *outside = &s->key[SIDE_OUTSIDE];
+	struct rewrite outward = rewrite_make(inside, outside, true);
+
+	s->addresses = is_name(inside->local) ? csum_sub(sum_of(n, outside), sum_of(n, inside))
+					      : outward.addresses;
 	s->ports = outward.ports;
+}
+
+struct ip6 session_far6(const struct nat *n, const struct tuple *t)
+{
+	if (is_name(t->remote))
+		return *name_address(n, t->remote);
+	return rfc6052_embed(&n->prefixes.slots[prefix_slot_of_tag(t->tag)].prefix, t->remote);
+}
+
+/* Names of its keys last as long as it does, and so does the place of its prefix. */
+static void hold_names(struct nat *n, const struct session *s, bool hold)
+{
+	const struct tuple *inside = &s->key[SIDE_INSIDE];
+
+	if (!is_name(inside->local))
+		return;
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		(hold ? name_hold : name_release)(n, s->key[side].local);
+		(hold ? name_hold : name_release)(n, s->key[side].remote);
+	}
+	if (!is_name(inside->remote))
+		n->prefixes.slots[prefix_slot_of_tag(inside->tag)].sessions += hold ? 1 : -1u;
 }
 
 static void fill(struct nat *n, struct session *s, const struct tuple *t, const struct tuple *other,
@@ -94,9 +148,9 @@ static void fill(struct nat *n, struct session *s, const struct tuple *t, const 
 	*s = (struct session){ .mapping = mapping, .flags = refresh_flags(m->refresh) };
 	s->key[t->side] = *t;
 	s->key[side_other(t->side)] = *other;
-	weigh(s);
+	session_weigh(n, s);
 	s->seen_ms = (uint32_t)n->now.ms;
-	s->policy = policy_number(&n->config, s->key[SIDE_INSIDE].local);
+	s->policy = policy_number(n, s->key[SIDE_INSIDE].local, s->key[SIDE_OUTSIDE].local);
 	s->helper = SLAB_NONE;
 	s->timeout = timeout_class(n, s);
 	if (is_outside_address(n, s->key[SIDE_OUTSIDE].remote))
@@ -112,9 +166,9 @@ static void note(struct nat *n, const struct session *s, enum nat_event_kind kin
 	event_note(n, (struct nat_event){
 		.kind = (uint8_t)kind,
 		.protocol = inside->protocol,
-		.inside = tuple_local(inside),
-		.outside = tuple_local(outside),
-		.remote = tuple_remote(outside),
+		.inside = name_endpoint(n, tuple_local(inside)),
+		.outside = name_endpoint(n, tuple_local(outside)),
+		.remote = name_endpoint(n, tuple_remote(outside)),
 	});
 }
 
@@ -147,6 +201,7 @@ enum reason session_make_as(struct nat *n, const struct tuple *t, const struct t
 		goto no_peer;
 	if (!index_session(n, number))
 		goto no_index;
+	hold_names(n, s, true);
 	wheel_put(&n->wheel, number, session_deadline(n, s, n->now));
 	m->sessions++;
 	m->used = true;
@@ -193,7 +248,9 @@ bool session_move(struct nat *n, uint32_t session)
 	key.local = m->key[SIDE_OUTSIDE].local;
 	if (session_rename(n, session, &key) != REASON_NONE)
 		return false;
-	weigh(s);
+	session_weigh(n, s);
+	hold_names(n, s, true);
+	hold_names(n, &was, false);
 	note(n, &was, EVENT_SESSION_DELETED);
 	note(n, s, EVENT_SESSION_CREATED);
 	n->moved++;
@@ -217,6 +274,7 @@ void session_end(struct nat *n, uint32_t session)
 	m->sessions--;
 	n->hosts[m->host].sessions--;
 	mapping_drop_unused(n, s->mapping);
+	hold_names(n, s, false);
 	s->key[SIDE_INSIDE].protocol = 0;
 	s->key[SIDE_OUTSIDE].protocol = 0;
 	slab_give(&n->session_slab, session);

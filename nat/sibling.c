@@ -33,7 +33,7 @@ static bool may_follow(const struct nat *n, const struct mapping *sibling, uint8
 	e = tuple_local(&sibling->key[SIDE_OUTSIDE]);
 	return !ports_is_taken(&n->ports, sibling->address, ports_protocol(protocol),
 			       be16_host(e.port)) &&
-	       !forward_by_external(&n->config, protocol, e) && !mapping_has(n, protocol, e);
+	       !forward_by_external(n, protocol, e) && !mapping_has(n, protocol, e);
 }
 
 bool sibling_endpoint(struct nat *n, const struct nat_policy *p, const struct tuple *inside,
@@ -53,7 +53,7 @@ enum reason sibling_let_in(struct nat *n, struct mapping *m, bool hairpinned)
 	const struct tuple *outside = &m->key[SIDE_OUTSIDE];
 	uint8_t other = outside->protocol == PROTO_TCP ? PROTO_UDP : PROTO_TCP;
 	const struct mapping *s = find(n, outside, other);
-	const struct nat_policy *p = s ? policy_of(&n->config, s->key[SIDE_INSIDE].local) : NULL;
+	const struct nat_policy *p = s ? policy_of(n, s->key[SIDE_INSIDE].local, outside->local) : NULL;
 
 	if (sibling_protocol(p, outside->protocol) != other || !may_follow(n, s, outside->protocol))
 		return REASON_NO_MAPPING;

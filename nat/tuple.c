@@ -5,11 +5,13 @@
 static const struct { uint8_t request, reply; } queries[] = {
 	{ 8, 0 },   /* echo */
 	{ 13, 14 }, /* timestamp */
+	{ 128, 129 }, /* echo of ICMPv6 (RFC 4443 section 4); no query of the other */
 };
 
 bool icmp_is_request(uint8_t type)
 {
-	return type == queries[0].request || type == queries[1].request;
+	return type == queries[0].request || type == queries[1].request ||
+	       type == queries[2].request;
 }
 
 /* Of protocols without ports. SPI 0 is nobody's (RFC 4303 section 2.1). */
@@ -26,13 +28,18 @@ static enum reason read_other(const uint8_t *transport, enum naming by, be16 por
 	return REASON_NONE;
 }
 
-/* What stands where ports stand: read from the transport, or known of a later fragment. */
-static enum reason read_ports(const struct pkt *p, bool outward, be16 ports[static 2])
+static enum naming naming_of(const struct pkt *p)
+{
+	if (p->version == 6 && p->protocol == PROTO_ICMPV6)
+		return BY_IDENTIFIER;
+	return transport_naming(p->protocol);
+}
+
+enum reason tuple_ports(const struct pkt *p, bool outward, be16 ports[static 2])
 {
 	const uint8_t *transport = pkt_transport(p);
-	enum naming by;
+	enum naming by = naming_of(p);
 
-	by = transport_naming(p->protocol);
 	if (by == NOT_AT_ALL)
 		return REASON_NO_TRANSPORT;
 	if (p->flags & PKT_NO_PORTS)
@@ -56,8 +63,7 @@ static enum reason read_ports(const struct pkt *p, bool outward, be16 ports[stat
 	return REASON_NONE;
 }
 
-/* What comes in carries the tag that the inside host chose. */
-static be16 tag_of(const struct pkt *p, enum nat_side side, bool outward)
+be16 tuple_tag(const struct pkt *p, enum nat_side side, bool outward)
 {
 	if (p->protocol != PROTO_SCTP || side != SIDE_OUTSIDE || outward)
 		return (be16){ 0 };
@@ -71,14 +77,17 @@ static enum reason fill(struct tuple *t, const struct pkt *p, enum nat_side side
 	be32 source = be32_load(p->ip + 12), destination = be32_load(p->ip + 16);
 	be16 ports[2];
 	uint32_t rest;
-	enum reason r = p->version == 4 ? read_ports(p, outward, ports) : REASON_NO_TRANSPORT;
+	enum reason r = p->version == 4 ? tuple_ports(p, outward, ports) : REASON_NO_TRANSPORT;
 
+	/* These are names (names.h). */
+	if (p->version == 4 && (p->ip[12] >= 240 || p->ip[16] >= 240))
+		return REASON_MARTIAN_SOURCE;
 	if (r != REASON_NONE)
 		return r;
 	/* The identifier belongs to whoever asks. */
 	if (p->protocol == PROTO_ICMP)
 		ports[outward] = (be16){ 0 };
-	rest = beside16(octet_pair(p->protocol, (uint8_t)side), tag_of(p, side, outward).raw);
+	rest = beside16(octet_pair(p->protocol, (uint8_t)side), tuple_tag(p, side, outward).raw);
 	if (outward)
 		tuple_put(t, beside(source.raw, destination.raw),
 			  beside16(ports[0].raw, ports[1].raw), rest);
@@ -107,7 +116,7 @@ enum reason tuple_of_query(struct tuple *t, const struct pkt *p, enum nat_side f
 	be32 source = be32_load(p->ip + 12), destination = be32_load(p->ip + 16);
 	bool outward = from == SIDE_INSIDE;
 
-	if (p->version != 4 || p->protocol != PROTO_ICMP || !(p->flags & PKT_ICMP_QUERY) ||
+	if (p->version != 4 || p->protocol != PROTO_ICMP || p->ip[12] >= 240 || p->ip[16] >= 240 || !(p->flags & PKT_ICMP_QUERY) ||
 	    (p->flags & (PKT_FRAGMENT_LATER | PKT_NO_PORTS)))
 		return REASON_NOT_A_QUERY;
 	*t = (struct tuple){

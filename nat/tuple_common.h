@@ -51,11 +51,19 @@ static inline void tuple_put(struct tuple *t, uint64_t addresses, uint32_t ports
 	memcpy(t, words, sizeof(words));
 }
 
-/* Whole datagrams of TCP and UDP are nearly all there is. */
+/* tuple.c: what stands where ports stand: read from the transport, or known of a later fragment; the
+ * identifier twice. outward: the source is the local end. What comes in carries the tag that the inside
+ * host chose. */
+enum reason tuple_ports(const struct pkt *p, bool outward, be16 ports[static 2]);
+be16 tuple_tag(const struct pkt *p, enum nat_side side, bool outward);
+
+/* Whole datagrams of TCP and UDP are nearly all there is. Addresses from 240.0.0.0 on are none of
+ * IPv4's (names.h). */
 static inline bool tuple_is_common(const struct pkt *p)
 {
 	return (p->protocol == PROTO_TCP || p->protocol == PROTO_UDP) && p->version == 4 &&
-	       !(p->flags & (PKT_FRAGMENT_LATER | PKT_NO_PORTS));
+	       !(p->flags & (PKT_FRAGMENT_LATER | PKT_NO_PORTS)) && p->ip[12] < 240 &&
+	       p->ip[16] < 240;
 }
 
 /* The other way round: as they lie in a datagram from outside. */

@@ -37,7 +37,10 @@ static bool wants_answer(const struct nat *n, const struct tuple *t)
 	uint16_t port = be16_host(t->local_port), index;
 	be32 inside;
 
-	p = n->one_to_one ? policy_of_outside(&n->config, t->local, &inside) : NULL;
+	p = is_name(t->local) ? policy_of(n, t->local, t->remote) : NULL;
+	if (p && p->type == NAT_FIREWALL)
+		return p->unsolicited == NAT_UNSOLICITED_REJECT;
+	p = n->one_to_one ? policy_of_outside(n, t->local, &inside) : NULL;
 	if (p)
 		return p->unsolicited == NAT_UNSOLICITED_REJECT;
 	if (!pool_has(n, t->local, &index))
@@ -62,6 +65,9 @@ void unsolicited_hold(struct nat *n, const struct pkt *p, const struct tuple *ou
 	at = place(u, u->count++);
 	u->hashes[at] = hash;
 	h = &u->syns[at];
+	h->key = *outside;
+	name_hold(n, outside->local);
+	name_hold(n, outside->remote);
 	h->due_ms = n->now.ms + n->config.timeout_ms[TIMEOUT_UNSOLICITED];
 	h->view = *p;
 	h->view.len = cut ? NAT_REJECTED_MOST : p->len;
@@ -87,6 +93,8 @@ bool nat_rejected_next(struct nat *n, nat_time now, struct pkt *p)
 
 		u->first = place(u, 1);
 		u->count--;
+		name_release(n, h->key.local);
+		name_release(n, h->key.remote);
 		if (forgotten)
 			continue;
 		*p = h->view;

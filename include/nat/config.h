@@ -12,6 +12,7 @@
 #ifndef NAT_CONFIG_H
 #define NAT_CONFIG_H
 
+#include "nat/ip6.h"
 #include "nat/tuple.h"
 
 /* A class of sessions that share a timeout: id, configuration key, default and least value in
@@ -43,7 +44,42 @@ enum nat_timeout { TIMEOUT_LIST(TIMEOUT_ENUM) TIMEOUT_COUNT };
 
 enum { TIMEOUT_MOST_S = 864000 }; /* ten days: session clocks are 32-bit milliseconds */
 
-enum nat_type { NAT_NONE, NAT_NAPT44, NAT_ONE_TO_ONE };
+/* NAPT66 and ONE_TO_ONE with sessions, like NAPT44; FIREWALL: sessions, but nothing is translated (RFC
+ * 6092); NAT64 (RFC 6146); without sessions NPTV6 (RFC 6296) and SIIT (RFC 7915). */
+enum nat_type {
+	NAT_NONE, NAT_NAPT44, NAT_ONE_TO_ONE, NAT_NAPT66, NAT_FIREWALL, NAT_NAT64, NAT_NPTV6, NAT_SIIT,
+};
+
+static inline bool nat_type_is_stateless(enum nat_type t)
+{
+	return t == NAT_NPTV6 || t == NAT_SIIT;
+}
+
+/* Mappings get ports of the entry's pool. */
+static inline bool nat_type_has_pool(enum nat_type t)
+{
+	return t == NAT_NAPT44 || t == NAT_NAPT66 || t == NAT_NAT64;
+}
+
+/* Where an IPv4 address is expected: not that, but the IPv6 address beside it. 240.0.0.0 */
+enum { NAT_V6_BESIDE = 0xf0000000u };
+static inline be32 nat_v6_beside(void)
+{
+	return be32_from(NAT_V6_BESIDE);
+}
+
+static inline bool nat_is_v6_beside(be32 a)
+{
+	return be32_equal(a, nat_v6_beside());
+}
+
+/* RFC 7757: these IPv4 addresses are those IPv6 addresses; bits behind the prefixes are copied, so
+ * that the IPv6 one has at least as many. */
+struct nat_eam {
+	be32 v4;
+	uint8_t len4;
+	struct ip6_prefix v6;
+};
 
 /* How far something depends on the remote endpoint (RFC 4787 sections 4.1 and 5). */
 enum nat_dependence { NAT_ENDPOINT_INDEPENDENT, NAT_ADDRESS_DEPENDENT, NAT_ADDRESS_PORT_DEPENDENT };
@@ -91,15 +127,42 @@ struct port_range { uint16_t first, last; }; /* none if last is 0 */
 
 struct nat_behaviour { enum nat_dependence mapping, filtering; };
 
+enum { NAT_PREFIXES_MOST = 8, NAT_EAMS_MOST = 4096 };
+
+/* What an entry of IPv6 has beside the rest. */
+struct nat_policy6 {
+	struct ip6_prefix match; /* inside; prefix and prefix_len of the entry say nothing then */
+	struct ip6_prefix translated; /* ONE_TO_ONE, NPTV6: outside; zeros: not known yet */
+	/* NAT64, SIIT: what IPv4 addresses are embedded in (RFC 6052); the first is that of datagrams
+	 * which nobody asked for. */
+	struct ip6_prefix prefixes[NAT_PREFIXES_MOST];
+	uint8_t prefix_count;
+	/* SIIT: explicit mappings, of which the longest prefix counts; twice, as eam_sort4() and as
+	 * eam_sort6() of nat/eam.h leave them. */
+	const struct nat_eam *eams, *eams_by6;
+	size_t eam_count;
+	uint16_t lowest_mtu; /* NAT64, SIIT: IPv4 that may be fragmented is cut into IPv6 of at most
+			      * so many octets; 0: 1280 */
+	bool fixed_tos; /* NAT64, SIIT: the traffic class is not copied (RFC 7915 section 4.1) */
+	bool no_checksum_drops; /* the same: UDP without a checksum is dropped (RFC 7915 section 4.5) */
+	bool blocks_ipsec; /* FIREWALL: AH, ESP, IKE and HIP need a session (against RFC 6092 REC-21 to
+			    * REC-26) */
+	bool blocks_ping; /* the same: so do echo requests from outside (against RFC 4890 section 4.3.1) */
+	bool drops_zero_ids; /* NPTV6: the letter of RFC 6296 section 3.6, not its erratum 8757 */
+};
+
 /* One nat entry: how one inside prefix is translated. */
 struct nat_policy {
 	be32 prefix;
 	uint8_t prefix_len;
+	uint8_t version; /* of inside hosts: 6, or 4 (0 is 4) */
 	enum nat_type type;
+	struct nat_policy6 v6;
 	/* NAT_NONE only: what is left alone is bound for here (RFC 6888 REQ-6). */
 	struct { be32 prefix; uint8_t len; uint8_t protocol; struct port_range ports; } destination;
 	be32 translated; /* NAT_ONE_TO_ONE: the outside prefix, of the same length */
-	uint16_t pool_first, pool_count; /* slice of nat_config.pool */
+	uint16_t pool_first, pool_count; /* slice of nat_config.pool; SIIT: sources of errors from
+					  * routers that have no IPv4 address (RFC 6791) */
 	uint16_t left; /* plus one: a place outside the slice, of one address, with the address that was
 			* there before it: it keeps its sessions and gets no new ones; 0: none */
 	enum nat_address_change on_address_change;
@@ -145,6 +208,7 @@ struct nat_forward {
 	uint16_t weight;
 	bool sticky;
 	be32 source; /* twice NAT: what the inside sees instead of the remote address; 0: that */
+	struct ip6 external6, internal6; /* where external or internal is nat_v6_beside() */
 };
 
 struct nat_config {
@@ -166,7 +230,9 @@ struct nat_config {
 	size_t policy_count;
 	const be32 *pool; /* outside addresses, each once; 0: one that was taken away, or that is not
 			   * known yet */
+	const struct ip6 *pool6; /* as many, for where pool[i] is nat_v6_beside(); NULL: nowhere */
 	size_t pool_count;
+	uint16_t mtu[SIDE_COUNT]; /* of the links on a side, the least; 0: unknown */
 	const struct nat_forward *forwards;
 	size_t forward_count;
 };

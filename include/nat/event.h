@@ -13,7 +13,7 @@
 #ifndef NAT_EVENT_H
 #define NAT_EVENT_H
 
-#include "nat/config.h"
+#include "nat/session.h"
 #include "nat/time.h"
 
 /* id, name in logs, natEvent of RFC 8158 (IANA registry natEvent; 0: none) */
@@ -46,9 +46,9 @@ struct nat_event {
 	uint8_t kind; /* enum nat_event_kind */
 	uint8_t protocol; /* 0: all (blocks) */
 	uint8_t reason; /* enum reason, of EXHAUSTED and QUOTA */
-	struct endpoint inside, outside; /* of blocks: addresses only */
+	struct nat_endpoint inside, outside; /* of blocks: addresses only */
 	union {
-		struct endpoint remote; /* of sessions */
+		struct nat_endpoint remote; /* of sessions */
 		struct nat_event_plan plan; /* of PLAN */
 	};
 	struct port_range block; /* of blocks */

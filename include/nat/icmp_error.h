@@ -17,7 +17,8 @@ enum { ICMP_ERROR_MOST = 1280 }; /* octets that icmp_error_make() writes at the 
 struct icmp_error {
 	enum reason reason;
 	const uint8_t *source; /* our address, of the version of the cause */
-	uint16_t mtu;	       /* for REASON_TOO_BIG */
+	uint16_t mtu;	       /* for REASON_TOO_BIG; IPv6 is told 1280 at least (RFC 8021) */
+	uint16_t pointer;      /* for REASON_NPT_WORD: at the address; of others it is known */
 	uint8_t ttl;	       /* of the error; 64 is usual */
 };
 
@@ -25,8 +26,8 @@ struct icmp_error {
  * came in, before any rewriting. */
 size_t icmp_error_make(uint8_t *out, const struct icmp_error *e, const struct pkt *cause);
 
-/* Turn an echo request to the router itself into its reply, in place. False if it is none or its
- * checksum is wrong. */
+/* Turn an echo request to the router itself into its reply, in place, without extension headers. False
+ * if it is none or its checksum is wrong. */
 bool icmp_echo_answer(struct pkt *p);
 
 #endif

@@ -5,12 +5,13 @@
  *          mapping (inside endpoint ↔ outside endpoint; RFC 6146: BIB entry); session (mapping
  *          plus remote endpoint); pool; filter; hairpin; quoted (datagram inside an ICMP
  *          error); verdict; reason; rewrite; owner (the worker that a session belongs to).
- * Sources  RFC 4787, RFC 5382, RFC 5508, RFC 7857, RFC 3022.
+ * Sources  RFC 4787, RFC 5382, RFC 5508, RFC 7857, RFC 3022; RFC 6146, RFC 7915, RFC 6296, RFC 6092.
  * Memory   One arena, given by the caller; nothing is allocated later and nothing is global.
  *          Not thread-safe: a NAT belongs to one worker.
  * Promise  No clock, no randomness, no I/O. The same configuration, seed and calls give the
  *          same results. A datagram is changed only in its addresses, ports or identifiers and
- *          checksums, and only when the verdict says so.
+ *          checksums, and only when the verdict says so; but NAT64 and SIIT give it a header of the
+ *          other family, and p->ip moves.
  * Errors   A verdict, with a reason when the datagram must be dropped.
  */
 #ifndef NAT_NAT_H
@@ -30,7 +31,7 @@ enum nat_verdict {
 	NAT_DROP,      /* unchanged: drop it for the reason */
 };
 
-enum { NAT_NO_SESSION = UINT32_MAX };
+enum { NAT_NO_SESSION = UINT32_MAX, NAT_HEADROOM = 28 };
 
 /* Room that the NAT keeps with a session for its caller: how datagrams of it were sent on, by the side
  * they come from. All zero when the session begins; the NAT never looks at it. */
@@ -46,11 +47,23 @@ struct nat_sought {
 	uint64_t hash;
 	uint32_t value;
 	enum reason reason;
+	bool nameless; /* IPv6: an address in it is nobody's so far */
+	const struct nat_policy *stateless; /* the entry that translates it without a session, or NULL */
+};
+
+enum { NAT_BEFORE_HEADER = 48, NAT_BEFORE_TRANSPORT = 20 };
+
+/* What a datagram was that changed its family, or was translated without a session. */
+struct nat_before {
+	struct pkt view;
+	uint8_t header[NAT_BEFORE_HEADER], transport[NAT_BEFORE_TRANSPORT];
+	uint16_t header_at;
+	uint8_t header_len, transport_len;
 };
 
 /* What the sender of a dropped datagram is told: what belongs to the reason, ICMP
- * administratively prohibited, nothing. */
-enum nat_answer { NAT_ANSWER_REASON, NAT_ANSWER_PROHIBITED, NAT_ANSWER_SILENT };
+ * administratively prohibited, nothing, that nobody speaks its protocol (RFC 6146 section 3). */
+enum nat_answer { NAT_ANSWER_REASON, NAT_ANSWER_PROHIBITED, NAT_ANSWER_SILENT, NAT_ANSWER_PROTOCOL };
 
 /* One datagram's way through the NAT. */
 struct nat_job {
@@ -58,13 +71,17 @@ struct nat_job {
 	enum nat_side from; /* in */
 	bool known_only;    /* in: open nothing; without a session the verdict is NAT_FORWARD */
 	bool hairpinned;    /* in: comes from SIDE_OUTSIDE because the verdict was NAT_HAIRPIN */
-	uint32_t room; /* in: octets from p->ip on that a helper may use to lengthen the datagram */
+	uint32_t room; /* in: octets from p->ip on that may be used to lengthen the datagram. In front
+			* of it lie NAT_HEADROOM more, where an entry changes the family */
 	enum nat_verdict verdict;
 	enum reason reason;
 	uint32_t session; /* whose rewrite was applied, or NAT_NO_SESSION; see nat_has_session() */
 	enum nat_answer answer; /* of NAT_DROP: what the sender is told */
 	bool redirected; /* the destination of a datagram from inside was changed: route it anew */
+	bool kept; /* what it was is in before: its family is another, or it is IPv6 */
+	uint16_t piece; /* IPv6 that was IPv4 without DF leaves in pieces of at most so many octets */
 	struct nat_sought sought;
+	struct nat_before before;
 	struct nat_way *way; /* of the session that nat_seek() found, or whose rewrite nat_finish()
 			      * applied; NULL if none. Until the next call */
 };

@@ -33,14 +33,15 @@ enum {
 enum {
 	PKT_PARTIAL = 1 << 0,	   /* transport checksum holds the pseudo-header sum only */
 	PKT_QUOTED = 1 << 1,	   /* inside an ICMP error; may be cut off */
-	PKT_DONT_FRAGMENT = 1 << 2, /* IPv4 DF; always set for IPv6 */
+	PKT_DONT_FRAGMENT = 1 << 2, /* IPv4 DF; always set for IPv6 that was not made of IPv4 */
 	PKT_FRAGMENT_FIRST = 1 << 3,
 	PKT_FRAGMENT_LATER = 1 << 4,
-	PKT_ROUTE_OPTION = 1 << 5, /* LSRR, SSRR, record route, timestamp; IPv6 routing type 0 */
+	PKT_ROUTE_OPTION = 1 << 5, /* LSRR, SSRR, record route, timestamp; IPv6 routing types 0, 1 */
 	PKT_ICMP_ERROR = 1 << 6,   /* ICMP or ICMPv6 message that quotes a datagram */
 	PKT_ICMP_QUERY = 1 << 7,   /* ICMP or ICMPv6 request or reply with an identifier */
 	PKT_PORTS_KNOWN = 1 << 8,  /* of a fragment: ports[] are those of its datagram */
 	PKT_NO_PORTS = 1 << 9,	   /* of a fragment with PKT_PORTS_KNOWN: it has none after all */
+	PKT_IPSEC = 1 << 10,	   /* IPv6: AH, ESP or HIP (RFC 6092 REC-21 to REC-26) */
 };
 
 struct pkt {
@@ -53,10 +54,12 @@ struct pkt {
 	uint16_t flags;
 	uint16_t gso_size;  /* payload octets per segment; 0: an ordinary datagram */
 	uint16_t fragment_offset; /* octets */
+	uint16_t fragment; /* IPv6: offset of the fragment header; 0: none */
 	be16 ports[2]; /* source and destination, or the identifier twice; if PKT_PORTS_KNOWN */
 	be16 ident; /* the same: identification to leave with; later the one it came with */
 	uint32_t sequence; /* if PKT_PORTS_KNOWN. TCP: plus an offset, the sequence number there;
 			    * SCTP: the verification tag */
+	uint16_t routing; /* IPv6: offset of the first routing header with segments left; 0: none */
 };
 
 /* What a device says about a datagram beside its octets (virtio-net header). */
@@ -76,6 +79,14 @@ enum reason pkt_parse_quoted(struct pkt *inner, const struct pkt *outer);
 static inline bool pkt_is_fragment(const struct pkt *p)
 {
 	return p->flags & (PKT_FRAGMENT_FIRST | PKT_FRAGMENT_LATER);
+}
+
+/* Whether other fragments follow. */
+static inline bool pkt_has_more(const struct pkt *p)
+{
+	if (p->version == 4)
+		return load16(p->ip + 6) & 0x2000;
+	return p->fragment && (p->ip[p->fragment + 3] & 1);
 }
 
 /* What was learned from the first fragment is true of another one of its datagram. */

@@ -27,6 +27,8 @@
 	X(MARTIAN_SOURCE, "martian_source", "source address that must not be routed") \
 	X(MARTIAN_DESTINATION, "martian_destination", "destination address that must not be routed") \
 	X(SOURCE_ROUTE, "source_route", "source route, record route or timestamp option") \
+	X(SEGMENTS_LEFT, "segments_left", "for the router itself, with an IPv6 routing header that leads on") \
+	X(UNKNOWN_OPTION, "unknown_option", "IPv6 hop-by-hop option that not to know means to drop") \
 	X(SPOOFED, "spoofed", "source is not reachable through the interface it came in by") \
 	X(MULTICAST, "multicast", "multicast or broadcast is not forwarded") \
 	X(VLAN, "vlan", "Ethernet frame with VLAN tags that no interface takes") \
@@ -69,6 +71,15 @@
 	X(ICMP_NO_SESSION, "icmp_no_session", "ICMP error about no known session") \
 	X(ICMP_ERRORS_OFF, "icmp_errors_off", "ICMP errors are switched off") \
 	X(HAIRPIN_OFF, "hairpin_off", "hairpinning is switched off") \
+	/* IPv6 */ \
+	X(EMBEDDED, "embedded_address", "IPv4 address inside an IPv6 one that must not be there") \
+	X(UNTRANSLATABLE, "untranslatable", "address that has no counterpart in the other family") \
+	X(NPT_WORD, "npt_no_word", "IPv6 address without a word that NPTv6 could adjust") \
+	X(ICMP_TYPE, "icmp_type", "ICMP message that is not forwarded, or that the other family does not have") \
+	X(NO_CHECKSUM, "udp_no_checksum", "UDP without a checksum, on its way to IPv6") \
+	X(EXTENSION_TYPE, "extension_type", "IPv6 extension header that is not let through") \
+	X(SCOPE, "scope", "IPv6 address that must not leave its scope or be routed") \
+	X(PREFIX_SOURCE, "prefix_source", "IPv6 source inside a NAT64 prefix") \
 	/* leaving */ \
 	X(HANDOFF_FULL, "handoff_full", "ring to the owning worker is full") \
 	X(NEIGHBOUR, "unresolved", "link-layer address of the next hop is unknown") \

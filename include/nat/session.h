@@ -29,10 +29,18 @@ enum tcp_state { TCP_STATE_LIST(TCP_STATE_ENUM) TCP_STATE_COUNT };
 /* As in listings; static. */
 const char *tcp_state_name(enum tcp_state s);
 
+/* An address of either family with a port, for people to read. address: zero if it is IPv6. */
+struct nat_endpoint {
+	be32 address;
+	be16 port;
+	bool is_v6;
+	struct ip6 address6;
+};
+
 struct nat_session {
 	uint32_t id; /* of the record; used again after the session ended */
 	uint8_t protocol;
-	struct endpoint inside, outside, remote;
+	struct nat_endpoint inside, outside, remote; /* remote: as it is outside */
 	enum tcp_state state;
 	uint32_t idle_ms, expires_ms; /* since the last refresh; until the end */
 	uint64_t packets[SIDE_COUNT], octets[SIDE_COUNT]; /* by the side they came from */
@@ -43,7 +51,7 @@ struct nat_session {
 struct nat_mapping {
 	uint32_t id;
 	uint8_t protocol;
-	struct endpoint inside, outside;
+	struct nat_endpoint inside, outside;
 	uint32_t sessions;
 	bool from_forward;
 };

@@ -104,11 +104,12 @@ struct conf_route {
 
 struct conf_nat {
 	char *name;
-	/* For "interface:wan0": index of the interface whose IPv4 address is the one address of the
-	 * slice, and whose IPv4 network is the match; SIZE_MAX: none. Where the kernel gives the
-	 * address, pool[] holds 0.0.0.0 there as long as there is none, and there is a place for
-	 * another; the match is then an address that nobody has. */
-	size_t pool_interface, match_interface;
+	/* For "interface:wan0": index of the interface whose address is the one address of the slice,
+	 * and whose network is the match, or what the match is translated to; SIZE_MAX: none. Where the
+	 * kernel gives the address, pool[] holds 0.0.0.0 there as long as there is none, and there is a
+	 * place for another; the match is then an address that nobody has. The version of the address
+	 * is that of the entry's outside or inside. */
+	size_t pool_interface, match_interface, prefix_interface;
 	int line;
 };
 
@@ -162,7 +163,11 @@ struct conf {
 	struct nat_policy *policies;
 	size_t nat_count;
 	be32 *pool;
-	be32 *places; /* that the running NATs have ports for, pool[i] is places[i] or 0; NULL: pool */
+	struct ip6 *pool6; /* as many; NULL: no address is IPv6 */
+	struct address *places; /* that the running NATs have ports for: who each place of the pool
+				 * belongs to, whether it is there or not; NULL: who is there */
+	struct nat_eam *eams; /* of all entries, one after the other */
+	size_t eam_count;
 	struct nat_forward *forwards;
 	size_t *forward_interfaces; /* of each: whose address external is; SIZE_MAX: it is in the file */
 	struct conf_rule *rules;
@@ -176,9 +181,43 @@ struct conf *conf_read(const char *file, FILE *faults);
 
 /* Nobody's: it stands for the address that an interface will have, or its network. */
 be32 conf_unknown_address(size_t interface);
+struct ip6 conf_unknown_address6(size_t interface);
 
-/* The first IPv4 address of an interface, or NULL. */
-const struct prefix *conf_first_v4(const struct conf_interface *i);
+/* The first address of an interface of an IP version, of IPv6 the first that is not link-local; or
+ * NULL. */
+const struct prefix *conf_first(const struct conf_interface *i, uint8_t version);
+
+static inline const struct prefix *conf_first_v4(const struct conf_interface *i)
+{
+	return conf_first(i, 4);
+}
+
+/* What is in a place of the pool; of version 0: nothing. And the other way. */
+struct address conf_pool_address(const struct conf *c, size_t place);
+void conf_pool_put(struct conf *c, size_t place, const struct address *a);
+
+/* The IP version of an entry's inside hosts, and of its pool. */
+static inline uint8_t conf_inside_version(const struct nat_policy *p)
+{
+	return p->version == 6 ? 6 : 4;
+}
+
+static inline uint8_t conf_pool_version(const struct nat_policy *p)
+{
+	return p->type == NAT_NAPT66 ? 6 : 4;
+}
+
+/* Entries whose hosts share addresses of a pool, by ports. */
+static inline bool conf_has_ports(const struct nat_policy *p)
+{
+	return p->type == NAT_NAPT44 || p->type == NAT_NAPT66 || p->type == NAT_NAT64;
+}
+
+/* An IPv6 prefix of the NAT, as one of either version. */
+static inline struct prefix conf_prefix6(const struct ip6_prefix *p)
+{
+	return (struct prefix){ address_v6(p->address.octets), p->len };
+}
 
 /* All of it once more; NULL: no memory. */
 struct conf *conf_clone(const struct conf *c);

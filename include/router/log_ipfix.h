@@ -31,6 +31,7 @@ struct ipfix {
 	uint32_t records;   /* in the message */
 	uint32_t sequence;  /* records of all messages before it */
 	uint32_t messages;  /* until templates are due */
+	bool due[2];	    /* those of IPv4; those of IPv6, which are sent where there is such a record */
 	uint64_t templates_ms;
 	uint32_t sessions, sessions_per_host; /* the limits that quota events name */
 };

@@ -1,0 +1,259 @@
+#include "six.h"
+
+#include "nat/family.h"
+#include "before.h"
+#include "seen6.h"
+#include "transport.h"
+
+enum { V6_SOURCE = 8, V6_DESTINATION = 24, ICMP_IDENTIFIER = 4, IKE = 500 };
+
+bool six_take_names(struct nat *n, struct nat_job *job)
+{
+	struct nat_sought *k = &job->sought;
+	struct seen6 s;
+
+	if (!k->nameless)
+		return true;
+	if (seen6_of(n, &s, job->p, job->from) != REASON_NONE ||
+	    !seen6_tuple_taken(n, &s, &k->tuple))
+		return false;
+	k->hash = hash_tuple(&n->hash, &k->tuple);
+	k->nameless = false;
+	return true;
+}
+
+static csum_t rewrite_query(struct pkt *p, const struct rewrite *r)
+{
+	be16_store(pkt_transport(p) + ICMP_IDENTIFIER, r->source_port);
+	if (!p->checksum)
+		return r->ports;
+	csum_patch(p->ip + p->checksum, csum_add(r->addresses, r->ports));
+	return csum_negate(r->addresses);
+}
+
+static csum_t rewrite_transport(struct pkt *p, const struct rewrite *r)
+{
+	if (p->protocol == PROTO_ICMPV6)
+		return p->flags & PKT_FRAGMENT_LATER ? (csum_t){ 0 } : rewrite_query(p, r);
+	if ((p->protocol == PROTO_TCP || p->protocol == PROTO_UDP) &&
+	    !(p->flags & PKT_FRAGMENT_LATER))
+		return rewrite_ports(p, r);
+	return rewrite_rest(p, r);
+}
+
+csum_t six_rewrite(struct pkt *p, const struct ip6 *source, const struct ip6 *destination,
+		   const struct rewrite *r)
+{
+	memcpy(p->ip + V6_SOURCE, source, sizeof(*source));
+	memcpy(p->ip + V6_DESTINATION, destination, sizeof(*destination));
+	return csum_add(r->addresses, rewrite_transport(p, r));
+}
+
+static void stay_six(struct nat *n, struct nat_job *job, const struct tuple *now,
+		     const struct rewrite *r)
+{
+	const struct ip6 *local = name_address(n, now->local), *remote = name_address(n, now->remote);
+
+	before_keep_addresses(job);
+	if (job->from == SIDE_INSIDE)
+		six_rewrite(job->p, local, remote, r);
+	else
+		six_rewrite(job->p, remote, local, r);
+}
+
+struct family_rules six_rules(const struct nat *n, const struct nat_policy *p)
+{
+	struct family_rules r = { .piece = FAMILY_MTU_LEAST, .unknown_drops = true,
+				  .mtu4 = n->config.mtu[SIDE_OUTSIDE],
+				  .mtu6 = n->config.mtu[SIDE_INSIDE] };
+
+	if (!p)
+		return r;
+	r.piece = p->v6.lowest_mtu ? p->v6.lowest_mtu : FAMILY_MTU_LEAST;
+	r.fixed_tos = p->v6.fixed_tos;
+	r.no_checksum_drops = p->v6.no_checksum_drops;
+	return r;
+}
+
+static const struct nat_policy *policy_at(const struct nat *n, uint16_t number)
+{
+	return number < n->config.policy_count ? &n->config.policies[number] : NULL;
+}
+
+static enum reason to_v4(struct nat *n, struct nat_job *job, const struct tuple *now,
+			 struct family_ends *e, struct family_rules *rules)
+{
+	e->source4 = now->local;
+	e->destination4 = now->remote;
+	if (!pkt_is_fragment(job->p))
+		rules->ident = ident_take(n, now->remote, job->p);
+	return family_to_v4(job->p, e, rules);
+}
+
+static enum reason to_v6(struct nat *n, struct nat_job *job, const struct tuple *now,
+			 struct family_ends *e, struct family_rules *rules)
+{
+	enum reason r;
+
+	e->source6 = session_far6(n, now);
+	e->destination6 = *name_address(n, now->local);
+	r = family_to_v6(job->p, e, rules);
+	if (!(job->p->flags & PKT_DONT_FRAGMENT))
+		job->piece = rules->piece;
+	return r;
+}
+
+static enum reason change_family(struct nat *n, struct nat_job *job, const struct session *s,
+				 const struct rewrite *r)
+{
+	const struct tuple *now = &s->key[side_other(job->from)];
+	struct family_rules rules = six_rules(n, policy_at(n, s->policy));
+	struct family_ends e = { .addresses = r->addresses, .has_ports = true,
+				 .ports = { r->source_port, r->destination_port },
+				 .port_sum = r->ports };
+
+	before_keep_header(job);
+	return job->from == SIDE_INSIDE ? to_v4(n, job, now, &e, &rules)
+					: to_v6(n, job, now, &e, &rules);
+}
+
+enum reason six_translate(struct nat *n, struct nat_job *job, const struct session *s,
+			  const struct rewrite *r)
+{
+	enum reason failed;
+
+	if (!session_joins_families(s)) {
+		stay_six(n, job, &s->key[side_other(job->from)], r);
+		return REASON_NONE;
+	}
+	failed = change_family(n, job, s, r);
+	if (failed != REASON_NONE)
+		job->kept = false;
+	else
+		job->redirected = job->from == SIDE_INSIDE;
+	return failed;
+}
+
+bool six_covers(const struct nat *n, const struct pkt *p, enum nat_side from)
+{
+	struct ip6 local = ip6_load(from == SIDE_INSIDE ? pkt_source(p) : pkt_destination(p));
+	struct ip6 remote = ip6_load(from == SIDE_INSIDE ? pkt_destination(p) : pkt_source(p));
+	const struct nat_policy *policy;
+	uint16_t slot, index;
+	be32 name, inside;
+
+	if (!n->six)
+		return false;
+	policy = policy_of6(&n->config, &local,
+			    from == SIDE_INSIDE && prefix_of(n, &remote, &slot));
+	if (policy && policy->type != NAT_NONE)
+		return true;
+	/* An outside address has a name, as the pool holds it, or is one of one_to_one. */
+	name = from == SIDE_OUTSIDE ? name_find(n, &local) : (be32){ 0 };
+	return name.raw && (pool_has(n, name, &index) || policy_of_outside(n, name, &inside));
+}
+
+/* RFC 6092 REC-21 to REC-26, RFC 4890 section 4.3.1. */
+static bool is_exempt(const struct nat_policy *p, const struct pkt *d)
+{
+	bool later = d->flags & PKT_FRAGMENT_LATER;
+	const uint8_t *ports = later ? (const uint8_t *)d->ports : pkt_transport(d);
+
+	if (!p->v6.blocks_ipsec && ((d->flags & PKT_IPSEC) || d->protocol == PROTO_ESP))
+		return true;
+	if (!p->v6.blocks_ipsec && d->protocol == PROTO_UDP &&
+	    (load16(ports) == IKE || load16(ports + 2) == IKE))
+		return true;
+	return !p->v6.blocks_ping && d->protocol == PROTO_ICMPV6 &&
+	       (later || (d->flags & PKT_ICMP_QUERY));
+}
+
+/* What must not be embedded, or come from there (RFC 6052 section 3.1, RFC 6146 section 3.5). */
+static enum reason check_embedded(const struct nat *n, const struct nat_job *job,
+				  const struct tuple *t)
+{
+	struct ip6 source = ip6_load(pkt_source(job->p));
+	uint16_t slot;
+
+	if (prefix_of(n, &source, &slot))
+		return REASON_PREFIX_SOURCE;
+	if (!t->tag.raw || is_name(t->remote))
+		return REASON_NONE;
+	if (!ip4_is_unicast(t->remote) ||
+	    (rfc6052_is_well_known(&n->prefixes.slots[prefix_slot_of_tag(t->tag)].prefix) &&
+	     !ip4_is_global(t->remote)))
+		return REASON_EMBEDDED;
+	return REASON_NONE;
+}
+
+/* TCP, UDP and ICMP only; RFC 6146 section 3. */
+static bool joins_families(uint8_t protocol)
+{
+	return protocol == PROTO_TCP || protocol == PROTO_UDP || protocol == PROTO_ICMP ||
+	       protocol == PROTO_ICMPV6;
+}
+
+static void from_inside(struct nat *n, struct nat_job *job, const struct nat_sought *k)
+{
+	struct ip6 local = ip6_load(pkt_source(job->p)), remote = ip6_load(pkt_destination(job->p));
+	const struct nat_policy *p;
+	uint16_t slot;
+	bool to_v4 = prefix_of(n, &remote, &slot);
+	enum reason r = k->reason;
+
+	p = policy_of6(&n->config, &local, to_v4);
+	if (!p || p->type == NAT_NONE) {
+		conclude(job, NAT_FORWARD, REASON_NONE);
+		return;
+	}
+	if (p->type == NAT_FIREWALL && is_exempt(p, job->p) && r != REASON_FRAGMENT) {
+		conclude(job, NAT_FORWARD, REASON_NONE);
+		return;
+	}
+	if (r == REASON_NONE && to_v4)
+		r = joins_families(job->p->protocol) ? check_embedded(n, job, &k->tuple)
+						     : REASON_NO_TRANSPORT;
+	/* AH vouches for addresses. */
+	if (r == REASON_NONE && p->type != NAT_FIREWALL && (job->p->flags & PKT_IPSEC) &&
+	    job->p->protocol != PROTO_ESP)
+		r = REASON_NO_TRANSPORT;
+	if (r == REASON_NONE && (job->p->flags & PKT_FRAGMENT_LATER))
+		r = REASON_FRAGMENT;
+	if (r == REASON_NONE && answers_nothing(job, k))
+		r = REASON_NOT_A_QUERY;
+	if (r != REASON_NONE)
+		conclude(job, NAT_DROP, r);
+	else if (keeps_source(n, job, k))
+		conclude(job, NAT_HAIRPIN, REASON_NONE);
+	else
+		open_session(n, job, &k->tuple);
+}
+
+static void from_outside(struct nat *n, struct nat_job *job, const struct nat_sought *k)
+{
+	struct ip6 local = ip6_load(pkt_destination(job->p));
+	const struct nat_policy *p = policy_of6(&n->config, &local, false);
+
+	if (!six_covers(n, job->p, SIDE_OUTSIDE) ||
+	    (p && p->type == NAT_FIREWALL && k->reason != REASON_FRAGMENT && is_exempt(p, job->p)))
+		conclude(job, NAT_FORWARD, REASON_NONE);
+	else if (job->p->flags & PKT_FRAGMENT_LATER)
+		conclude(job, NAT_DROP, REASON_FRAGMENT);
+	else if (k->reason == REASON_NONE)
+		open_session(n, job, &k->tuple);
+	else
+		conclude(job, k->reason == REASON_FRAGMENT ? NAT_DROP : NAT_UNMATCHED,
+			 k->reason == REASON_FRAGMENT ? REASON_FRAGMENT : REASON_NO_MAPPING);
+}
+
+void six_without_session(struct nat *n, struct nat_job *job, const struct nat_sought *k)
+{
+	if (job->known_only || !n->six)
+		conclude(job, NAT_FORWARD, REASON_NONE);
+	else if (k->nameless)
+		conclude(job, NAT_DROP, REASON_SESSION_LIMIT);
+	else if (job->from == SIDE_INSIDE)
+		from_inside(n, job, k);
+	else
+		from_outside(n, job, k);
+}

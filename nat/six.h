@@ -1,0 +1,56 @@
+/*
+ * IPv6 on its way through the NAT: what differs from IPv4. Private to nat/.
+ *
+ * Sources  RFC 6146 (NAT64), RFC 6092 (FIREWALL), RFC 4787 and RFC 5382 for NAPT66.
+ * Shape    nat.c finds the session and takes it into account; these make names, translate, and say what
+ *          becomes of what has no session.
+ * Errors   A reason, or the verdict.
+ */
+#ifndef NAT_SIX_H
+#define NAT_SIX_H
+
+#include "nat/family.h"
+#include "core.h"
+
+/* Either end of it is of IPv6. */
+static inline bool session_is_six(const struct session *s)
+{
+	return is_name(s->key[SIDE_INSIDE].local);
+}
+
+/* NAT64: the ends are of different families. */
+static inline bool session_joins_families(const struct session *s)
+{
+	return session_is_six(s) && !is_name(s->key[SIDE_OUTSIDE].local);
+}
+
+/* The tuple of what was sought, with names for the addresses that have none. False: no room. */
+bool six_take_names(struct nat *n, struct nat_job *job);
+
+/* r: as for IPv4, but for the addresses. */
+enum reason six_translate(struct nat *n, struct nat_job *job, const struct session *s,
+			  const struct rewrite *r);
+void six_without_session(struct nat *n, struct nat_job *job, const struct nat_sought *k);
+
+/* icmp6.c: an ICMPv6 error; and one of either family about a session that is six. */
+void six_process_error(struct nat *n, struct nat_job *job);
+enum reason six_rewrite_error(struct nat *n, struct nat_job *job, struct pkt *inner,
+			      uint32_t session);
+
+/* How a session of that entry changes families. */
+struct family_rules six_rules(const struct nat *n, const struct nat_policy *p);
+
+/* Some entry with sessions is for a datagram's inside end. */
+bool six_covers(const struct nat *n, const struct pkt *p, enum nat_side from);
+
+/* Write other addresses and ports into IPv6; returns what the sum of its octets gained. */
+csum_t six_rewrite(struct pkt *p, const struct ip6 *source, const struct ip6 *destination,
+		   const struct rewrite *r);
+
+/* nat.c */
+void conclude(struct nat_job *job, enum nat_verdict verdict, enum reason reason);
+void open_session(struct nat *n, struct nat_job *job, const struct tuple *t);
+bool keeps_source(const struct nat *n, const struct nat_job *job, const struct nat_sought *k);
+bool answers_nothing(const struct nat_job *job, const struct nat_sought *k);
+
+#endif
