@@ -99,9 +99,12 @@ static bool is_exception(const struct nat_policy *p)
 
 const struct nat_policy *policy_of4(const struct nat_config *c, be32 inside)
 {
-	for (size_t i = 0; i < c->policy_count; i++)
-		if (!is_exception(&c->policies[i]) && prefix_has(&c->policies[i], inside))
-			return &c->policies[i];
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		if (!is_exception(p) && !nat_type_is_stateless(p->type) && prefix_has(p, inside))
+			return p;
+	}
 	return NULL;
 }
 

@@ -152,6 +152,9 @@ struct datagram {
 	bool known; /* the first fragment has come */
 	bool portless;
 	uint8_t protocol; /* if known */
+	bool waits; /* until all has come: what it leaves as has a checksum over it */
+	csum_t sum; /* of what has come of UDP, behind its header; where it changes its family */
+	uint32_t whole; /* octets of transport; 0: the last has not come */
 	uint8_t dead; /* enum reason why nothing more of it passes; REASON_NONE: it may */
 	struct { uint16_t begin, end; } range[FRAGMENT_RANGES];
 };

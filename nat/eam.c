@@ -28,7 +28,7 @@ static struct ip6 wide(be32 v4)
 	return a;
 }
 
-static struct ip6_prefix prefix_of(const struct nat_eam *e, enum family f)
+static struct ip6_prefix prefix_in(const struct nat_eam *e, enum family f)
 {
 	return f == FOUR ? (struct ip6_prefix){ wide(e->v4), e->len4 } : e->v6;
 }
@@ -106,7 +106,7 @@ static void put_bits(struct ip6 *a, unsigned at, uint32_t bits)
 /* The address that a becomes, as f of it was looked up. */
 static struct ip6 moved(const struct nat_eam *e, const struct ip6 *a, enum family f)
 {
-	struct ip6 to = prefix_of(e, f == FOUR ? SIX : FOUR).address;
+	struct ip6 to = prefix_in(e, f == FOUR ? SIX : FOUR).address;
 
 	put_bits(&to, len_of(e, f == FOUR ? SIX : FOUR), bits_at(a, len_of(e, f)));
 	return to;
@@ -172,7 +172,7 @@ void eam_sort6(struct nat_eam *eams, size_t count)
 
 static const char *mapping_fault(const struct nat_eam *e)
 {
-	struct ip6_prefix four = prefix_of(e, FOUR);
+	struct ip6_prefix four = prefix_in(e, FOUR);
 
 	if (e->len4 > V4_BITS || e->v6.len > V6_BITS)
 		return "explicit mapping of a prefix longer than an address";

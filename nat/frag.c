@@ -9,6 +9,7 @@
  */
 #include "seen6.h"
 #include "six.h"
+#include "stateless.h"
 
 enum { PATIENCE_MS = 1000, V6_FRAGMENT_HEADER = 8, V6_IDENT = 4 };
 
@@ -238,6 +239,25 @@ static enum reason read_first(const struct nat *n, const struct pkt *p, enum nat
 	return REASON_NONE;
 }
 
+enum { UDP_HEADER = 8 };
+
+/* RFC 6146 section 3.4: UDP without a checksum gets one, and that of ICMP covers the length or does
+ * not; both need all fragments. */
+static void weigh(struct datagram *d, const struct pkt *p, uint32_t payload, bool last)
+{
+	bool first = p->flags & PKT_FRAGMENT_FIRST;
+	uint32_t at = payload + (first ? UDP_HEADER : 0);
+
+	if (last)
+		d->whole = p->fragment_offset + (p->len - payload);
+	if (p->version == 6 || p->protocol == PROTO_ICMP)
+		d->waits |= p->protocol == PROTO_ICMP || p->protocol == PROTO_ICMPV6;
+	else if (p->protocol == PROTO_UDP && p->len >= at)
+		d->sum = csum_add(d->sum, csum_of(p->ip + at, p->len - at));
+	if (first && p->protocol == PROTO_UDP && p->version == 4 && !p->checksum)
+		d->waits = true;
+}
+
 static enum reason take_in(const struct nat *n, struct datagram *d, const struct pkt *p,
 			   enum nat_side from, bool exempt)
 {
@@ -251,6 +271,8 @@ static enum reason take_in(const struct nat *n, struct datagram *d, const struct
 	if (d->dead)
 		return d->dead;
 	r = place(d, begin, (uint16_t)(begin + units), last);
+	if (r == REASON_NONE && six_joins(n, p, from))
+		weigh(d, p, payload, last);
 	if (r != REASON_NONE || !(p->flags & PKT_FRAGMENT_FIRST))
 		return r;
 	d->dead = (uint8_t)read_first(n, p, from, d, exempt);
@@ -263,6 +285,10 @@ static void tell(const struct datagram *d, struct pkt *p)
 	p->ident = d->ident;
 	p->sequence = d->sequence;
 	p->protocol = d->protocol;
+	if (d->waits) {
+		p->whole = d->whole;
+		p->sequence = d->sum.raw;
+	}
 	p->flags |= PKT_PORTS_KNOWN | (d->portless ? PKT_NO_PORTS : 0);
 }
 
@@ -276,6 +302,10 @@ enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat
 	uint32_t number;
 
 	*note = (struct nat_fragment_note){ .reason = REASON_FRAGMENT_LIMIT };
+	if (n->stateless && stateless_policy(n, p, from, false)) {
+		p->flags |= PKT_PORTS_KNOWN;
+		return FRAGMENT_KNOWN;
+	}
 	/* Where nothing is or was translated the ports do not matter. Otherwise an untranslated host
 	 * may have sessions: of a policy before a reload, or of a forward; and any worker's. */
 	if (exempt && (six || !n->translates)) {
@@ -295,10 +325,10 @@ enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat
 	note->reason = take_in(n, d, p, from, exempt);
 	if (note->reason != REASON_NONE)
 		return FRAGMENT_DROP;
-	if (!d->known)
+	if (!d->known || (d->waits && !is_complete(d)))
 		return FRAGMENT_HOLD;
 	tell(d, p);
-	note->release = p->flags & PKT_FRAGMENT_FIRST;
+	note->release = (p->flags & PKT_FRAGMENT_FIRST) || d->waits;
 	if (is_complete(d))
 		end(n, number);
 	return FRAGMENT_KNOWN;

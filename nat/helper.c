@@ -231,7 +231,7 @@ static struct tuple expectation(const struct tuple *t)
 	struct tuple key = *t;
 
 	key.remote_port = (be16){ 0 };
-	key.tag = (be16){ 1 };
+	key.tag = (be16){ EXPECTATION_TAG };
 	return key;
 }
 

@@ -107,9 +107,12 @@ enum reason helper_admits(const struct nat *n, be32 inside);
 bool helper_expects(const struct nat *n, const struct tuple *t);
 void helper_arrived(struct nat *n, const struct tuple *t);
 
+enum { EXPECTATION_TAG = 1 };
+
 static inline bool helper_is_expectation(const struct tuple *key)
 {
-	return key->tag.raw && (key->protocol == PROTO_TCP || key->protocol == PROTO_UDP);
+	return key->tag.raw == EXPECTATION_TAG &&
+	       (key->protocol == PROTO_TCP || key->protocol == PROTO_UDP);
 }
 
 uint32_t helpers_of_worker(const struct nat_config *c);

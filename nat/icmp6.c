@@ -88,6 +88,9 @@ static enum reason join_families(struct nat *n, struct nat_job *job, const struc
 		outer.source6 = session_far6(n, &router);
 		outer.destination6 = *name_address(n, now->local);
 	} else {
+		/* As it was quoted: from whom the inside host had spoken to, with a suffix perhaps. */
+		quoted.addresses = csum_add(quoted.addresses, six_suffix(n, &s->key[SIDE_INSIDE],
+									 pkt_source(inner)));
 		outer.source4 = now->local;
 		outer.destination4 = now->remote;
 		rules.ident = ident_take(n, now->remote, job->p);
@@ -97,6 +100,7 @@ static enum reason join_families(struct nat *n, struct nat_job *job, const struc
 	/* Of an error nobody is told anything. */
 	job->kept = false;
 	job->redirected = r == REASON_NONE && !inwards;
+	job->piece = rules.piece;
 	return r;
 }
 
@@ -149,8 +153,8 @@ void six_process_error(struct nat *n, struct nat_job *job)
 	if (r == REASON_NONE && job->from == SIDE_INSIDE &&
 	    (session_at(n, session)->flags & SESSION_HAIRPIN))
 		job->verdict = NAT_HAIRPIN;
-	if (job->known_only || ((r == REASON_ICMP_NO_SESSION || r == REASON_ICMP_QUOTE) &&
-				!six_covers(n, job->p, job->from)))
-		if (job->verdict == NAT_DROP)
-			conclude(job, NAT_FORWARD, REASON_NONE);
+	if (r == REASON_NONE || is_about_session(r))
+		return;
+	if (job->known_only || !six_covers(n, job->p, job->from))
+		conclude(job, NAT_FORWARD, REASON_NONE);
 }

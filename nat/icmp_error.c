@@ -99,8 +99,10 @@ static uint32_t pointer_of(const struct icmp_error *e, const struct pkt *cause)
 		return cause->routing + 3u;
 	case REASON_UNKNOWN_OPTION:
 		return extension_refused_option(cause);
-	default:
+	case REASON_NPT_WORD:
 		return e->pointer;
+	default:
+		return 0;
 	}
 }
 

@@ -127,7 +127,7 @@ static void translate(struct nat *n, struct nat_job *job, uint32_t number)
 		return;
 	if (s->flags & SESSION_HAIRPIN)
 		job->verdict = NAT_HAIRPIN;
-	job->redirected = session_is_redirected(s);
+	job->redirected |= session_is_redirected(s);
 	if (n->config.unique_idents && !session_is_six(s))
 		ident_rewrite(n, job->p);
 }
@@ -165,11 +165,19 @@ bool answers_nothing(const struct nat_job *job, const struct nat_sought *k)
 	       job->from == SIDE_INSIDE && !icmp_is_request(pkt_transport(job->p)[0]);
 }
 
+static void refuse_protocol(struct nat_job *job)
+{
+	job->answer = NAT_ANSWER_PROTOCOL;
+	conclude(job, NAT_DROP, REASON_NO_TRANSPORT);
+}
+
 /* Neither session nor tuple: what policy says about it. */
 static void without_session(struct nat *n, struct nat_job *job, const struct nat_sought *k)
 {
 	if (job->known_only || policy_passes(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);
+	else if (six_refuses(n, job->p, job->from))
+		refuse_protocol(job);
 	else if (job->from == SIDE_INSIDE && !policy_of4(&n->config, be32_load(pkt_source(job->p))))
 		conclude(job, NAT_DROP, REASON_NO_POLICY);
 	else if (keeps_source(n, job, k))
@@ -187,7 +195,7 @@ static void without_session(struct nat *n, struct nat_job *job, const struct nat
 }
 
 /* Reasons that only an error about a session can have. */
-static bool is_about_session(enum reason r)
+bool is_about_session(enum reason r)
 {
 	return r == REASON_TCP_WINDOW || r == REASON_ICMP_MTU || r == REASON_SOURCE_ROUTE ||
 	       r == REASON_ICMP_ERRORS_OFF;

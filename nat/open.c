@@ -1,5 +1,6 @@
 /* Who may open a session, and how it begins. */
 #include "helper.h"
+#include "six.h"
 #include "transport.h"
 
 bool policy_hairpins(const struct nat *n, const struct nat_policy *p, enum nat_hairpin how,
@@ -99,9 +100,12 @@ enum reason session_open(struct nat *n, struct nat_job *job, const struct tuple 
 			 uint32_t *session)
 {
 	uint32_t mapping = SLAB_NONE;
-	enum reason r = job->from == SIDE_INSIDE ? open_from_inside(n, job, t, &mapping)
-						 : open_from_outside(n, job, t, &mapping);
+	enum reason r;
 
+	if (n->six)
+		six_take_static_names(n, t);
+	r = job->from == SIDE_INSIDE ? open_from_inside(n, job, t, &mapping)
+				     : open_from_outside(n, job, t, &mapping);
 	if (r == REASON_NONE)
 		r = make_session(n, job, t, mapping, session);
 	/* What was made on the way to a refusal. */

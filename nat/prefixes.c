@@ -21,6 +21,26 @@ bool prefix_of(const struct nat *n, const struct ip6 *address, uint16_t *slot)
 	return false;
 }
 
+static bool has_prefix(const struct nat_policy *p, const struct ip6 *address)
+{
+	for (uint8_t i = 0; i < p->v6.prefix_count; i++)
+		if (ip6_prefix_has(&p->v6.prefixes[i], address))
+			return true;
+	return false;
+}
+
+bool prefix_leads(const struct nat *n, const struct ip6 *host, const struct ip6 *address, uint16_t *slot)
+{
+	const struct nat_policy *p;
+
+	if (!prefix_of(n, address, slot))
+		return false;
+	if (!n->prefixes.slots[*slot].current)
+		return true;
+	p = policy_of6(&n->config, host, true);
+	return p && has_prefix(p, address);
+}
+
 static uint16_t find(const struct nat *n, const struct ip6_prefix *prefix)
 {
 	for (uint16_t i = 0; i < n->prefixes.high; i++)

@@ -41,8 +41,10 @@ static inline uint16_t prefix_slot_of_tag(be16 tag)
 	return (uint16_t)(be16_host(tag) - PREFIX_TAG);
 }
 
-/* The slot of the prefix that an address lies in. */
+/* The slot of the prefix that an address lies in. leads: for this inside host, whose entry has it; or had
+ * it, and now nobody has. */
 bool prefix_of(const struct nat *n, const struct ip6 *address, uint16_t *slot);
+bool prefix_leads(const struct nat *n, const struct ip6 *host, const struct ip6 *address, uint16_t *slot);
 
 /* The slot of an entry's first prefix, which what nobody asked for gets; PREFIX_NONE: it has no place. */
 uint16_t prefix_first(const struct nat *n, const struct nat_policy *p);

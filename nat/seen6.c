@@ -34,9 +34,12 @@ static enum reason see(const struct nat *n, struct seen6 *s, const struct pkt *p
 	s->remote = ip6_load(remote);
 	s->side = side;
 	s->tag = tuple_tag(p, side, outward);
-	s->to_v4 = side == SIDE_INSIDE && prefix_of(n, &s->remote, &s->slot);
+	s->to_v4 = side == SIDE_INSIDE && prefix_leads(n, &s->local, &s->remote, &s->slot);
 	s->remote4 = s->to_v4 ? rfc6052_extract(&n->prefixes.slots[s->slot].prefix, &s->remote)
 			      : (be32){ 0 };
+	/* These are names, and no host's addresses. */
+	if (s->to_v4 && is_name(s->remote4))
+		return REASON_EMBEDDED;
 	return read_ports(s, p, outward);
 }
 

@@ -1,9 +1,9 @@
 #include "siit.h"
 
 #include "nat/eam.h"
-#include "nat/family.h"
 #include "nat/rfc6052.h"
 #include "before.h"
+#include "six.h"
 
 /* Which end has no explicit mapping although there is one. An explicitly mapped host that sends to
  * another by its IPv4 address must see the other's answers come from there, so on the second leg of a
@@ -115,19 +115,17 @@ static enum reason ends_of(struct nat *n, const struct nat_job *job, const struc
 }
 
 static struct family_rules rules_of(struct nat *n, const struct nat_job *job,
-				    const struct nat_policy *p)
+				    const struct nat_policy *p, const struct family_ends *outer)
 {
-	enum nat_side six = p->version == 6 ? SIDE_INSIDE : SIDE_OUTSIDE;
-	struct family_rules r = {
-		.piece = p->v6.lowest_mtu ? p->v6.lowest_mtu : FAMILY_MTU_LEAST,
-		.fixed_tos = p->v6.fixed_tos,
-		.no_checksum_drops = p->v6.no_checksum_drops,
-		.mtu6 = n->config.mtu[six],
-		.mtu4 = n->config.mtu[side_other(six)],
-	};
+	struct family_rules r = six_rules(n, p);
 
-	if (job->p->version == 6 && !job->p->fragment)
-		r.ident = ident_next(n, job->p);
+	r.unknown_drops = false;
+	if (p->version != 6) {
+		r.mtu4 = n->config.mtu[SIDE_INSIDE];
+		r.mtu6 = n->config.mtu[SIDE_OUTSIDE];
+	}
+	if (job->p->version == 6 && !pkt_is_fragment(job->p))
+		r.ident = ident_take(n, outer->destination4, job->p);
 	return r;
 }
 
@@ -141,12 +139,14 @@ static enum reason translate_error(struct nat *n, struct nat_job *job, const str
 
 	if (pkt_is_fragment(job->p))
 		return REASON_ICMP_FRAGMENT;
-	r = pkt_parse_quoted(&quoted, job->p);
-	if (r == REASON_NONE)
-		r = ends_of(n, job, p, &quoted, &inner);
+	if (!pkt_checksum_valid(job->p))
+		return REASON_ICMP_SUM;
+	if (pkt_parse_quoted(&quoted, job->p) != REASON_NONE)
+		return REASON_ICMP_QUOTE;
+	r = ends_of(n, job, p, &quoted, &inner);
 	if (r != REASON_NONE)
 		return r;
-	rules = rules_of(n, job, p);
+	rules = rules_of(n, job, p, outer);
 	before_keep_header(job);
 	return family_error(job->p, &quoted, outer, &inner, &rules, job->room);
 }
@@ -154,11 +154,15 @@ static enum reason translate_error(struct nat *n, struct nat_job *job, const str
 static enum reason translate_whole(struct nat *n, struct nat_job *job, const struct nat_policy *p,
 				   const struct family_ends *ends)
 {
-	struct family_rules rules = rules_of(n, job, p);
+	struct family_rules rules = rules_of(n, job, p, ends);
+	bool to_v6 = job->p->version == 4;
+	enum reason r;
 
 	before_keep_header(job);
-	return job->p->version == 6 ? family_to_v4(job->p, ends, &rules)
-				    : family_to_v6(job->p, ends, &rules);
+	r = to_v6 ? family_to_v6(job->p, ends, &rules) : family_to_v4(job->p, ends, &rules);
+	if (to_v6 && !(job->p->flags & PKT_DONT_FRAGMENT))
+		job->piece = rules.piece;
+	return r;
 }
 
 enum reason siit_translate(struct nat *n, struct nat_job *job, const struct nat_policy *p)
@@ -169,12 +173,9 @@ enum reason siit_translate(struct nat *n, struct nat_job *job, const struct nat_
 	if (r != REASON_NONE)
 		return r;
 	r = is_error(job->p) ? translate_error(n, job, p, &ends) : translate_whole(n, job, p, &ends);
-	if (r != REASON_NONE) {
+	if (r != REASON_NONE)
 		job->kept = false;
-		return r;
-	}
-	if (job->p->version == 6 && !(job->p->flags & PKT_DONT_FRAGMENT))
-		job->piece = p->v6.lowest_mtu ? p->v6.lowest_mtu : FAMILY_MTU_LEAST;
-	job->redirected = true;
-	return REASON_NONE;
+	else
+		job->redirected = job->from == SIDE_INSIDE;
+	return r;
 }

@@ -7,6 +7,34 @@
 
 enum { V6_SOURCE = 8, V6_DESTINATION = 24, ICMP_IDENTIFIER = 4, IKE = 500 };
 
+static void take_moved(struct nat *n, be32 a, const struct ip6_prefix *from, const struct ip6_prefix *to)
+{
+	struct ip6 there = ip6_joined(&to->address, from->len, name_address(n, a));
+
+	name_take(n, &there);
+}
+
+/* Of everybody that an entry or a forward may mean; they last until the call is over. */
+void six_take_static_names(struct nat *n, const struct tuple *t)
+{
+	const struct nat_config *c = &n->config;
+	struct endpoint e = { t->local, t->local_port }, external;
+	bool inside = t->side == SIDE_INSIDE;
+	const struct nat_forward *f = inside ? forward_by_internal(n, t->protocol, e, &external)
+					     : forward_by_external(n, t->protocol, e);
+
+	for (uint16_t i = 0; f && (i == 0 || i < f->targets); i++)
+		forward_take_names(n, f + i);
+	for (size_t i = 0; is_name(t->local) && i < c->policy_count; i++) {
+		const struct nat_policy6 *p = &c->policies[i].v6;
+		const struct ip6_prefix *from = inside ? &p->match : &p->translated;
+
+		if (c->policies[i].version == 6 && c->policies[i].type == NAT_ONE_TO_ONE &&
+		    ip6_prefix_has(from, name_address(n, t->local)))
+			take_moved(n, t->local, from, inside ? &p->translated : &p->match);
+	}
+}
+
 bool six_take_names(struct nat *n, struct nat_job *job)
 {
 	struct nat_sought *k = &job->sought;
@@ -93,14 +121,20 @@ static enum reason to_v4(struct nat *n, struct nat_job *job, const struct tuple 
 static enum reason to_v6(struct nat *n, struct nat_job *job, const struct tuple *now,
 			 struct family_ends *e, struct family_rules *rules)
 {
-	enum reason r;
-
 	e->source6 = session_far6(n, now);
 	e->destination6 = *name_address(n, now->local);
-	r = family_to_v6(job->p, e, rules);
-	if (!(job->p->flags & PKT_DONT_FRAGMENT))
-		job->piece = rules->piece;
-	return r;
+	job->piece = rules->piece;
+	return family_to_v6(job->p, e, rules);
+}
+
+csum_t six_suffix(const struct nat *n, const struct tuple *t, const uint8_t *address)
+{
+	struct ip6 plain;
+
+	if (n->prefixes.slots[prefix_slot_of_tag(t->tag)].prefix.len == RFC6052_LONGEST)
+		return (csum_t){ 0 };
+	plain = session_far6(n, t);
+	return csum_diff(address, &plain, sizeof(plain));
 }
 
 static enum reason change_family(struct nat *n, struct nat_job *job, const struct session *s,
@@ -110,11 +144,16 @@ static enum reason change_family(struct nat *n, struct nat_job *job, const struc
 	struct family_rules rules = six_rules(n, policy_at(n, s->policy));
 	struct family_ends e = { .addresses = r->addresses, .has_ports = true,
 				 .ports = { r->source_port, r->destination_port },
-				 .port_sum = r->ports };
+				 .port_sum = r->ports,
+				 .whole = job->p->whole,
+				 .sum = { (uint16_t)job->p->sequence } };
 
 	before_keep_header(job);
-	return job->from == SIDE_INSIDE ? to_v4(n, job, now, &e, &rules)
-					: to_v6(n, job, now, &e, &rules);
+	if (job->from == SIDE_OUTSIDE)
+		return to_v6(n, job, now, &e, &rules);
+	e.addresses = csum_add(e.addresses, six_suffix(n, &s->key[SIDE_INSIDE],
+						       pkt_destination(job->p)));
+	return to_v4(n, job, now, &e, &rules);
 }
 
 enum reason six_translate(struct nat *n, struct nat_job *job, const struct session *s,
@@ -145,7 +184,7 @@ bool six_covers(const struct nat *n, const struct pkt *p, enum nat_side from)
 	if (!n->six)
 		return false;
 	policy = policy_of6(&n->config, &local,
-			    from == SIDE_INSIDE && prefix_of(n, &remote, &slot));
+			    from == SIDE_INSIDE && prefix_leads(n, &local, &remote, &slot));
 	if (policy && policy->type != NAT_NONE)
 		return true;
 	/* An outside address has a name, as the pool holds it, or is one of one_to_one. */
@@ -168,15 +207,9 @@ static bool is_exempt(const struct nat_policy *p, const struct pkt *d)
 	       (later || (d->flags & PKT_ICMP_QUERY));
 }
 
-/* What must not be embedded, or come from there (RFC 6052 section 3.1, RFC 6146 section 3.5). */
-static enum reason check_embedded(const struct nat *n, const struct nat_job *job,
-				  const struct tuple *t)
+/* What must not be embedded (RFC 6052 section 3.1). */
+static enum reason check_embedded(const struct nat *n, const struct tuple *t)
 {
-	struct ip6 source = ip6_load(pkt_source(job->p));
-	uint16_t slot;
-
-	if (prefix_of(n, &source, &slot))
-		return REASON_PREFIX_SOURCE;
 	if (!t->tag.raw || is_name(t->remote))
 		return REASON_NONE;
 	if (!ip4_is_unicast(t->remote) ||
@@ -186,11 +219,29 @@ static enum reason check_embedded(const struct nat *n, const struct nat_job *job
 	return REASON_NONE;
 }
 
-/* TCP, UDP and ICMP only; RFC 6146 section 3. */
-static bool joins_families(uint8_t protocol)
+bool six_joins(const struct nat *n, const struct pkt *p, enum nat_side from)
 {
-	return protocol == PROTO_TCP || protocol == PROTO_UDP || protocol == PROTO_ICMP ||
-	       protocol == PROTO_ICMPV6;
+	const struct nat_policy *policy;
+	struct ip6 local, remote;
+	uint16_t at;
+
+	if (!n->six || (p->version == 6) != (from == SIDE_INSIDE))
+		return false;
+	if (p->version == 6) {
+		local = ip6_load(pkt_source(p));
+		remote = ip6_load(pkt_destination(p));
+		return prefix_leads(n, &local, &remote, &at);
+	}
+	if (!pool_has(n, be32_load(pkt_destination(p)), &at))
+		return false;
+	policy = policy_of_pool(&n->config, at);
+	return policy && policy->type == NAT_NAT64;
+}
+
+bool six_refuses(const struct nat *n, const struct pkt *p, enum nat_side from)
+{
+	return p->protocol != PROTO_TCP && p->protocol != PROTO_UDP &&
+	       p->protocol != (p->version == 4 ? PROTO_ICMP : PROTO_ICMPV6) && six_joins(n, p, from);
 }
 
 static void from_inside(struct nat *n, struct nat_job *job, const struct nat_sought *k)
@@ -198,9 +249,14 @@ static void from_inside(struct nat *n, struct nat_job *job, const struct nat_sou
 	struct ip6 local = ip6_load(pkt_source(job->p)), remote = ip6_load(pkt_destination(job->p));
 	const struct nat_policy *p;
 	uint16_t slot;
-	bool to_v4 = prefix_of(n, &remote, &slot);
+	bool to_v4 = prefix_leads(n, &local, &remote, &slot);
 	enum reason r = k->reason;
 
+	/* RFC 6146 section 3.5. */
+	if (prefix_of(n, &local, &slot)) {
+		conclude(job, NAT_DROP, REASON_PREFIX_SOURCE);
+		return;
+	}
 	p = policy_of6(&n->config, &local, to_v4);
 	if (!p || p->type == NAT_NONE) {
 		conclude(job, NAT_FORWARD, REASON_NONE);
@@ -210,9 +266,12 @@ static void from_inside(struct nat *n, struct nat_job *job, const struct nat_sou
 		conclude(job, NAT_FORWARD, REASON_NONE);
 		return;
 	}
+	if (to_v4 && six_refuses(n, job->p, SIDE_INSIDE)) {
+		r = REASON_NO_TRANSPORT;
+		job->answer = NAT_ANSWER_PROTOCOL;
+	}
 	if (r == REASON_NONE && to_v4)
-		r = joins_families(job->p->protocol) ? check_embedded(n, job, &k->tuple)
-						     : REASON_NO_TRANSPORT;
+		r = check_embedded(n, &k->tuple);
 	/* AH vouches for addresses. */
 	if (r == REASON_NONE && p->type != NAT_FIREWALL && (job->p->flags & PKT_IPSEC) &&
 	    job->p->protocol != PROTO_ESP)

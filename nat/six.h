@@ -24,6 +24,9 @@ static inline bool session_joins_families(const struct session *s)
 	return session_is_six(s) && !is_name(s->key[SIDE_OUTSIDE].local);
 }
 
+/* Names for whoever may be at the other end of a mapping that t opens. */
+void six_take_static_names(struct nat *n, const struct tuple *t);
+
 /* The tuple of what was sought, with names for the addresses that have none. False: no room. */
 bool six_take_names(struct nat *n, struct nat_job *job);
 
@@ -40,6 +43,17 @@ enum reason six_rewrite_error(struct nat *n, struct nat_job *job, struct pkt *in
 /* How a session of that entry changes families. */
 struct family_rules six_rules(const struct nat *n, const struct nat_policy *p);
 
+/* What a sum gains as the suffix of an embedded address, the remote one of a key inside, becomes zero
+ * (RFC 6052 section 2.2). */
+csum_t six_suffix(const struct nat *n, const struct tuple *t, const uint8_t *address);
+
+/* It is to change its family: from inside for a NAT64 prefix, from outside for an address of such a
+ * pool. */
+bool six_joins(const struct nat *n, const struct pkt *p, enum nat_side from);
+
+/* RFC 6146 section 3: TCP, UDP and ICMP only. */
+bool six_refuses(const struct nat *n, const struct pkt *p, enum nat_side from);
+
 /* Some entry with sessions is for a datagram's inside end. */
 bool six_covers(const struct nat *n, const struct pkt *p, enum nat_side from);
 
@@ -51,6 +65,7 @@ csum_t six_rewrite(struct pkt *p, const struct ip6 *source, const struct ip6 *de
 void conclude(struct nat_job *job, enum nat_verdict verdict, enum reason reason);
 void open_session(struct nat *n, struct nat_job *job, const struct tuple *t);
 bool keeps_source(const struct nat *n, const struct nat_job *job, const struct nat_sought *k);
+bool is_about_session(enum reason r);
 bool answers_nothing(const struct nat_job *job, const struct nat_sought *k);
 
 #endif

@@ -83,7 +83,31 @@ static bool is_of_version(const struct nat_policy *p, const struct pkt *d)
 	return (p->version == 6) == (d->version == 6);
 }
 
-/* Where NAT64 or SIIT leads is chosen by the destination; of the rest, the first entry counts. */
+/* The first entry that has an inside host, but for those that go by the destination. */
+static const struct nat_policy *first_of(const struct nat *n, const struct ip6 *inside)
+{
+	for (size_t i = 0; i < n->config.policy_count; i++) {
+		const struct nat_policy *p = &n->config.policies[i];
+
+		if (p->version == 6 && p->type != NAT_SIIT && p->type != NAT_NAT64 && has6(p, inside))
+			return p;
+	}
+	return NULL;
+}
+
+static bool yields(const struct nat_policy *first, const struct pkt *d)
+{
+	return !first || (d->version == 6 && first->type != NAT_NONE);
+}
+
+/* policy_passes() has looked at it. */
+static bool is_exception4(const struct nat_policy *p)
+{
+	return p->type == NAT_NONE && p->version != 6;
+}
+
+/* A destination of NAT64's or SIIT's is theirs wherever they stand, except behind what is left alone;
+ * but SIIT takes IPv4 only as the first entry. Of the rest the first counts. */
 static const struct nat_policy *of_inside(const struct nat *n, const struct pkt *d)
 {
 	const struct nat_policy *first = NULL;
@@ -93,29 +117,37 @@ static const struct nat_policy *of_inside(const struct nat *n, const struct pkt 
 	for (size_t i = 0; i < n->config.policy_count; i++) {
 		const struct nat_policy *p = &n->config.policies[i];
 
-		if (!is_of_version(p, d) || p->type == NAT_NONE || !is_from(p, d))
+		if (!is_of_version(p, d) || is_exception4(p) || !is_from(p, d))
 			continue;
 		if (p->type != NAT_SIIT && p->type != NAT_NAT64)
 			first = first ? first : p;
-		else if ((d->version == 6 || !first) && reaches(p, d))
+		else if (yields(first, d) && reaches(p, d))
 			return p->type == NAT_SIIT ? p : NULL;
 	}
 	return first && first->type == NAT_NPTV6 ? first : NULL;
 }
 
-/* The address inside that the destination is; false: none by this entry. */
-static bool is_to(const struct nat_policy *p, const struct pkt *d)
+/* The prefix of an interface that has none yet. */
+static bool is_unknown(const struct nat_policy6 *p)
+{
+	return ip6_is_zero(&p->translated.address);
+}
+
+/* Whether the destination of a datagram from outside is an inside host's. */
+static bool is_to_prefix(const struct nat *n, const struct nat_policy *p, const struct pkt *d)
+{
+	struct ip6 a = ip6_load(pkt_destination(d));
+
+	if (is_unknown(&p->v6) || !npt66_has(&p->v6.translated, &p->v6.match, &a))
+		return false;
+	return !npt66_move(&p->v6.translated, &p->v6.match, &a) || first_of(n, &a) == p;
+}
+
+static bool is_to_other_family(const struct nat_policy *p, const struct pkt *d)
 {
 	struct ip6 v6;
 	be32 v4;
 
-	if (p->type == NAT_NPTV6 && d->version == 6) {
-		v6 = ip6_load(pkt_destination(d));
-		return !ip6_is_zero(&p->v6.translated.address) &&
-		       npt66_has(&p->v6.translated, &p->v6.match, &v6);
-	}
-	if (p->type != NAT_SIIT || is_of_version(p, d))
-		return false;
 	if (d->version == 4)
 		return siit_to_v6(&p->v6, be32_load(pkt_destination(d)), &v6) !=
 		       REASON_UNTRANSLATABLE && has6(p, &v6);
@@ -123,10 +155,17 @@ static bool is_to(const struct nat_policy *p, const struct pkt *d)
 	return siit_to_v4(&p->v6, &v6, &v4) != REASON_UNTRANSLATABLE && has4(p, v4);
 }
 
+static bool is_to(const struct nat *n, const struct nat_policy *p, const struct pkt *d)
+{
+	if (p->type == NAT_NPTV6)
+		return d->version == 6 && is_to_prefix(n, p, d);
+	return p->type == NAT_SIIT && !is_of_version(p, d) && is_to_other_family(p, d);
+}
+
 static const struct nat_policy *of_outside(const struct nat *n, const struct pkt *d)
 {
 	for (size_t i = 0; i < n->config.policy_count; i++)
-		if (is_to(&n->config.policies[i], d))
+		if (is_to(n, &n->config.policies[i], d))
 			return &n->config.policies[i];
 	return NULL;
 }
@@ -134,7 +173,7 @@ static const struct nat_policy *of_outside(const struct nat *n, const struct pkt
 const struct nat_policy *stateless_policy(const struct nat *n, const struct pkt *p,
 					  enum nat_side from, bool hairpinned)
 {
-	(void)hairpinned;
+	(void)hairpinned; /* another address is looked up, but in the same entry */
 	if (!n->stateless)
 		return NULL;
 	return from == SIDE_INSIDE ? of_inside(n, p) : of_outside(n, p);
@@ -166,10 +205,9 @@ static enum reason translate_prefix(struct nat_job *job, const struct nat_policy
 	uint8_t *header = job->p->ip, *quoted = quoted_header(job->p);
 	uint8_t *at = header + (outward ? V6_SOURCE : V6_DESTINATION);
 	struct ip6 outer, inner;
-	enum reason r = moved(&p->v6, job->from, at, &outer);
+	enum reason r = is_unknown(&p->v6) ? REASON_UNTRANSLATABLE
+					   : moved(&p->v6, job->from, at, &outer);
 
-	if (ip6_is_zero(&p->v6.translated.address))
-		return REASON_UNTRANSLATABLE;
 	if (r == REASON_NONE && quoted) {
 		quoted += outward ? V6_DESTINATION : V6_SOURCE;
 		r = moved(&p->v6, job->from, quoted, &inner);
@@ -180,7 +218,6 @@ static enum reason translate_prefix(struct nat_job *job, const struct nat_policy
 	memcpy(at, &outer, sizeof(outer));
 	if (quoted)
 		memcpy(quoted, &inner, sizeof(inner));
-	job->redirected = !outward;
 	return REASON_NONE;
 }
 

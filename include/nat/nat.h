@@ -79,7 +79,8 @@ struct nat_job {
 	enum nat_answer answer; /* of NAT_DROP: what the sender is told */
 	bool redirected; /* the destination of a datagram from inside was changed: route it anew */
 	bool kept; /* what it was is in before: its family is another, or it is IPv6 */
-	uint16_t piece; /* IPv6 that was IPv4 without DF leaves in pieces of at most so many octets */
+	uint16_t piece; /* what became IPv6 without PKT_DONT_FRAGMENT leaves in pieces of at most so
+			 * many octets */
 	struct nat_sought sought;
 	struct nat_before before;
 	struct nat_way *way; /* of the session that nat_seek() found, or whose rewrite nat_finish()
@@ -126,7 +127,8 @@ enum nat_fragment {
 struct nat_fragment_note {
 	enum reason reason;   /* of FRAGMENT_DROP */
 	uint32_t datagram;    /* FRAGMENT_HOLD: which one it waits for */
-	bool release;	      /* FRAGMENT_KNOWN: those held for datagram have these ports as well */
+	bool release;	      /* FRAGMENT_KNOWN: those held for datagram have these ports as well, and
+			       * the first of them goes before all others */
 };
 
 /* Learn the ports of a fragment, by its first fragment if it is a later one (RFC 4787 REQ-14). The

@@ -58,7 +58,8 @@ struct pkt {
 	be16 ports[2]; /* source and destination, or the identifier twice; if PKT_PORTS_KNOWN */
 	be16 ident; /* the same: identification to leave with; later the one it came with */
 	uint32_t sequence; /* if PKT_PORTS_KNOWN. TCP: plus an offset, the sequence number there;
-			    * SCTP: the verification tag */
+			    * SCTP: the verification tag; UDP: the sum behind its header */
+	uint32_t whole; /* the same: octets of transport in the whole datagram, 0: not known */
 	uint16_t routing; /* IPv6: offset of the first routing header with segments left; 0: none */
 };
 
@@ -95,6 +96,7 @@ static inline void pkt_follow(struct pkt *p, const struct pkt *first)
 	memcpy(p->ports, first->ports, sizeof(p->ports));
 	p->ident = first->ident;
 	p->sequence = first->sequence;
+	p->whole = first->whole;
 	p->flags |= first->flags & (PKT_PORTS_KNOWN | PKT_NO_PORTS);
 }
 

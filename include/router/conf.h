@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "nat/config.h"
+#include "nat/extension.h"
 #include "router/address.h"
 
 enum io_type { IO_TUN, IO_TAP, IO_PACKET, IO_XDP, IO_NFQUEUE, IO_RAW, IO_MEM, IO_TYPE_COUNT };
@@ -126,6 +127,20 @@ struct conf_rule {
 	int line;
 };
 
+enum { CONF_DELEGATED_MOST = 64 };
+
+/* What of IPv6 is let through, and what has been delegated to us. */
+struct conf_ipv6 {
+	struct headers denied_headers; /* extension headers that are not forwarded */
+	bool denies_headers;	       /* there are some */
+	struct headers denied_icmp;    /* types of ICMPv6, beside those that belong to their link */
+	bool obeys_options; /* hop-by-hop options that are not known are acted on as they say */
+	bool documentation; /* such addresses are forwarded */
+	bool unique_local;  /* such addresses cross between the sides */
+	struct prefix delegated[CONF_DELEGATED_MOST]; /* what no route covers of them leads nowhere */
+	size_t delegated_count;
+};
+
 enum conf_collector_kind { COLLECTOR_SYSLOG, COLLECTOR_IPFIX };
 
 struct conf_collector {
@@ -166,13 +181,14 @@ struct conf {
 	struct ip6 *pool6; /* as many; NULL: no address is IPv6 */
 	struct address *places; /* that the running NATs have ports for: who each place of the pool
 				 * belongs to, whether it is there or not; NULL: who is there */
-	struct nat_eam *eams; /* of all entries, one after the other */
+	struct nat_eam *eams, *eams_by6; /* of all entries, one after the other */
 	size_t eam_count;
 	struct nat_forward *forwards;
 	size_t *forward_interfaces; /* of each: whose address external is; SIZE_MAX: it is in the file */
 	struct conf_rule *rules;
 	size_t rule_count;
 	struct conf_log log;
+	struct conf_ipv6 ipv6;
 	struct nat_config nat; /* its arrays are policies, pool and forwards from above */
 };
 
@@ -191,6 +207,9 @@ static inline const struct prefix *conf_first_v4(const struct conf_interface *i)
 {
 	return conf_first(i, 4);
 }
+
+/* The version of an interface's address that leads to hosts of a version: NAT66 goes before NAT64. */
+uint8_t conf_external_version(const struct conf *c, bool v6_internal, size_t interface);
 
 /* What is in a place of the pool; of version 0: nothing. And the other way. */
 struct address conf_pool_address(const struct conf *c, size_t place);

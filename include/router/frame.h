@@ -71,6 +71,17 @@ static inline bool frame_has_offload(const struct frame *f)
 	return f->offload.flags || f->offload.gso_type != VIRTIO_NET_HDR_GSO_NONE;
 }
 
+/* After the datagram has changed its family: what is to be done to it is done elsewhere in it. */
+void frame_follow_family(struct frame *f);
+
+/* Octets that the buffer has from the IP header on. */
+static inline uint32_t frame_room(const struct frame *f)
+{
+	uint32_t room = (uint32_t)(f->octets + FRAME_ROOM - f->p.ip);
+
+	return room < FRAME_LEN_MOST ? room : FRAME_LEN_MOST;
+}
+
 /* For backends with link_len octets of link-layer header. load: take over the virtio-net header
  * that lies in front of that at FRAME_IP. store: write it there in front of f->p, and return where
  * it begins. */

@@ -30,11 +30,12 @@ struct plug {
 };
 
 /* Addresses that have changed, and of what their sessions became nobody has told yet: totals of before. */
+enum { FOLLOWED_V4, FOLLOWED_V6, FOLLOWED_VERSIONS };
 struct followed {
 	bool begun;
-	uint32_t interfaces; /* bits */
+	uint32_t interfaces[FOLLOWED_VERSIONS]; /* bits */
 	uint64_t lost, moved;
-	struct prefix was[WORKER_INTERFACES_MOST];
+	struct prefix was[FOLLOWED_VERSIONS][WORKER_INTERFACES_MOST];
 	struct io_error fault; /* why the last change was not taken up */
 };
 
