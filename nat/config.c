@@ -1,5 +1,7 @@
 #include "core.h"
 
+enum { DCCP_FIREWALL_MS = 480000 };
+
 struct nat_config nat_config_default(void)
 {
 #define DEFAULT(id, key, normal, least, source) [TIMEOUT_##id] = (normal) * 1000u,
@@ -48,11 +50,16 @@ be32 policy_far(const struct nat_policy *p, be32 remote, enum nat_side side)
 	return moved(remote, to, p->twice.len);
 }
 
-/* Of an address with the prefix of one_to_one; 0: nobody has spoken of that yet. */
-static be32 moved6(const struct nat *n, be32 a, const struct ip6_prefix *from,
-		   const struct ip6_prefix *to)
+/* Of an address with the prefix of one_to_one. */
+static struct ip6 moved6(const struct nat *n, be32 a, const struct ip6_prefix *to)
 {
-	struct ip6 there = ip6_joined(&to->address, from->len, name_address(n, a));
+	return ip6_joined(&to->address, to->len, name_address(n, a));
+}
+
+/* 0: nobody has spoken of that yet. */
+static be32 name_moved(const struct nat *n, be32 a, const struct ip6_prefix *to)
+{
+	struct ip6 there = moved6(n, a, to);
 
 	return name_find(n, &there);
 }
@@ -60,7 +67,7 @@ static be32 moved6(const struct nat *n, be32 a, const struct ip6_prefix *from,
 be32 policy_one_to_one(const struct nat *n, const struct nat_policy *p, be32 inside)
 {
 	if (p->version == 6)
-		return moved6(n, inside, &p->v6.match, &p->v6.translated);
+		return name_moved(n, inside, &p->v6.translated);
 	return moved(inside, p->translated, p->prefix_len);
 }
 
@@ -76,16 +83,22 @@ static bool is_of_one_to_one(const struct nat *n, const struct nat_policy *p, be
 const struct nat_policy *policy_of_outside(const struct nat *n, be32 outside, be32 *inside)
 {
 	const struct nat_config *c = &n->config;
+	struct ip6 six;
 
 	for (size_t i = 0; i < c->policy_count; i++) {
 		const struct nat_policy *p = &c->policies[i];
 
 		if (!is_of_one_to_one(n, p, outside))
 			continue;
-		*inside = p->version == 6
-				  ? moved6(n, outside, &p->v6.translated, &p->v6.match)
-				  : moved(outside, p->prefix, p->prefix_len);
-		if ((inside->raw || p->version != 6) && policy_of(n, *inside, outside) == p)
+		if (p->version == 6) {
+			*inside = name_moved(n, outside, &p->v6.match);
+			six = moved6(n, outside, &p->v6.match);
+			if (policy_of6(c, &six, false) == p)
+				return p;
+			continue;
+		}
+		*inside = moved(outside, p->prefix, p->prefix_len);
+		if (policy_of4(c, *inside) == p)
 			return p;
 	}
 	return NULL;
@@ -135,9 +148,15 @@ uint16_t policy_number(const struct nat *n, be32 inside, be32 far)
 
 uint32_t policy_timeout(const struct nat_config *c, uint16_t policy, enum nat_timeout class)
 {
-	uint32_t own = policy < c->policy_count ? c->policies[policy].timeout_ms[class] : 0;
+	const struct nat_policy *p = policy < c->policy_count ? &c->policies[policy] : NULL;
+	uint32_t all = c->timeout_ms[class];
 
-	return own ? own : c->timeout_ms[class];
+	if (p && p->timeout_ms[class])
+		return p->timeout_ms[class];
+	/* RFC 6092 REC-44. */
+	if (p && p->type == NAT_FIREWALL && class == TIMEOUT_DCCP_TRANSITORY && all < DCCP_FIREWALL_MS)
+		return DCCP_FIREWALL_MS;
+	return all;
 }
 
 bool policy_drops_errors(const struct nat_config *c, uint16_t policy)

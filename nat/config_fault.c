@@ -47,19 +47,13 @@ static const char *block_fault(const struct nat_config *c, const struct nat_poli
 	return nat_policy_blocks(p) < c->workers ? "fewer blocks of ports than workers" : NULL;
 }
 
-/* Types that give ports of a pool's addresses. */
-static bool gives_ports(const struct nat_policy *p)
-{
-	return p->type == NAT_NAPT44 || p->type == NAT_NAPT66 || p->type == NAT_NAT64;
-}
-
 /* Another policy that gives ports of the same addresses. */
 static bool has_rival(const struct nat_config *c, const struct nat_policy *p)
 {
 	for (size_t i = 0; i < c->policy_count; i++) {
 		const struct nat_policy *other = &c->policies[i];
 
-		if (other != p && gives_ports(other) &&
+		if (other != p && nat_type_has_pool(other->type) &&
 		    other->pool_first < p->pool_first + p->pool_count &&
 		    p->pool_first < other->pool_first + other->pool_count)
 			return true;
@@ -135,6 +129,8 @@ static bool may_be_independent(const struct nat_policy *p)
 
 static const char *policy_fault(const struct nat_config *c, const struct nat_policy *p)
 {
+	const char *fault;
+
 	if (p->version != 6 && p->prefix_len > 32)
 		return "inside prefix longer than 32 bits";
 	if (!in_enums(p))
@@ -148,11 +144,12 @@ static const char *policy_fault(const struct nat_config *c, const struct nat_pol
 	for (size_t i = 0; i < TIMEOUT_COUNT; i++)
 		if (p->timeout_ms[i] > TIMEOUT_MOST_S * 1000u)
 			return "timeout above ten days";
-	if (p->type == NAT_NONE && destination_fault(p))
-		return destination_fault(p);
-	if (gives_ports(p) && napt_fault(c, p))
-		return napt_fault(c, p);
-	return policy_fault6(c, p);
+	fault = policy_fault6(p);
+	if (!fault && p->type == NAT_NONE)
+		fault = destination_fault(p);
+	if (!fault && nat_type_has_pool(p->type))
+		fault = napt_fault(c, p);
+	return fault ? fault : pool_fault6(c, p);
 }
 
 static const char *forward_ports_fault(const struct nat_forward *f)

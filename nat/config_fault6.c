@@ -129,7 +129,7 @@ static const char *address_fault(const struct nat_config *c, const struct nat_po
 	return NULL;
 }
 
-static const char *pool_fault(const struct nat_config *c, const struct nat_policy *p)
+const char *pool_fault6(const struct nat_config *c, const struct nat_policy *p)
 {
 	const char *fault = NULL;
 
@@ -156,7 +156,7 @@ static const char *beyond_v6(const struct nat_policy *p)
 	return prefix_fault(&p->v6.match);
 }
 
-const char *policy_fault6(const struct nat_config *c, const struct nat_policy *p)
+const char *policy_fault6(const struct nat_policy *p)
 {
 	const char *fault = NULL;
 
@@ -170,7 +170,7 @@ const char *policy_fault6(const struct nat_config *c, const struct nat_policy *p
 		fault = translated_fault(p);
 	if (!fault && (p->type == NAT_NAT64 || p->type == NAT_SIIT))
 		fault = families_fault(p);
-	return fault ? fault : pool_fault(c, p);
+	return fault;
 }
 
 /* One prefix may serve entries for several inside prefixes, but not a part of it another one. */

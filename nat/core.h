@@ -306,15 +306,22 @@ void plans_note(struct nat *n);
 bool owner_is_other(const struct nat *n, const struct session *s);
 
 /* forward.c: where a forward leads, with its lowest external port where several do. */
+/* far: what the inside end speaks to, whose family its outside address has. */
 const struct nat_forward *forward_by_external(const struct nat *n, uint8_t protocol,
 					      struct endpoint e);
 const struct nat_forward *forward_by_internal(const struct nat *n, uint8_t protocol,
-					      struct endpoint e, struct endpoint *external);
+					      struct endpoint e, be32 far,
+					      struct endpoint *external);
 struct endpoint forward_internal(const struct nat *n, const struct nat_forward *f,
 				 be16 external_port);
 
 /* The same, whoever has a name: an endpoint as it lies in datagrams. *external: the port. */
-struct place { be32 v4; const struct ip6 *v6; be16 port; };
+struct place {
+	be32 v4;
+	const struct ip6 *v6; /* NULL: it is v4 */
+	be16 port;
+	bool to_v4; /* of IPv6 inside, what has an IPv4 address outside */
+};
 const struct nat_forward *forward_at_external(const struct nat_config *c, uint8_t protocol,
 					      const struct place *at);
 const struct nat_forward *forward_at_internal(const struct nat_config *c, uint8_t protocol,
@@ -430,6 +437,7 @@ void peer_leave(struct nat *n, struct mapping *m, uint32_t session);
 
 /* tcp_state.c: check a segment and take it into account; *refresh: it keeps the session alive. */
 enum reason tcp_opens(const struct pkt *p);
+bool tcp_goes_on(const struct pkt *p); /* a segment of a connection that is under way */
 void tcp_begin(struct session *s, const struct pkt *p, enum nat_side from);
 enum reason tcp_step(struct session *s, const struct pkt *p, enum nat_side from, bool *refresh);
 uint32_t tcp_fragment_sequence(const struct pkt *first);

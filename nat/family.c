@@ -187,6 +187,15 @@ void family_turn(struct pkt *p, const struct family_header *h, const struct fami
 	p->routing = 0;
 }
 
+enum reason family_refuses(const struct pkt *p, const struct family_ends *e,
+			   const struct family_rules *r)
+{
+	struct family_header h;
+	enum reason why = family_header_of(&h, p, r);
+
+	return why == REASON_NONE ? family_admits(p, &h, e, r) : why;
+}
+
 enum reason family_to_v6(struct pkt *p, const struct family_ends *e, const struct family_rules *r)
 {
 	struct family_header h;

@@ -26,6 +26,11 @@ const struct nat_forward *forward_at_external(const struct nat_config *c, uint8_
 	return NULL;
 }
 
+static bool fits_family(const struct nat_forward *f, const struct place *inside)
+{
+	return !inside->v6 || nat_is_v6_beside(f->external) != inside->to_v4;
+}
+
 const struct nat_forward *forward_at_internal(const struct nat_config *c, uint8_t protocol,
 					      const struct place *at, be16 *external)
 {
@@ -36,7 +41,7 @@ const struct nat_forward *forward_at_internal(const struct nat_config *c, uint8_
 		const struct nat_forward *f = &c->forwards[i];
 		uint16_t outside = (uint16_t)(f->first + (port - f->internal_first));
 
-		if (f->protocol != protocol || !f->external.raw ||
+		if (f->protocol != protocol || !f->external.raw || !fits_family(f, at) ||
 		    !is_at(f->internal, &f->internal6, at) || port < f->internal_first ||
 		    port > last_internal(f))
 			continue;
@@ -55,8 +60,9 @@ be16 forward_internal_port(const struct nat_forward *f, be16 external_port)
 
 static struct place place_of(const struct nat *n, struct endpoint e)
 {
-	return (struct place){ e.address, is_name(e.address) ? name_address(n, e.address) : NULL,
-			       e.port };
+	return (struct place){ .v4 = e.address,
+			       .v6 = is_name(e.address) ? name_address(n, e.address) : NULL,
+			       .port = e.port };
 }
 
 static be32 address_of(const struct nat *n, be32 v4, const struct ip6 *v6)
@@ -73,12 +79,14 @@ const struct nat_forward *forward_by_external(const struct nat *n, uint8_t proto
 }
 
 const struct nat_forward *forward_by_internal(const struct nat *n, uint8_t protocol,
-					      struct endpoint e, struct endpoint *external)
+					      struct endpoint e, be32 far,
+					      struct endpoint *external)
 {
 	struct place at = place_of(n, e);
-	const struct nat_forward *f = forward_at_internal(&n->config, protocol, &at,
-							  &external->port);
+	const struct nat_forward *f;
 
+	at.to_v4 = !is_name(far);
+	f = forward_at_internal(&n->config, protocol, &at, &external->port);
 	if (f)
 		external->address = address_of(n, f->external, &f->external6);
 	return f;

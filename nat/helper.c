@@ -198,7 +198,7 @@ bool helper_gathers(const struct nat *n, const struct tuple *t, be32 *inside)
 	*inside = t->local;
 	if (!n->gathers || t->protocol != PROTO_TCP)
 		return false;
-	f = t->side == SIDE_INSIDE ? forward_by_internal(n, t->protocol, e, &external)
+	f = t->side == SIDE_INSIDE ? forward_by_internal(n, t->protocol, e, t->remote, &external)
 				   : forward_by_external(n, t->protocol, e);
 	if (f && f->grouped)
 		return false;
@@ -222,7 +222,7 @@ bool helper_tunnels(const struct nat *n, const struct tuple *t)
 	p = t->side == SIDE_INSIDE ? policy_of(n, t->local, t->remote)
 				   : policy_of_outside(n, t->local, &e.address);
 	return p && (p->helpers & NAT_HELPER_PPTP) &&
-	       !forward_by_internal(n, t->protocol, e, &external);
+	       !forward_by_internal(n, t->protocol, e, t->remote, &external);
 }
 
 /* Its key is like no datagram's. */

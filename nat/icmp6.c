@@ -76,8 +76,7 @@ static enum reason join_families(struct nat *n, struct nat_job *job, const struc
 {
 	bool inwards = job->from == SIDE_OUTSIDE;
 	const struct tuple *now = &s->key[side_other(job->from)];
-	struct family_rules rules = six_rules(n, s->policy < n->config.policy_count
-							 ? &n->config.policies[s->policy] : NULL);
+	struct family_rules rules = six_rules(n, six_policy(n, s));
 	struct family_ends outer = { .has_ports = false }, quoted = { .has_ports = false };
 	enum reason r;
 
@@ -140,6 +139,17 @@ enum reason six_rewrite_error(struct nat *n, struct nat_job *job, struct pkt *in
 	return REASON_NONE;
 }
 
+/* Of what needs no session there is none: RFC 6092 REC-23 and REC-10. */
+static bool is_about_exempt(const struct nat *n, const struct pkt *inner)
+{
+	struct ip6 source = ip6_load(pkt_source(inner)), destination = ip6_load(pkt_destination(inner));
+	const struct nat_policy *ours = policy_of6(&n->config, &source, false);
+	const struct nat_policy *theirs = policy_of6(&n->config, &destination, false);
+
+	return (ours && ours->type == NAT_FIREWALL && six_is_exempt(ours, inner)) ||
+	       (theirs && theirs->type == NAT_FIREWALL && six_is_exempt(theirs, inner));
+}
+
 /* RFC 6092 REC-10: what is about nothing does not come in; but where nothing is looked after, it does. */
 void six_process_error(struct nat *n, struct nat_job *job)
 {
@@ -155,6 +165,6 @@ void six_process_error(struct nat *n, struct nat_job *job)
 		job->verdict = NAT_HAIRPIN;
 	if (r == REASON_NONE || is_about_session(r))
 		return;
-	if (job->known_only || !six_covers(n, job->p, job->from))
+	if (job->known_only || (r == REASON_ICMP_NO_SESSION && is_about_exempt(n, &inner)) || !six_covers(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);
 }

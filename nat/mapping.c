@@ -313,7 +313,7 @@ enum reason mapping_for_inside(struct nat *n, const struct tuple *t, uint32_t *m
 
 	/* RFC 4787 REQ-1 for forwards, whatever the policy: what the endpoint opens itself leaves
 	 * from the forwarded port. */
-	f = forward_by_internal(n, t->protocol, internal, &external);
+	f = forward_by_internal(n, t->protocol, internal, t->remote, &external);
 	if (f && !f->grouped) {
 		m.key[SIDE_INSIDE] = mapping_inside_key(t, NAT_ENDPOINT_INDEPENDENT);
 		m.key[SIDE_OUTSIDE] = outside_key(t->protocol, external);

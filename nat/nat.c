@@ -155,7 +155,8 @@ bool keeps_source(const struct nat *n, const struct nat_job *job, const struct n
 	if (job->from != SIDE_INSIDE || k->reason != REASON_NONE)
 		return false;
 	p = policy_of(n, k->tuple.local, k->tuple.remote);
-	return p && policy_hairpins(n, p, NAT_HAIRPIN_INTERNAL, k->tuple.remote);
+	/* An IPv6 source is nothing that IPv4 could keep. */
+	return p && p->type != NAT_NAT64 && policy_hairpins(n, p, NAT_HAIRPIN_INTERNAL, k->tuple.remote);
 }
 
 /* An ICMP reply from inside that nobody asked for. */
@@ -289,8 +290,12 @@ static uint32_t find_living(struct nat *n, nat_time now, struct nat_job *job)
 
 static void pass(struct nat *n, nat_time now, struct nat_job *job, uint32_t number)
 {
-	enum reason r = take_account(n, now, job, number);
+	enum reason r = REASON_NONE;
 
+	if (session_joins_families(session_at(n, number)))
+		r = six_refuses_family(n, job->p, six_policy(n, session_at(n, number)));
+	if (r == REASON_NONE)
+		r = take_account(n, now, job, number);
 	if (r == REASON_NONE)
 		translate(n, job, number);
 	else

@@ -15,6 +15,9 @@ static enum reason open_from_inside(struct nat *n, const struct nat_job *job,
 	const struct nat_policy *p = policy_of(n, t->local, t->remote);
 	enum reason r = transport_opens(job->p, SIDE_INSIDE);
 
+	/* RFC 6092 REC-31: also what began before we did. */
+	if (r == REASON_TCP_NO_SESSION && p->type == NAT_FIREWALL && tcp_goes_on(job->p))
+		r = REASON_NONE;
 	if (r == REASON_NONE && policy_hairpins(n, p, NAT_HAIRPIN_OFF, t->remote))
 		r = REASON_HAIRPIN_OFF;
 	if (r == REASON_NONE)
@@ -22,6 +25,22 @@ static enum reason open_from_inside(struct nat *n, const struct nat_job *job,
 	if (r == REASON_NONE && transport_is_paired(t->protocol))
 		return pair_for_inside(n, job->p, t, mapping);
 	return r == REASON_NONE ? mapping_for_inside(n, t, mapping) : r;
+}
+
+/* NAT64: whether the remote address, and the datagram, can be of IPv6. */
+static enum reason join_families(const struct nat *n, const struct nat_job *job, const struct tuple *t,
+				 const struct mapping *m)
+{
+	const struct nat_policy *p = policy_of(n, m->key[SIDE_INSIDE].local, t->local);
+	struct tuple inside = { .remote = t->remote };
+	uint16_t slot = p ? prefix_first(n, p) : PREFIX_NONE;
+	enum reason r;
+
+	if (slot == PREFIX_NONE)
+		return REASON_UNTRANSLATABLE;
+	inside.tag = prefix_tag(slot);
+	r = six_check_embedded(n, &inside);
+	return r == REASON_NONE ? six_refuses_family(n, job->p, p) : r;
 }
 
 static enum reason open_from_outside(struct nat *n, const struct nat_job *job,
@@ -36,6 +55,8 @@ static enum reason open_from_outside(struct nat *n, const struct nat_job *job,
 		mapping_unclaimed(n, t);
 	if (transport_is_unsolicited(job->p) && (r == REASON_NO_MAPPING || r == REASON_FILTERED))
 		unsolicited_hold(n, job->p, t);
+	if (r == REASON_NONE && is_name(n->mappings[*mapping].key[SIDE_INSIDE].local) && !is_name(t->local))
+		r = join_families(n, job, t, &n->mappings[*mapping]);
 	if (nat_class_of(t->protocol) == NAT_CLASS_TCP && r == REASON_NONE &&
 	    !half_open_admits(n, *mapping))
 		r = REASON_HALF_OPEN_LIMIT;

@@ -80,7 +80,8 @@ static const struct nat_forward *find_forward(const struct nat_config *c, enum n
 		return NULL;
 	internal = (struct place){ f->internal,
 				   nat_is_v6_beside(f->internal) ? &f->internal6 : NULL,
-				   forward_internal_port(f, at->port) };
+				   forward_internal_port(f, at->port),
+				   !nat_is_v6_beside(f->external) };
 	return forward_at_internal(c, protocol, &internal, external);
 }
 
@@ -88,7 +89,7 @@ const struct nat_forward *nat_owner_forward(const struct nat_config *c, enum nat
 					    uint8_t protocol, struct endpoint e,
 					    struct endpoint *external)
 {
-	const struct place at = { e.address, NULL, e.port };
+	const struct place at = { .v4 = e.address, .port = e.port };
 	const struct nat_forward *f = find_forward(c, side, protocol, &at, &external->port);
 
 	if (f)
@@ -122,7 +123,7 @@ static uint16_t owner_of(const struct nat *n, const struct tuple *t)
  * only addresses are translated, by the first half of the remote one. */
 static uint16_t owner_of_six(const struct nat *n, const struct seen6 *s)
 {
-	const struct place at = { .v6 = &s->local, .port = s->ports[0] };
+	const struct place at = { .v6 = &s->local, .port = s->ports[0], .to_v4 = s->to_v4 };
 	const struct nat_forward *f = NULL;
 	const struct nat_policy *p;
 	be16 external;

@@ -71,13 +71,15 @@ static bool static_address(const struct nat *n, const struct tuple *t, be32 *add
 {
 	const struct nat_policy *p = policy_of(n, t->local, t->remote);
 	struct endpoint internal = { t->local, t->local_port }, external;
-	const struct nat_forward *f = forward_by_internal(n, t->protocol, internal, &external);
+	const struct nat_forward *f = forward_by_internal(n, t->protocol, internal, t->remote, &external);
 
 	*forward = f && !f->grouped;
 	if (*forward)
 		*address = external.address;
 	else if (p && p->type == NAT_ONE_TO_ONE)
 		*address = policy_one_to_one(n, p, t->local);
+	else if (p && p->type == NAT_FIREWALL)
+		*address = t->local;
 	else
 		return false;
 	return true;

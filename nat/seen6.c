@@ -4,8 +4,28 @@
 #include "transport.h"
 #include "tuple_common.h"
 
-/* Queries of both directions count: who may ask, the policy says. */
-static enum reason read_ports(struct seen6 *s, const struct pkt *p, bool outward)
+static bool is_query(const struct pkt *p)
+{
+	return p->protocol == PROTO_ICMPV6 && (p->flags & PKT_ICMP_QUERY) &&
+	       !(p->flags & PKT_FRAGMENT_LATER);
+}
+
+/* Hosts with an address of their own outside are asked from there, too (RFC 7857 section 12). */
+static bool asks_both_ways(const struct nat_config *c, const struct ip6 *local)
+{
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		if (p->version == 6 && p->type == NAT_ONE_TO_ONE &&
+		    (ip6_prefix_has(&p->v6.match, local) ||
+		     ip6_prefix_has(&p->v6.translated, local)))
+			return true;
+	}
+	return false;
+}
+
+static enum reason read_ports(const struct nat *n, struct seen6 *s, const struct pkt *p,
+			      bool outward)
 {
 	be16 ports[2];
 	enum reason r;
@@ -13,9 +33,14 @@ static enum reason read_ports(struct seen6 *s, const struct pkt *p, bool outward
 	s->protocol = p->protocol == PROTO_ICMPV6 ? PROTO_ICMP : p->protocol;
 	if (p->protocol == PROTO_ICMP)
 		return REASON_NO_TRANSPORT;
-	if (p->protocol == PROTO_ICMPV6 && (p->flags & PKT_ICMP_QUERY) && !(p->flags & PKT_FRAGMENT_LATER)) {
+	if (is_query(p) && asks_both_ways(&n->config, &s->local)) {
 		s->ports[0] = be16_load(pkt_transport(p) + 4);
 		s->ports[1] = (be16){ 0 };
+		return REASON_NONE;
+	}
+	/* RFC 6092 REC-23: by addresses alone; each direction has SPIs of its own. */
+	if (p->protocol == PROTO_ESP) {
+		s->ports[0] = s->ports[1] = (be16){ 0 };
 		return REASON_NONE;
 	}
 	r = tuple_ports(p, outward, ports);
@@ -40,7 +65,7 @@ static enum reason see(const struct nat *n, struct seen6 *s, const struct pkt *p
 	/* These are names, and no host's addresses. */
 	if (s->to_v4 && is_name(s->remote4))
 		return REASON_EMBEDDED;
-	return read_ports(s, p, outward);
+	return read_ports(n, s, p, outward);
 }
 
 enum reason seen6_of(const struct nat *n, struct seen6 *s, const struct pkt *p, enum nat_side from)

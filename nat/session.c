@@ -160,15 +160,19 @@ static void fill(struct nat *n, struct session *s, const struct tuple *t, const 
 static void note(struct nat *n, const struct session *s, enum nat_event_kind kind)
 {
 	const struct tuple *inside = &s->key[SIDE_INSIDE], *outside = &s->key[SIDE_OUTSIDE];
+	struct nat_endpoint remote;
 
 	if (!event_is_wanted(n, kind))
 		return;
+	remote = name_endpoint(n, tuple_remote(outside));
+	if (is_name(inside->local) && !remote.is_v6)
+		remote.address6 = session_far6(n, inside);
 	event_note(n, (struct nat_event){
 		.kind = (uint8_t)kind,
 		.protocol = inside->protocol,
 		.inside = name_endpoint(n, tuple_local(inside)),
 		.outside = name_endpoint(n, tuple_local(outside)),
-		.remote = name_endpoint(n, tuple_remote(outside)),
+		.remote = remote,
 	});
 }
 

@@ -20,7 +20,7 @@ void six_take_static_names(struct nat *n, const struct tuple *t)
 	const struct nat_config *c = &n->config;
 	struct endpoint e = { t->local, t->local_port }, external;
 	bool inside = t->side == SIDE_INSIDE;
-	const struct nat_forward *f = inside ? forward_by_internal(n, t->protocol, e, &external)
+	const struct nat_forward *f = inside ? forward_by_internal(n, t->protocol, e, t->remote, &external)
 					     : forward_by_external(n, t->protocol, e);
 
 	for (uint16_t i = 0; f && (i == 0 || i < f->targets); i++)
@@ -103,11 +103,6 @@ struct family_rules six_rules(const struct nat *n, const struct nat_policy *p)
 	return r;
 }
 
-static const struct nat_policy *policy_at(const struct nat *n, uint16_t number)
-{
-	return number < n->config.policy_count ? &n->config.policies[number] : NULL;
-}
-
 static enum reason to_v4(struct nat *n, struct nat_job *job, const struct tuple *now,
 			 struct family_ends *e, struct family_rules *rules)
 {
@@ -137,11 +132,19 @@ csum_t six_suffix(const struct nat *n, const struct tuple *t, const uint8_t *add
 	return csum_diff(address, &plain, sizeof(plain));
 }
 
+enum reason six_refuses_family(const struct nat *n, const struct pkt *p, const struct nat_policy *policy)
+{
+	struct family_rules rules = six_rules(n, policy);
+	struct family_ends e = { .whole = p->whole };
+
+	return family_refuses(p, &e, &rules);
+}
+
 static enum reason change_family(struct nat *n, struct nat_job *job, const struct session *s,
 				 const struct rewrite *r)
 {
 	const struct tuple *now = &s->key[side_other(job->from)];
-	struct family_rules rules = six_rules(n, policy_at(n, s->policy));
+	struct family_rules rules = six_rules(n, six_policy(n, s));
 	struct family_ends e = { .addresses = r->addresses, .has_ports = true,
 				 .ports = { r->source_port, r->destination_port },
 				 .port_sum = r->ports,
@@ -173,13 +176,27 @@ enum reason six_translate(struct nat *n, struct nat_job *job, const struct sessi
 	return failed;
 }
 
+/* An outside address of one_to_one, or of a forward. */
+static bool is_static(const struct nat_config *c, const struct ip6 *a)
+{
+	for (size_t i = 0; i < c->policy_count; i++)
+		if (c->policies[i].version == 6 && c->policies[i].type == NAT_ONE_TO_ONE &&
+		    ip6_prefix_has(&c->policies[i].v6.translated, a))
+			return true;
+	for (size_t i = 0; i < c->forward_count; i++)
+		if (nat_is_v6_beside(c->forwards[i].external) &&
+		    ip6_equal(&c->forwards[i].external6, a))
+			return true;
+	return false;
+}
+
 bool six_covers(const struct nat *n, const struct pkt *p, enum nat_side from)
 {
 	struct ip6 local = ip6_load(from == SIDE_INSIDE ? pkt_source(p) : pkt_destination(p));
 	struct ip6 remote = ip6_load(from == SIDE_INSIDE ? pkt_destination(p) : pkt_source(p));
 	const struct nat_policy *policy;
 	uint16_t slot, index;
-	be32 name, inside;
+	be32 name;
 
 	if (!n->six)
 		return false;
@@ -187,19 +204,22 @@ bool six_covers(const struct nat *n, const struct pkt *p, enum nat_side from)
 			    from == SIDE_INSIDE && prefix_leads(n, &local, &remote, &slot));
 	if (policy && policy->type != NAT_NONE)
 		return true;
-	/* An outside address has a name, as the pool holds it, or is one of one_to_one. */
-	name = from == SIDE_OUTSIDE ? name_find(n, &local) : (be32){ 0 };
-	return name.raw && (pool_has(n, name, &index) || policy_of_outside(n, name, &inside));
+	if (from == SIDE_INSIDE)
+		return false;
+	name = name_find(n, &local);
+	return (name.raw && pool_has(n, name, &index)) || is_static(&n->config, &local);
 }
 
 /* RFC 6092 REC-21 to REC-26, RFC 4890 section 4.3.1. */
-static bool is_exempt(const struct nat_policy *p, const struct pkt *d)
+bool six_is_exempt(const struct nat_policy *p, const struct pkt *d)
 {
 	bool later = d->flags & PKT_FRAGMENT_LATER;
 	const uint8_t *ports = later ? (const uint8_t *)d->ports : pkt_transport(d);
 
 	if (!p->v6.blocks_ipsec && ((d->flags & PKT_IPSEC) || d->protocol == PROTO_ESP))
 		return true;
+	if (d->flags & PKT_IPSEC)
+		return false;
 	if (!p->v6.blocks_ipsec && d->protocol == PROTO_UDP &&
 	    (load16(ports) == IKE || load16(ports + 2) == IKE))
 		return true;
@@ -208,7 +228,7 @@ static bool is_exempt(const struct nat_policy *p, const struct pkt *d)
 }
 
 /* What must not be embedded (RFC 6052 section 3.1). */
-static enum reason check_embedded(const struct nat *n, const struct tuple *t)
+enum reason six_check_embedded(const struct nat *n, const struct tuple *t)
 {
 	if (!t->tag.raw || is_name(t->remote))
 		return REASON_NONE;
@@ -262,7 +282,7 @@ static void from_inside(struct nat *n, struct nat_job *job, const struct nat_sou
 		conclude(job, NAT_FORWARD, REASON_NONE);
 		return;
 	}
-	if (p->type == NAT_FIREWALL && is_exempt(p, job->p) && r != REASON_FRAGMENT) {
+	if (p->type == NAT_FIREWALL && six_is_exempt(p, job->p) && r != REASON_FRAGMENT) {
 		conclude(job, NAT_FORWARD, REASON_NONE);
 		return;
 	}
@@ -271,7 +291,9 @@ static void from_inside(struct nat *n, struct nat_job *job, const struct nat_sou
 		job->answer = NAT_ANSWER_PROTOCOL;
 	}
 	if (r == REASON_NONE && to_v4)
-		r = check_embedded(n, &k->tuple);
+		r = six_check_embedded(n, &k->tuple);
+	if (r == REASON_NONE && to_v4)
+		r = six_refuses_family(n, job->p, p);
 	/* AH vouches for addresses. */
 	if (r == REASON_NONE && p->type != NAT_FIREWALL && (job->p->flags & PKT_IPSEC) &&
 	    job->p->protocol != PROTO_ESP)
@@ -294,7 +316,7 @@ static void from_outside(struct nat *n, struct nat_job *job, const struct nat_so
 	const struct nat_policy *p = policy_of6(&n->config, &local, false);
 
 	if (!six_covers(n, job->p, SIDE_OUTSIDE) ||
-	    (p && p->type == NAT_FIREWALL && k->reason != REASON_FRAGMENT && is_exempt(p, job->p)))
+	    (p && p->type == NAT_FIREWALL && k->reason != REASON_FRAGMENT && six_is_exempt(p, job->p)))
 		conclude(job, NAT_FORWARD, REASON_NONE);
 	else if (job->p->flags & PKT_FRAGMENT_LATER)
 		conclude(job, NAT_DROP, REASON_FRAGMENT);

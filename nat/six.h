@@ -27,8 +27,20 @@ static inline bool session_joins_families(const struct session *s)
 /* Names for whoever may be at the other end of a mapping that t opens. */
 void six_take_static_names(struct nat *n, const struct tuple *t);
 
+/* The policy of a session, as long as there is one of its number. */
+static inline const struct nat_policy *six_policy(const struct nat *n, const struct session *s)
+{
+	return s->policy < n->config.policy_count ? &n->config.policies[s->policy] : NULL;
+}
+
+/* Of the inside tuple of NAT64: REASON_EMBEDDED, or none. */
+enum reason six_check_embedded(const struct nat *n, const struct tuple *t);
+
 /* The tuple of what was sought, with names for the addresses that have none. False: no room. */
 bool six_take_names(struct nat *n, struct nat_job *job);
+
+/* Why a datagram cannot become one of the other family, as an entry has it; NULL: none has. */
+enum reason six_refuses_family(const struct nat *n, const struct pkt *p, const struct nat_policy *policy);
 
 /* r: as for IPv4, but for the addresses. */
 enum reason six_translate(struct nat *n, struct nat_job *job, const struct session *s,
@@ -53,6 +65,9 @@ bool six_joins(const struct nat *n, const struct pkt *p, enum nat_side from);
 
 /* RFC 6146 section 3: TCP, UDP and ICMP only. */
 bool six_refuses(const struct nat *n, const struct pkt *p, enum nat_side from);
+
+/* FIREWALL lets it through without a session. */
+bool six_is_exempt(const struct nat_policy *p, const struct pkt *d);
 
 /* Some entry with sessions is for a datagram's inside end. */
 bool six_covers(const struct nat *n, const struct pkt *p, enum nat_side from);

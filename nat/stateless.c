@@ -221,15 +221,38 @@ static enum reason translate_prefix(struct nat_job *job, const struct nat_policy
 	return REASON_NONE;
 }
 
+/* By one_to_one, whether anybody has a name for it or not. */
+static bool is_one_to_one6(const struct nat *n, const struct ip6 *a)
+{
+	for (size_t i = 0; n->one_to_one && i < n->config.policy_count; i++) {
+		const struct nat_policy *p = &n->config.policies[i];
+		struct ip6 inside = ip6_joined(&p->v6.match.address, p->v6.match.len, a);
+
+		if (p->type == NAT_ONE_TO_ONE && p->version == 6 &&
+		    ip6_prefix_has(&p->v6.translated, a) && policy_of6(&n->config, &inside, false) == p)
+			return true;
+	}
+	return false;
+}
+
+/* What other entries have outside. */
+static bool is_outside_end(const struct nat *n, const struct pkt *p)
+{
+	uint16_t index;
+	struct ip6 a;
+	be32 name;
+
+	if (p->version == 4)
+		return is_outside_address(n, be32_load(pkt_destination(p)));
+	a = ip6_load(pkt_destination(p));
+	name = name_find(n, &a);
+	return (name.raw && pool_has(n, name, &index)) || is_one_to_one6(n, &a);
+}
+
 /* What was sent to an outside address of ours is for the inside after all. */
 static bool hairpins(const struct nat *n, const struct nat_job *job)
 {
-	const struct pkt *p = job->p;
-
-	if (job->from != SIDE_INSIDE)
-		return false;
-	return of_outside(n, p) ||
-	       (p->version == 4 && is_outside_address(n, be32_load(pkt_destination(p))));
+	return job->from == SIDE_INSIDE && (of_outside(n, job->p) || is_outside_end(n, job->p));
 }
 
 void stateless_process(struct nat *n, struct nat_job *job, const struct nat_policy *p)

@@ -200,12 +200,29 @@ enum reason tcp_opens(const struct pkt *p)
 	return seg == SEG_SYN ? REASON_NONE : REASON_TCP_NO_SESSION;
 }
 
+bool tcp_goes_on(const struct pkt *p)
+{
+	return segment_of(pkt_transport(p)) == SEG_ACK;
+}
+
+/* With windows as wide as can be: what their scales are nobody has seen (RFC 6092 REC-33). */
+static void pick_up(struct session *s)
+{
+	s->scales = SCALE_MOST << 4 | SCALE_MOST;
+	s->state = TCP_ESTABLISHED;
+	s->timeout = TIMEOUT_TCP_ESTABLISHED;
+}
+
 void tcp_begin(struct session *s, const struct pkt *p, enum nat_side from)
 {
 	enum tcp_state opening = from == SIDE_INSIDE ? TCP_INIT_INSIDE : TCP_INIT_OUTSIDE;
 	uint32_t sequence = load32(pkt_transport(p) + TCP_SEQ);
 	bool again = s->state == opening && s->opened == sequence;
 
+	if (tcp_goes_on(p)) {
+		pick_up(s);
+		return;
+	}
 	s->flags &= (uint8_t)~(3 * SESSION_KNOWN | 3 * SESSION_SENT);
 	/* The same SYN may come again without its data; what came before may still be acknowledged
 	 * (RFC 7413). */

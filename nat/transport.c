@@ -29,8 +29,13 @@ enum reason transport_opens(const struct pkt *p, enum nat_side from)
 
 bool transport_is_unsolicited(const struct pkt *p)
 {
-	return p->protocol == PROTO_DCCP ? dccp_is_unsolicited(p)
-					 : p->protocol == PROTO_TCP && tcp_opens(p) == REASON_NONE;
+	switch (p->protocol) {
+	case PROTO_DCCP: return dccp_is_unsolicited(p);
+	case PROTO_TCP: return tcp_opens(p) == REASON_NONE;
+	/* RFC 6092 REC-39. */
+	case PROTO_SCTP: return p->version == 6 && sctp_opens(p) == REASON_NONE;
+	default: return false;
+	}
 }
 
 void transport_begin(struct session *s, const struct pkt *p, enum nat_side from)

@@ -23,7 +23,11 @@ static uint32_t find(const struct unsolicited *u, uint64_t hash)
 /* Hashes that are kept are not zero. */
 static uint64_t hash_of(const struct nat *n, const struct tuple *outside)
 {
-	return hash_tuple(&n->hash, outside) | 1;
+	struct tuple t = *outside;
+
+	/* What an INIT has none of yet. */
+	t.tag = (be16){ 0 };
+	return hash_tuple(&n->hash, &t) | 1;
 }
 
 static bool has_port(struct port_range r, uint16_t port)

@@ -48,7 +48,8 @@ struct nat_event {
 	uint8_t reason; /* enum reason, of EXHAUSTED and QUOTA */
 	struct nat_endpoint inside, outside; /* of blocks: addresses only */
 	union {
-		struct nat_endpoint remote; /* of sessions */
+		struct nat_endpoint remote; /* of sessions; with IPv4 for an IPv6 host, address6 is what
+					     * the host knows it by */
 		struct nat_event_plan plan; /* of PLAN */
 	};
 	struct port_range block; /* of blocks */

@@ -54,6 +54,10 @@ struct family_rules {
 enum reason family_to_v6(struct pkt *p, const struct family_ends *e, const struct family_rules *r);
 enum reason family_to_v4(struct pkt *p, const struct family_ends *e, const struct family_rules *r);
 
+/* Why one of these would refuse, without doing it; of e only whole counts. */
+enum reason family_refuses(const struct pkt *p, const struct family_ends *e,
+			   const struct family_rules *r);
+
 /* An ICMP error: outer for the error itself, inner for what it quotes (whose source is inner's
  * source, and so on, as they will be). room: octets from p->ip on that may be used, p->len at least.
  * quoted: the view of the quote, as pkt_parse_quoted() made it. The error's checksum must have been

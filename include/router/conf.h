@@ -166,6 +166,7 @@ struct conf {
 	bool seccomp; /* forbid all system calls but those on a list */
 	bool steering; /* the kernel is told which worker owns what */
 	uint32_t poll_us; /* how long a worker without work looks for some before it sleeps */
+	uint32_t error_rate; /* ICMP errors of ours in a second, and at once, to one destination */
 	bool virtual_clock;
 	uint64_t seed; /* 0: from the kernel */
 	struct conf_interface *interfaces;
