@@ -2,32 +2,41 @@
 
 enum { V6_SOURCE = 8, V6_ADDRESSES = 32 };
 
-static void keep(struct nat_job *job, uint16_t header_at, uint8_t header_len)
+/* Copies whose length is known beforehand cost next to nothing. */
+static void keep_transport(struct nat_job *job)
 {
 	struct nat_before *b = &job->before;
 	const struct pkt *p = job->p;
 	uint32_t rest = p->len - p->transport;
 
 	b->view = *p;
-	b->header_at = header_at;
-	b->header_len = header_len;
-	b->transport_len = (uint8_t)(rest < NAT_BEFORE_TRANSPORT ? rest : NAT_BEFORE_TRANSPORT);
-	memcpy(b->header, p->ip + header_at, header_len);
-	memcpy(b->transport, pkt_transport(p), b->transport_len);
 	job->kept = true;
+	if (rest >= NAT_BEFORE_TRANSPORT) {
+		b->transport_len = NAT_BEFORE_TRANSPORT;
+		memcpy(b->transport, pkt_transport(p), NAT_BEFORE_TRANSPORT);
+	} else {
+		b->transport_len = (uint8_t)rest;
+		memcpy(b->transport, pkt_transport(p), rest);
+	}
 }
 
+/* Of a short header, with what lies in front: nobody minds if that is as it was. */
 void before_keep_header(struct nat_job *job)
 {
-	uint16_t len = job->p->transport;
-	uint8_t kept = (uint8_t)(len < NAT_BEFORE_HEADER ? len : NAT_BEFORE_HEADER);
+	struct nat_before *b = &job->before;
 
-	keep(job, (uint16_t)(len - kept), kept);
+	keep_transport(job);
+	b->header_at = (int32_t)job->p->transport - NAT_BEFORE_HEADER;
+	b->header_len = NAT_BEFORE_HEADER;
+	memcpy(b->header, job->p->ip + b->header_at, NAT_BEFORE_HEADER);
 }
 
 void before_keep_addresses(struct nat_job *job)
 {
-	keep(job, V6_SOURCE, V6_ADDRESSES);
+	keep_transport(job);
+	job->before.header_at = V6_SOURCE;
+	job->before.header_len = V6_ADDRESSES;
+	memcpy(job->before.header, job->p->ip + V6_SOURCE, V6_ADDRESSES);
 }
 
 bool before_restore(struct nat_job *job)

@@ -13,12 +13,6 @@ static bool is_icmp(const struct family_header *h)
 	return h->protocol == PROTO_ICMP || h->protocol == PROTO_ICMPV6;
 }
 
-/* What the header carries begins with the transport's header. */
-static bool has_transport(const struct pkt *p, const struct family_header *h)
-{
-	return h->at == p->transport && !(p->flags & PKT_FRAGMENT_LATER);
-}
-
 /* RFC 7915 section 1.1: the pseudo-header of a fragmented message has the length of the whole. */
 static enum reason admits_icmp(const struct pkt *p, const struct family_ends *e)
 {
@@ -147,7 +141,7 @@ static void carry_ports(struct pkt *p, const struct family_ends *e)
 
 void family_carry(struct pkt *p, const struct family_header *h, const struct family_ends *e)
 {
-	if (!has_transport(p, h))
+	if (p->flags & PKT_FRAGMENT_LATER)
 		return;
 	if (is_icmp(h))
 		carry_icmp(p, h, e);

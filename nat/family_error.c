@@ -85,7 +85,7 @@ static enum reason arrange(struct message *m, const struct pkt *p, uint32_t room
 	m->header = family_header_len(&m->inner, m->to);
 	l->quote = m->header + carried;
 	l->extension = m->length_at ? m->was.extension : 0;
-	if (l->extension && room > PADDED_LEAST) {
+	if (l->extension && room >= PADDED_LEAST + 4) {
 		arrange_extension(l, room, unit(m->to));
 	} else {
 		l->extension = 0;

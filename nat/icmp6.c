@@ -29,6 +29,7 @@ static enum reason find_quoted(struct nat *n, const struct nat_job *job, struct 
 		return REASON_ICMP_QUOTE;
 	if (memcmp(pkt_destination(job->p), pkt_source(inner), V6_LEN) != 0)
 		return REASON_ICMP_QUOTE;
+	seen6_fetch_index(n, &s);
 	if (!seen6_tuple(n, &s, &t))
 		return REASON_ICMP_NO_SESSION;
 	*session = session_find(n, &t);
@@ -99,7 +100,7 @@ static enum reason join_families(struct nat *n, struct nat_job *job, const struc
 	/* Of an error nobody is told anything. */
 	job->kept = false;
 	job->redirected = r == REASON_NONE && !inwards;
-	job->piece = rules.piece;
+	job->piece = inwards ? rules.piece : 0;
 	return r;
 }
 
@@ -163,7 +164,8 @@ void six_process_error(struct nat *n, struct nat_job *job)
 	if (r == REASON_NONE && job->from == SIDE_INSIDE &&
 	    (session_at(n, session)->flags & SESSION_HAIRPIN))
 		job->verdict = NAT_HAIRPIN;
-	if (r == REASON_NONE || is_about_session(r))
+	if (r == REASON_NONE || is_about_session(r) ||
+	    (session != SLAB_NONE && r != REASON_ICMP_NO_SESSION))
 		return;
 	if (job->known_only || (r == REASON_ICMP_NO_SESSION && is_about_exempt(n, &inner)) || !six_covers(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);

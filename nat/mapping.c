@@ -373,6 +373,11 @@ static bool is_current(const struct nat *n, const struct mapping *m)
 		e = forward_internal(n, f, outside->local_port);
 		return be32_equal(e.address, inside->local) && be16_equal(e.port, inside->local_port);
 	}
+	if (is_name(inside->local) && be32_equal(inside->local, outside->local)) {
+		const struct nat_policy *p = policy_of(n, inside->local, outside->local);
+
+		return p && p->type == NAT_FIREWALL;
+	}
 	return !m->one_to_one ||
 	       (policy_of_outside(n, outside->local, &now) && be32_equal(now, inside->local));
 }

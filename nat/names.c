@@ -15,12 +15,24 @@ static be32 name_of(uint32_t number)
 	return be32_from(NAME_FIRST + number);
 }
 
-be32 name_find(const struct nat *n, const struct ip6 *address)
+uint64_t name_hash(const struct nat *n, const struct ip6 *address)
 {
 	struct tuple key = key_of(address);
-	uint32_t number = table_find(&n->names.by, hash_tuple(&n->hash, &key), &key);
+
+	return hash_tuple(&n->hash, &key);
+}
+
+be32 name_find_by(const struct nat *n, uint64_t hash, const struct ip6 *address)
+{
+	struct tuple key = key_of(address);
+	uint32_t number = table_find(&n->names.by, hash, &key);
 
 	return number == TABLE_NONE ? (be32){ 0 } : name_of(number);
+}
+
+be32 name_find(const struct nat *n, const struct ip6 *address)
+{
+	return name_find_by(n, name_hash(n, address), address);
 }
 
 static void note_unheld(struct names *s, uint32_t number)

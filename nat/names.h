@@ -44,6 +44,8 @@ static inline uint32_t name_number(be32 name)
 }
 
 be32 name_find(const struct nat *n, const struct ip6 *address);
+be32 name_find_by(const struct nat *n, uint64_t hash, const struct ip6 *address);
+uint64_t name_hash(const struct nat *n, const struct ip6 *address);
 be32 name_take(struct nat *n, const struct ip6 *address);
 void name_hold(struct nat *n, be32 name);
 void name_release(struct nat *n, be32 name);

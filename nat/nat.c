@@ -7,6 +7,7 @@
 #include "ahead.h"
 #include "before.h"
 #include "helper.h"
+#include "plain.h"
 #include "six.h"
 #include "stateless.h"
 #include "transport.h"
@@ -292,7 +293,7 @@ static void pass(struct nat *n, nat_time now, struct nat_job *job, uint32_t numb
 {
 	enum reason r = REASON_NONE;
 
-	if (session_joins_families(session_at(n, number)))
+	if (session_joins_families(session_at(n, number)) && !plain_is(job->p))
 		r = six_refuses_family(n, job->p, six_policy(n, session_at(n, number)));
 	if (r == REASON_NONE)
 		r = take_account(n, now, job, number);

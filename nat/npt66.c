@@ -14,7 +14,7 @@ static bool is_all_ones(const uint8_t word[static 2])
 	return word[0] == 0xff && word[1] == 0xff;
 }
 
-/* RFC 6296 sections 3.4 and 3.5: the word that is adjusted, or NULL. */
+/* RFC 6296 sections 3.4, 3.5 and 3.7: the word that is adjusted, or NULL. */
 static uint8_t *adjusted(struct ip6 *a, uint8_t len)
 {
 	unsigned first = (len + WORD_BITS - 1u) / WORD_BITS;
@@ -25,6 +25,11 @@ static uint8_t *adjusted(struct ip6 *a, uint8_t len)
 		if (!is_all_ones(a->octets + 2 * i))
 			return a->octets + 2 * i;
 	return NULL;
+}
+
+bool npt66_adjusts_id(const struct ip6_prefix *a, const struct ip6_prefix *b)
+{
+	return longer_len(a, b) > SHORT_LEN;
 }
 
 bool npt66_has(const struct ip6_prefix *from, const struct ip6_prefix *to, const struct ip6 *a)

@@ -24,32 +24,63 @@ static enum reason seek_query(const struct nat *n, const struct nat_job *job, st
 	return p && p->type == NAT_ONE_TO_ONE ? REASON_NONE : REASON_NOT_A_QUERY;
 }
 
-/* A name that is missing now may be there when the datagram's turn comes. */
-static enum reason seek_six(const struct nat *n, struct nat_job *job)
-{
-	struct seen6 s;
-	enum reason r = seen6_of(n, &s, job->p, job->from);
+/* IPv6 has two stages more: its addresses have names, which are looked up first. */
+struct six {
+	struct nat_job *job;
+	struct seen6 seen;
+};
 
-	if (r == REASON_NONE)
-		job->sought.nameless = !seen6_tuple(n, &s, &job->sought.tuple);
-	return r;
+static void hash_and_fetch(const struct nat *n, struct nat_sought *k)
+{
+	k->hash = hash_tuple(&n->hash, &k->tuple);
+	table_prefetch(&n->sessions_by, k->hash);
+}
+
+/* True: it goes through those stages. */
+static bool seek_six(const struct nat *n, struct nat_job *job, struct six *six)
+{
+	struct nat_sought *k = &job->sought;
+
+	k->reason = REASON_NO_TRANSPORT;
+	if (!n->six)
+		return false;
+	if (pkt_is_fragment(job->p) && !(job->p->flags & PKT_PORTS_KNOWN))
+		k->reason = REASON_FRAGMENT;
+	else
+		k->reason = seen6_of(n, &six->seen, job->p, job->from);
+	if (k->reason != REASON_NONE)
+		return false;
+	six->job = job;
+	seen6_fetch_index(n, &six->seen);
+	return true;
+}
+
+/* A name that is missing now may be there when the datagram's turn comes. */
+static void seek_names(const struct nat *n, struct six *all, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		seen6_fetch_names(n, &all[i].seen);
+	for (size_t i = 0; i < count; i++) {
+		struct nat_sought *k = &all[i].job->sought;
+
+		k->nameless = !seen6_tuple(n, &all[i].seen, &k->tuple);
+		if (!k->nameless)
+			hash_and_fetch(n, k);
+	}
 }
 
 static enum reason seek_tuple(const struct nat *n, struct nat_job *job, struct tuple *t)
 {
 	enum reason r;
 
-	if (job->p->version == 6 && !n->six)
-		return REASON_NO_TRANSPORT;
 	if (pkt_is_fragment(job->p) && !(job->p->flags & PKT_PORTS_KNOWN))
 		return REASON_FRAGMENT;
-	if (job->p->version == 6)
-		return seek_six(n, job);
 	r = tuple_of(t, job->p, job->from);
 	return r == REASON_NOT_A_QUERY && n->one_to_one ? seek_query(n, job, t) : r;
 }
 
-static void seek(const struct nat *n, struct nat_job *job)
+/* True: only the names of its addresses are sought for. */
+static bool seek(const struct nat *n, struct nat_job *job, struct six *six)
 {
 	struct nat_sought *k = &job->sought;
 
@@ -59,16 +90,17 @@ static void seek(const struct nat *n, struct nat_job *job)
 	k->stateless = n->stateless ? stateless_policy(n, job->p, job->from, job->hairpinned) : NULL;
 	if (k->stateless) {
 		k->reason = REASON_NO_TRANSPORT;
-		return;
+		return false;
 	}
+	if (job->p->version == 6)
+		return seek_six(n, job, six);
 	if (tuple_is_common(job->p) && !pkt_is_fragment(job->p))
 		tuple_fill_common(&k->tuple, job->p, job->from);
 	else
 		k->reason = seek_tuple(n, job, &k->tuple);
-	if (k->reason != REASON_NONE || k->nameless)
-		return;
-	k->hash = hash_tuple(&n->hash, &k->tuple);
-	table_prefetch(&n->sessions_by, k->hash);
+	if (k->reason == REASON_NONE)
+		hash_and_fetch(n, k);
+	return false;
 }
 
 static void fetch(const struct nat *n, uint32_t value)
@@ -101,6 +133,15 @@ static void seek_second(const struct nat *n, struct nat_sought *k)
 		fetch(n, k->value);
 }
 
+/* What the addresses of the other side will be read from. */
+static void fetch_names(const struct nat *n, const struct session *s)
+{
+	if (is_name(s->key[SIDE_INSIDE].local))
+		__builtin_prefetch(name_address(n, s->key[SIDE_INSIDE].local));
+	if (is_name(s->key[SIDE_INSIDE].remote))
+		__builtin_prefetch(name_address(n, s->key[SIDE_INSIDE].remote));
+}
+
 static void find(const struct nat *n, struct nat_job *job)
 {
 	struct nat_sought *k = &job->sought;
@@ -108,15 +149,20 @@ static void find(const struct nat *n, struct nat_job *job)
 	if (k->reason == REASON_NONE && !k->nameless && !session_is_of(n, k->value, &k->tuple))
 		k->value = table_find(&n->sessions_by, k->hash, &k->tuple);
 	job->way = k->value == TABLE_NONE ? NULL : &session_at(n, k->value >> 1)->way;
+	if (n->six && k->value != TABLE_NONE)
+		fetch_names(n, session_at(n, k->value >> 1));
 }
 
 static void seek_part(const struct nat *n, struct nat_job *const *jobs, size_t count)
 {
 	struct nat_sought *late[BATCH];
-	size_t late_count = 0;
+	size_t late_count = 0, six_count = 0;
+	struct six six[BATCH];
 
 	for (size_t i = 0; i < count; i++)
-		seek(n, jobs[i]);
+		six_count += seek(n, jobs[i], &six[six_count]);
+	if (six_count)
+		seek_names(n, six, six_count);
 	for (size_t i = 0; i < count; i++)
 		if (!seek_further(n, &jobs[i]->sought))
 			late[late_count++] = &jobs[i]->sought;

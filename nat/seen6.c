@@ -109,10 +109,35 @@ static void fill(struct tuple *t, const struct seen6 *s, be32 local, be32 remote
 	};
 }
 
+void seen6_fetch_index(const struct nat *n, struct seen6 *s)
+{
+	s->hash[0] = name_hash(n, &s->local);
+	table_prefetch(&n->names.by, s->hash[0]);
+	if (s->to_v4)
+		return;
+	s->hash[1] = name_hash(n, &s->remote);
+	table_prefetch(&n->names.by, s->hash[1]);
+}
+
+static void fetch_guess(const struct nat *n, uint64_t hash)
+{
+	uint32_t number = table_guess(&n->names.by, hash);
+
+	if (number != TABLE_NONE)
+		__builtin_prefetch(&n->names.all[number]);
+}
+
+void seen6_fetch_names(const struct nat *n, const struct seen6 *s)
+{
+	fetch_guess(n, s->hash[0]);
+	if (!s->to_v4)
+		fetch_guess(n, s->hash[1]);
+}
+
 bool seen6_tuple(const struct nat *n, const struct seen6 *s, struct tuple *t)
 {
-	be32 local = name_find(n, &s->local);
-	be32 remote = s->to_v4 ? s->remote4 : name_find(n, &s->remote);
+	be32 local = name_find_by(n, s->hash[0], &s->local);
+	be32 remote = s->to_v4 ? s->remote4 : name_find_by(n, s->hash[1], &s->remote);
 
 	fill(t, s, local, remote);
 	return local.raw && (s->to_v4 || remote.raw);

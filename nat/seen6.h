@@ -20,6 +20,7 @@ struct seen6 {
 	bool to_v4;
 	be32 remote4;
 	uint16_t slot; /* of the prefix */
+	uint64_t hash[2]; /* that the names of local and remote are found by, once they were asked for */
 };
 
 /* from: the side that the datagram comes from; or the error that quotes it. */
@@ -29,6 +30,10 @@ enum reason seen6_of_quoted(const struct nat *n, struct seen6 *s, const struct p
 
 /* The key of a session with an end of IPv6. */
 struct seen6 seen6_of_tuple(const struct nat *n, const struct tuple *t);
+
+/* Ahead of seen6_tuple(), so that the cache misses of many overlap. */
+void seen6_fetch_index(const struct nat *n, struct seen6 *s);
+void seen6_fetch_names(const struct nat *n, const struct seen6 *s);
 
 /* Its tuple, by the names that there are; false: an address has none. taken: with names that are made
  * where need be; false: there is no room. */

@@ -2,10 +2,11 @@
 
 #include "nat/family.h"
 #include "before.h"
+#include "plain.h"
 #include "seen6.h"
 #include "transport.h"
 
-enum { V6_SOURCE = 8, V6_DESTINATION = 24, ICMP_IDENTIFIER = 4, IKE = 500 };
+enum { V6_SOURCE = 8, V6_DESTINATION = 24, ICMP_IDENTIFIER = 4, V4_HEADER = 20, IKE = 500 };
 
 static void take_moved(struct nat *n, be32 a, const struct ip6_prefix *from, const struct ip6_prefix *to)
 {
@@ -103,23 +104,12 @@ struct family_rules six_rules(const struct nat *n, const struct nat_policy *p)
 	return r;
 }
 
-static enum reason to_v4(struct nat *n, struct nat_job *job, const struct tuple *now,
-			 struct family_ends *e, struct family_rules *rules)
+enum reason six_refuses_family(const struct nat *n, const struct pkt *p, const struct nat_policy *policy)
 {
-	e->source4 = now->local;
-	e->destination4 = now->remote;
-	if (!pkt_is_fragment(job->p))
-		rules->ident = ident_take(n, now->remote, job->p);
-	return family_to_v4(job->p, e, rules);
-}
+	struct family_rules rules = six_rules(n, policy);
+	struct family_ends e = { .whole = p->whole };
 
-static enum reason to_v6(struct nat *n, struct nat_job *job, const struct tuple *now,
-			 struct family_ends *e, struct family_rules *rules)
-{
-	e->source6 = session_far6(n, now);
-	e->destination6 = *name_address(n, now->local);
-	job->piece = rules->piece;
-	return family_to_v6(job->p, e, rules);
+	return plain_is(p) ? REASON_NONE : family_refuses(p, &e, &rules);
 }
 
 csum_t six_suffix(const struct nat *n, const struct tuple *t, const uint8_t *address)
@@ -132,18 +122,22 @@ csum_t six_suffix(const struct nat *n, const struct tuple *t, const uint8_t *add
 	return csum_diff(address, &plain, sizeof(plain));
 }
 
-enum reason six_refuses_family(const struct nat *n, const struct pkt *p, const struct nat_policy *policy)
+static enum reason to_v4(struct nat *n, struct nat_job *job, struct family_ends *e,
+			 struct family_rules *rules, const struct rewrite *r)
 {
-	struct family_rules rules = six_rules(n, policy);
-	struct family_ends e = { .whole = p->whole };
-
-	return family_refuses(p, &e, &rules);
+	e->source4 = r->source;
+	e->destination4 = r->destination;
+	/* What must not be fragmented needs none (RFC 6864 section 4.1). */
+	if (!pkt_is_fragment(job->p) &&
+	    pkt_wire_len(job->p) - job->p->transport + V4_HEADER <= FAMILY_ALONE_MOST)
+		rules->ident = ident_take(n, r->destination, job->p);
+	return family_to_v4(job->p, e, rules);
 }
 
 static enum reason change_family(struct nat *n, struct nat_job *job, const struct session *s,
 				 const struct rewrite *r)
 {
-	const struct tuple *now = &s->key[side_other(job->from)];
+	const struct tuple *inside = &s->key[SIDE_INSIDE];
 	struct family_rules rules = six_rules(n, six_policy(n, s));
 	struct family_ends e = { .addresses = r->addresses, .has_ports = true,
 				 .ports = { r->source_port, r->destination_port },
@@ -151,28 +145,55 @@ static enum reason change_family(struct nat *n, struct nat_job *job, const struc
 				 .whole = job->p->whole,
 				 .sum = { (uint16_t)job->p->sequence } };
 
-	before_keep_header(job);
-	if (job->from == SIDE_OUTSIDE)
-		return to_v6(n, job, now, &e, &rules);
-	e.addresses = csum_add(e.addresses, six_suffix(n, &s->key[SIDE_INSIDE],
-						       pkt_destination(job->p)));
-	return to_v4(n, job, now, &e, &rules);
+	if (job->from == SIDE_INSIDE)
+		return to_v4(n, job, &e, &rules, r);
+	e.source6 = session_far6(n, inside);
+	e.destination6 = *name_address(n, inside->local);
+	return family_to_v6(job->p, &e, &rules);
+}
+
+static void change_plainly(struct nat *n, struct nat_job *job, const struct session *s,
+			   const struct rewrite *r)
+{
+	const struct nat_policy *p = six_policy(n, s);
+	bool fixed_tos = p && p->v6.fixed_tos;
+	be16 ident = { 0 };
+	struct ip6 far;
+
+	if (job->from == SIDE_INSIDE) {
+		if (plain_needs_ident(job->p))
+			ident = ident_take(n, r->destination, job->p);
+		plain_to_v4(job->p, r, ident, fixed_tos);
+	} else {
+		far = session_far6(n, &s->key[SIDE_INSIDE]);
+		plain_to_v6(job->p, r, &far, name_address(n, s->key[SIDE_INSIDE].local), fixed_tos);
+	}
 }
 
 enum reason six_translate(struct nat *n, struct nat_job *job, const struct session *s,
 			  const struct rewrite *r)
 {
-	enum reason failed;
+	const struct nat_policy *policy = six_policy(n, s);
+	enum reason failed = REASON_NONE;
+	struct rewrite now = *r;
 
 	if (!session_joins_families(s)) {
 		stay_six(n, job, &s->key[side_other(job->from)], r);
 		return REASON_NONE;
 	}
-	failed = change_family(n, job, s, r);
-	if (failed != REASON_NONE)
-		job->kept = false;
+	before_keep_header(job);
+	job->redirected = job->from == SIDE_INSIDE;
+	if (!job->redirected)
+		job->piece = policy && policy->v6.lowest_mtu ? policy->v6.lowest_mtu : FAMILY_MTU_LEAST;
 	else
-		job->redirected = job->from == SIDE_INSIDE;
+		now.addresses = csum_add(now.addresses, six_suffix(n, &s->key[SIDE_INSIDE],
+								   pkt_destination(job->p)));
+	if (plain_is(job->p))
+		change_plainly(n, job, s, &now);
+	else
+		failed = change_family(n, job, s, &now);
+	if (failed != REASON_NONE)
+		job->kept = job->redirected = false;
 	return failed;
 }
 

@@ -192,7 +192,8 @@ static enum reason moved(const struct nat_policy6 *p, enum nat_side from, const 
 		return REASON_NONE;
 	if (!npt66_has(was, to, a))
 		return REASON_UNTRANSLATABLE;
-	if (p->drops_zero_ids && memcmp(a->octets + 8, zero_id, sizeof(zero_id)) == 0)
+	if (p->drops_zero_ids && npt66_adjusts_id(was, to) &&
+	    memcmp(a->octets + 8, zero_id, sizeof(zero_id)) == 0)
 		return REASON_NPT_WORD;
 	return npt66_move(was, to, a) ? REASON_NONE : REASON_NPT_WORD;
 }

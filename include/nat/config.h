@@ -148,7 +148,7 @@ struct nat_policy6 {
 	bool blocks_ipsec; /* FIREWALL: AH, ESP, IKE and HIP need a session (against RFC 6092 REC-21 to
 			    * REC-26) */
 	bool blocks_ping; /* the same: so do echo requests from outside (against RFC 4890 section 4.3.1) */
-	bool drops_zero_ids; /* NPTV6: the letter of RFC 6296 section 3.6, not its erratum 8757 */
+	bool drops_zero_ids; /* NPTV6: the letter of RFC 6296 section 3.7, not its erratum 8757 */
 };
 
 /* One nat entry: how one inside prefix is translated. */

@@ -14,6 +14,7 @@
 
 #include "nat/config.h"
 
+/* Either order. */
 void eam_sort4(struct nat_eam *eams, size_t count);
 void eam_sort6(struct nat_eam *eams, size_t count);
 
@@ -21,6 +22,7 @@ void eam_sort6(struct nat_eam *eams, size_t count);
 bool eam_to_v6(const struct nat_policy6 *p, be32 v4, struct ip6 *v6);
 bool eam_to_v4(const struct nat_policy6 *p, const struct ip6 *v6, be32 *v4);
 
+/* What keeps a table from being one. */
 const char *eam_fault(const struct nat_policy6 *p);
 
 #endif

@@ -44,13 +44,27 @@ static inline uint8_t ip6_mask(unsigned bits)
 	return (uint8_t)(bits >= 8 ? 0xff : 0xff00 >> bits);
 }
 
+/* What the first bits of two words of eight octets differ in; bits is above zero. */
+static inline uint64_t ip6_differ(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return __builtin_bswap64(x ^ y) >> (64 - bits);
+#else
+	return (x ^ y) >> (64 - bits);
+#endif
+}
+
 static inline bool ip6_prefix_has(const struct ip6_prefix *p, const struct ip6 *a)
 {
-	unsigned whole = p->len / 8u, rest = p->len % 8u;
+	const uint8_t *x = p->address.octets, *y = a->octets;
 
-	if (memcmp(&p->address, a, whole) != 0)
-		return false;
-	return !rest || ((p->address.octets[whole] ^ a->octets[whole]) & ip6_mask(rest)) == 0;
+	if (p->len <= 64)
+		return !p->len || !ip6_differ(x, y, p->len);
+	return !ip6_differ(x, y, 64) && !ip6_differ(x + 8, y + 8, p->len - 64u);
 }
 
 /* The address with everything behind the first len bits taken from another. */

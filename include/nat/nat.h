@@ -57,7 +57,7 @@ enum { NAT_BEFORE_HEADER = 48, NAT_BEFORE_TRANSPORT = 20 };
 struct nat_before {
 	struct pkt view;
 	uint8_t header[NAT_BEFORE_HEADER], transport[NAT_BEFORE_TRANSPORT];
-	uint16_t header_at;
+	int32_t header_at; /* offset in the view, or in front of it */
 	uint8_t header_len, transport_len;
 };
 

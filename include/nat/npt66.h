@@ -17,6 +17,9 @@
 
 enum { NPT66_LEN_MOST = 112 }; /* so that a word is left */
 
+/* Whether what is adjusted is part of the interface identifier. */
+bool npt66_adjusts_id(const struct ip6_prefix *a, const struct ip6_prefix *b);
+
 /* Whether an address can be in prefix from; move it to prefix to. */
 bool npt66_has(const struct ip6_prefix *from, const struct ip6_prefix *to, const struct ip6 *a);
 bool npt66_move(const struct ip6_prefix *from, const struct ip6_prefix *to, struct ip6 *a);

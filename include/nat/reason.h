@@ -73,7 +73,7 @@
 	X(HAIRPIN_OFF, "hairpin_off", "hairpinning is switched off") \
 	/* IPv6 */ \
 	X(EMBEDDED, "embedded_address", "IPv4 address inside an IPv6 one that must not be there") \
-	X(UNTRANSLATABLE, "untranslatable", "address that has no counterpart in the other family") \
+	X(UNTRANSLATABLE, "untranslatable", "address that has no counterpart on the other side") \
 	X(NPT_WORD, "npt_no_word", "IPv6 address without a word that NPTv6 could adjust") \
 	X(ICMP_TYPE, "icmp_type", "ICMP message that is not forwarded, or that the other family does not have") \
 	X(NO_CHECKSUM, "udp_no_checksum", "UDP without a checksum, on its way to IPv6") \

@@ -20,6 +20,7 @@ bool rfc6052_is_legal(const struct ip6_prefix *prefix);
 /* 64:ff9b::/96 */
 bool rfc6052_is_well_known(const struct ip6_prefix *prefix);
 
+/* Of a legal prefix. */
 struct ip6 rfc6052_embed(const struct ip6_prefix *prefix, be32 v4);
 be32 rfc6052_extract(const struct ip6_prefix *prefix, const struct ip6 *address);
 
