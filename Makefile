@@ -23,13 +23,15 @@ DEPS := gcc clang libclang-rt-14-dev libc6-dev make pkg-config \
 	iproute2 iputils-ping iperf3 traceroute curl dnsutils iptables nftables util-linux procps \
 	ethtool python3 python3-pytest python3-scapy man-db bird2 adduser dpkg-dev lintian systemd coturn python3-pyftpdlib lftp tftpd-hpa
 
-# What doc/recipes.md is tested with. A kernel and an SSH server are unpacked only: a test is no reason to
-# have them run here.
-RECIPE_DEPS := qemu-system-x86 busybox-static dnsmasq-base openvpn openssl openssh-client libwrap0
-UNPACKED := linux-image-cloud-amd64 openssh-server
+# What doc/recipes.md is tested with. A kernel and servers are unpacked only: a test is no reason to have
+# them run here.
+RECIPE_DEPS := qemu-system-x86 busybox-static dnsmasq-base openvpn openssl openssh-client libwrap0 \
+	libevent-2.1-7 libprotobuf-c1 libpython3.11
+UNPACKED := linux-image-cloud-amd64 openssh-server unbound radvd
 
 # What it is measured against and with.
 BENCH_DEPS := libdpdk-dev linux-perf passt slirp4netns
+BENCH_UNPACKED := tayga
 
 NAT_C := $(wildcard nat/*.c)
 ROUTERCTL_C := $(wildcard router/routerctl*.c)
@@ -85,6 +87,7 @@ QUICK ?=
 
 bench: ## measure: tables, JSON and plots under build/bench (QUICK=1: two minutes, and rough)
 	@sh test/tools/deps.sh $(DEPS) $(BENCH_DEPS)
+	@sh test/tools/unpack.sh $(BUILD)/debian $(BENCH_UNPACKED)
 	@$(MAKE) --no-print-directory all $(BENCH)
 	@$(PYTHON) test/bench/run.py --build $(BUILD) $(QUICK:%=--quick)
 
@@ -160,6 +163,8 @@ $(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(BUILD)/librouter.a $(BUILD)/l
 # What is below the face of the forwarding table, and of the gateway.
 $(BUILD)/obj/test/unit/router/test_fib_plain.o: FLAGS += -iquote router
 $(BUILD)/obj/test/unit/router/test_gateway_pool.o: FLAGS += -iquote router
+$(BUILD)/obj/test/unit/router/test_endpoint.o: FLAGS += -iquote router
+$(BUILD)/obj/test/unit/router/test_gateway_learn.o: FLAGS += -iquote router
 
 $(BUILD)/test/unit/router/test_routerctl: | $(BUILD)/routerctl
 $(BUILD)/test/unit/router/test_plan: | $(BUILD)/router

@@ -30,6 +30,7 @@ static void walk_v6(struct anatomy *a, const uint8_t *octets)
 	uint8_t next = octets[6];
 	size_t len;
 
+	a->next_at = 6;
 	for (int i = 0; i < V6_CHAIN_MOST && is_extension(next) && !a->later; i++) {
 		const uint8_t *at = octets + a->header;
 
@@ -39,9 +40,11 @@ static void walk_v6(struct anatomy *a, const uint8_t *octets)
 		if (len > a->len - a->header)
 			break;
 		if (next == V6_FRAGMENT) {
+			a->fragment_at = a->header;
 			a->fragment |= load16(at + 2) & 0xfff9;
 			a->later = load16(at + 2) & 0xfff8;
 		}
+		a->next_at = a->header;
 		next = at[0];
 		a->header += len;
 	}
@@ -75,6 +78,7 @@ bool anatomy_of(struct anatomy *a, const uint8_t *octets, size_t len)
 		a->header = (octets[0] & 15u) * 4;
 		total = load16(octets + 2);
 		a->protocol = octets[9];
+		a->next_at = 9;
 		a->fragment = load16(octets + 6) & 0x3fff;
 		a->later = load16(octets + 6) & 0x1fff;
 	} else if (a->version == 6 && len >= V6_HEADER) {

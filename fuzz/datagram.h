@@ -19,6 +19,8 @@ struct anatomy {
 	uint8_t version, protocol;
 	size_t header;	 /* octets in front of the transport */
 	size_t len;	 /* of the datagram, as far as it is there */
+	size_t next_at;	 /* where the transport's protocol is named */
+	size_t fragment_at; /* IPv6: offset of the fragment header, or 0 */
 	size_t checksum; /* offset of the transport's; 0: it has none, or it is not there */
 	bool fragment;	 /* first or later */
 	bool later;

@@ -78,6 +78,19 @@ static void make_errors(const struct question *q, const struct pkt *cause)
 	}
 }
 
+/* Of fragments that are refused, whose octets are trusted no further than they were looked at. */
+static void tell_why(const struct pkt *cause, enum reason r)
+{
+	static const uint8_t source[16] = { 0x20, 1, 0x0d, 0xb8, [15] = 1 };
+	const struct icmp_error e = { .reason = r, .source = source, .ttl = 64 };
+	uint8_t *out = malloc(ICMP_ERROR_MOST);
+	size_t len = icmp_error_make(out, &e, cause);
+
+	if (len)
+		judge_error(out, len, cause);
+	free(out);
+}
+
 /* One of what changes octets in place; false where there was nothing to change. */
 static bool change(const struct question *q, struct pkt *p, int which)
 {
@@ -95,13 +108,15 @@ static void make_changes(const struct question *q)
 {
 	for (int which = 0; which < 3; which++) {
 		uint8_t *octets = copy_exactly(q->octets, q->len);
+		struct anatomy a;
 		struct pkt p;
 
 		assert(pkt_parse(&p, octets, q->len, q->offload) == REASON_NONE);
 		if (change(q, &p, which)) {
-			assert(header_is_right(octets, &q->a));
-			assert(!q->a.checksum || pkt_is_fragment(&p) || (p.flags & PKT_PARTIAL) ||
-			       transport_is_right(octets, &q->a) ==
+			/* An echo leaves extension headers out. */
+			assert(anatomy_of(&a, octets, p.len) && header_is_right(octets, &a));
+			assert(!a.checksum || pkt_is_fragment(&p) || (p.flags & PKT_PARTIAL) ||
+			       transport_is_right(octets, &a) ==
 				       transport_is_right(q->octets, &q->a));
 		}
 		free(octets);
@@ -131,15 +146,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 	struct pkt_offload offload;
 	struct question q;
 	struct pkt p;
+	enum reason r;
 
 	if (read_question(&q, &offload, &in) & HOW_REPAIR)
 		datagram_repair(q.octets, q.len);
-	if (pkt_parse(&p, q.octets, q.len, q.offload) == REASON_NONE) {
+	r = pkt_parse(&p, q.octets, q.len, q.offload);
+	if (r == REASON_NONE) {
 		assert(anatomy_of(&q.a, q.octets, q.len));
 		judge_view(&q, &p);
 		judge_quote(&p);
 		make_errors(&q, &p);
 		make_changes(&q);
+	} else if (p.version == 6 && p.fragment) {
+		tell_why(&p, r);
 	}
 	free(q.octets);
 	return 0;

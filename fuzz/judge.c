@@ -2,7 +2,13 @@
 
 #include "datagram.h"
 
-enum { V4_CHECKSUM = 10, V4_SOURCE = 12, V4_DESTINATION = 16, ICMP_HEADER = 8 };
+enum { V4_CHECKSUM = 10, V4_SOURCE = 12, V4_DESTINATION = 16, ICMP_HEADER = 8, V6_SOURCE = 8,
+       V6_DESTINATION = 24 };
+
+static bool is_icmp(const struct anatomy *a)
+{
+	return a->protocol == (a->version == 4 ? PROTO_ICMP : PROTO_ICMPV6);
+}
 
 /* Write b's octets over a's where a translation may change them, in the quoted datagram too. */
 static void take_over(uint8_t *a, const uint8_t *b, size_t len, bool quoted)
@@ -10,9 +16,12 @@ static void take_over(uint8_t *a, const uint8_t *b, size_t len, bool quoted)
 	struct anatomy x;
 	size_t ports;
 
-	if (!anatomy_of(&x, b, len) || x.version != 4)
+	if (!anatomy_of(&x, b, len))
 		return;
-	memcpy(a + V4_CHECKSUM, b + V4_CHECKSUM, 2 + 4 + 4);
+	if (x.version == 4)
+		memcpy(a + V4_CHECKSUM, b + V4_CHECKSUM, 2 + 4 + 4);
+	else
+		memcpy(a + V6_SOURCE, b + V6_SOURCE, 2 * 16);
 	if (x.checksum)
 		memcpy(a + x.checksum, b + x.checksum, 2);
 	if (x.later || x.len < x.header + 8)
@@ -22,9 +31,9 @@ static void take_over(uint8_t *a, const uint8_t *b, size_t len, bool quoted)
 			  x.len - x.header - ICMP_HEADER, true);
 		return;
 	}
-	ports = x.header + (x.protocol == PROTO_ICMP ? 4 : 0);
+	ports = x.header + (is_icmp(&x) ? 4 : 0);
 	if (x.checksum || x.protocol == PROTO_TCP) /* quotes end before TCP's */
-		memcpy(a + ports, b + ports, x.protocol == PROTO_ICMP ? 2 : 4);
+		memcpy(a + ports, b + ports, is_icmp(&x) ? 2 : 4);
 	if (x.protocol == PROTO_GRE) /* the call ID of PPTP */
 		memcpy(a + x.header + 6, b + x.header + 6, 2);
 }
@@ -46,6 +55,17 @@ static uint32_t lack(const uint8_t *octets, const struct anatomy *a)
 	return (load16(octets + a->checksum) + 0xffffu - pseudo_sum(octets, a, len)) % 0xffff;
 }
 
+static bool changes_family(const struct passage *p)
+{
+	return p->was.octets[0] >> 4 != p->p.version;
+}
+
+/* With what lies behind the datagram, as long as it lies where it lay. */
+static size_t octets_out(const struct passage *p)
+{
+	return changes_family(p) ? p->p.len : p->was.len;
+}
+
 /* A checksum that was right is right, and one that was wrong is not made right. */
 static void judge_sums(const struct passage *p)
 {
@@ -53,10 +73,10 @@ static void judge_sums(const struct passage *p)
 	bool right, was_right;
 
 	assert(anatomy_of(&before, p->was.octets, p->was.len));
-	assert(anatomy_of(&after, p->octets, p->was.len));
-	assert(header_is_right(p->octets, &after));
+	assert(anatomy_of(&after, p->p.ip, octets_out(p)));
+	assert(header_is_right(p->p.ip, &after) && after.version == p->p.version);
 	if (p->p.flags & PKT_PARTIAL)
-		assert(lack(p->octets, &after) == lack(p->was.octets, &before));
+		assert(lack(p->p.ip, &after) == lack(p->was.octets, &before));
 	if (!before.checksum || before.fragment || (p->p.flags & PKT_PARTIAL))
 		return;
 	/* Nothing but zeros: wrong by a sum that is as good as the right one. */
@@ -64,10 +84,10 @@ static void judge_sums(const struct passage *p)
 			   before.len - before.header))
 		return;
 	was_right = transport_is_right(p->was.octets, &before);
-	right = transport_is_right(p->octets, &after);
+	right = transport_is_right(p->p.ip, &after);
 	assert(right == was_right);
-	assert(before.protocol != PROTO_UDP ||
-	       !load16(p->was.octets + before.checksum) == !load16(p->octets + after.checksum));
+	assert(before.protocol != PROTO_UDP || changes_family(p) ||
+	       !load16(p->was.octets + before.checksum) == !load16(p->p.ip + after.checksum));
 }
 
 /* In all checksums but UDP's, 0000 and ffff say the same. */
@@ -77,7 +97,7 @@ static void one_zero(uint8_t *octets, size_t len)
 
 	if (!anatomy_of(&a, octets, len))
 		return;
-	if (load16(octets + V4_CHECKSUM) == 0xffff)
+	if (a.version == 4 && load16(octets + V4_CHECKSUM) == 0xffff)
 		store16(octets + V4_CHECKSUM, 0);
 	if (a.checksum && a.protocol != PROTO_UDP && load16(octets + a.checksum) == 0xffff)
 		store16(octets + a.checksum, 0);
@@ -85,20 +105,26 @@ static void one_zero(uint8_t *octets, size_t len)
 
 static void judge_undo(const struct nats *w, const struct passage *p)
 {
-	uint8_t octets[DATAGRAM_MOST], was[DATAGRAM_MOST];
+	uint8_t room[NAT_HEADROOM + DATAGRAM_MOST + ROOM_BEHIND], was[DATAGRAM_MOST], *octets;
 	struct nat_job job = p->job;
 	struct pkt view = p->p;
 
-	if (p->job.session == NAT_NO_SESSION)
+	/* Of an error nobody is told anything. */
+	if ((job.session == NAT_NO_SESSION && !job.kept) || (view.flags & PKT_ICMP_ERROR))
 		return;
+	memcpy(room, p->buffer, p->buffer_len);
+	octets = room + (p->octets - p->buffer);
 	job.p = &view;
-	view.ip = memcpy(octets, p->octets, p->was.len);
+	view.ip = room + (p->p.ip - p->buffer);
+	if (job.kept)
+		job.before.view.ip = room + (job.before.view.ip - p->buffer);
 	memcpy(was, p->was.octets, p->was.len);
 	/* A later one of the burst may have ended the session. */
 	if (!nat_undo(w->nat[p->owner], &job)) {
 		assert(w->batches);
 		return;
 	}
+	assert(view.ip == octets);
 	if (!(p->p.flags & PKT_PARTIAL)) {
 		one_zero(octets, p->was.len);
 		one_zero(was, p->was.len);
@@ -108,24 +134,43 @@ static void judge_undo(const struct nats *w, const struct passage *p)
 	assert(!memcmp(octets, was, p->was.len));
 }
 
+static bool is_hidden(const struct nats *w, const uint8_t *octets, size_t at)
+{
+	return octets[0] >> 4 == 4 ? is_secret(octets + at) : nats_hides(w, octets + at);
+}
+
 /* RFC 2827: what leaves, and what it quotes, bears no inside address but those that are exempt. What
  * is hairpinned does not leave. */
 static void judge_leaving(const struct nats *w, const struct passage *p)
 {
 	struct anatomy a, quoted;
-	const uint8_t *quote;
+	const uint8_t *quote, *octets = p->p.ip;
 
 	if (p->job.from != SIDE_INSIDE || p->job.known_only)
 		return;
 	if (p->job.verdict == NAT_HAIRPIN && w->hairpins_as_they_are)
 		return;
-	assert(anatomy_of(&a, p->octets, p->was.len));
-	assert(!is_secret(p->octets + V4_SOURCE));
+	assert(anatomy_of(&a, octets, octets_out(p)));
+	assert(!is_hidden(w, octets, a.version == 4 ? V4_SOURCE : V6_SOURCE));
 	if (!a.error)
 		return;
-	quote = p->octets + a.header + ICMP_HEADER;
-	if (anatomy_of(&quoted, quote, a.len - a.header - ICMP_HEADER) && quoted.version == 4)
-		assert(!is_secret(quote + V4_DESTINATION));
+	quote = octets + a.header + ICMP_HEADER;
+	if (anatomy_of(&quoted, quote, a.len - a.header - ICMP_HEADER) &&
+	    quoted.version == a.version)
+		assert(!is_hidden(w, quote, a.version == 4 ? V4_DESTINATION : V6_DESTINATION));
+}
+
+/* A datagram of the other family: a whole one, of the length that it says, and as the view has it. */
+static void judge_family(const struct passage *p)
+{
+	const uint8_t *end = p->buffer + p->buffer_len;
+	struct anatomy a;
+
+	assert(p->p.ip >= p->buffer && p->p.ip + p->p.len <= end);
+	assert(anatomy_of(&a, p->p.ip, p->p.len) && a.len == p->p.len);
+	assert(a.header == p->p.transport || a.later || a.protocol == PROTO_AH);
+	assert(load16(p->p.ip + (a.version == 4 ? 2 : 4)) + (a.version == 4 ? 0u : 40u) == p->p.len);
+	assert(p->p.protocol == a.protocol || a.later);
 }
 
 void judge_passage(const struct nats *w, const struct passage *p)
@@ -136,39 +181,77 @@ void judge_passage(const struct nats *w, const struct passage *p)
 	assert((p->job.verdict == NAT_DROP || p->job.verdict == NAT_UNMATCHED) ==
 	       (p->job.reason != REASON_NONE));
 	assert(p->job.verdict != NAT_HAIRPIN || p->job.from == SIDE_INSIDE);
-	assert(goes_on || !changed);
-	if (!goes_on || p->p.version != 4)
+	assert(goes_on || (!changed && p->p.ip == p->octets));
+	if (!goes_on || (p->p.version != 4 && !w->six))
 		return;
-	assert(!differs_elsewhere(p));
+	if (changes_family(p))
+		judge_family(p);
+	else
+		assert(!differs_elsewhere(p));
 	judge_sums(p);
 	judge_leaving(w, p);
 	if (p->job.verdict == NAT_FORWARD)
 		judge_undo(w, p);
 }
 
+/* Where a piece's octets of the payload lie, and behind how much of the header all pieces have. */
+struct piece { size_t header, at, offset, len; bool more; uint8_t protocol; };
+
+static struct piece piece_of(const uint8_t *octets, size_t len)
+{
+	struct anatomy a;
+	struct piece x = { 0 };
+	uint16_t field;
+
+	if (!anatomy_of(&a, octets, len))
+		return x;
+	x.header = a.fragment_at ? a.fragment_at : a.header;
+	x.at = a.fragment_at ? a.fragment_at + 8 : a.header;
+	x.len = a.len - x.at;
+	field = a.version == 4 ? load16(octets + 6)
+			       : a.fragment_at ? load16(octets + a.fragment_at + 2) : 0;
+	x.offset = a.version == 4 ? (field & 0x1fffu) * 8 : field & 0xfff8u;
+	x.more = a.version == 4 ? field & 0x2000 : field & 1;
+	x.protocol = a.fragment_at ? octets[a.fragment_at] : octets[9];
+	return x;
+}
+
+/* As if it had come in one piece. */
+static void write_lengths(uint8_t *out, const struct piece *x, size_t end)
+{
+	if (out[0] >> 4 == 4) {
+		store16(out + 2, (uint16_t)end);
+		store16(out + 6, 0);
+		return;
+	}
+	store16(out + 4, (uint16_t)(end - 40));
+	if (x->header == 40)
+		out[6] = x->protocol;
+}
+
 /* The datagram that pieces make, in out; returns its length, 0 if some of it is missing. */
 static size_t join(struct passage *const *pieces, size_t count, bool before, uint8_t *out)
 {
-	size_t header = pieces[0]->p.transport, end = 0, sum = 0;
+	size_t header = 0, end = 0, sum = 0;
+	struct piece x = { 0 };
 
 	for (size_t i = 0; i < count; i++) {
-		const struct pkt *p = &pieces[i]->p;
-		const uint8_t *octets = before ? pieces[i]->was.octets : pieces[i]->octets;
-		size_t len = p->len - p->transport;
+		const uint8_t *octets = before ? pieces[i]->was.octets : pieces[i]->p.ip;
 
-		if (p->transport != header || header + p->fragment_offset + len > DATAGRAM_MOST)
+		x = piece_of(octets, before ? pieces[i]->was.len : octets_out(pieces[i]));
+		header = i ? header : x.header;
+		if (x.header != header || !header || header + x.offset + x.len > DATAGRAM_MOST)
 			return 0;
-		memcpy(out + header + p->fragment_offset, octets + header, len);
-		if (!p->fragment_offset)
+		memcpy(out + header + x.offset, octets + x.at, x.len);
+		if (!x.offset)
 			memcpy(out, octets, header);
-		if (!(load16(octets + 6) & 0x2000))
-			end = header + p->fragment_offset + len;
-		sum += len;
+		if (!x.more)
+			end = header + x.offset + x.len;
+		sum += x.len;
 	}
-	if (!end || header + sum != end)
+	if (!end || header + sum != end || (out[0] >> 4 == 6 && header != 40))
 		return 0;
-	store16(out + 2, (uint16_t)end);
-	store16(out + 6, 0);
+	write_lengths(out, &x, end);
 	return end;
 }
 
@@ -180,13 +263,14 @@ static bool goes_on(const struct passage *p)
 static void judge_whole(struct passage *const *pieces, size_t count)
 {
 	uint8_t before[DATAGRAM_MOST], after[DATAGRAM_MOST];
-	size_t len = join(pieces, count, true, before);
-	struct anatomy a;
+	size_t len = join(pieces, count, true, before), now;
+	struct anatomy a, b;
 
 	if (!len || !anatomy_of(&a, before, len) || !a.checksum)
 		return;
-	assert(join(pieces, count, false, after) == len);
-	assert(transport_is_right(after, &a) == transport_is_right(before, &a));
+	now = join(pieces, count, false, after);
+	assert(now && anatomy_of(&b, after, now) && now - b.header == len - a.header);
+	assert(transport_is_right(after, &b) == transport_is_right(before, &a));
 }
 
 static void judge_recipe(struct passage *const *pieces, size_t count)
@@ -203,7 +287,9 @@ static void judge_recipe(struct passage *const *pieces, size_t count)
 		/* Only the first piece of an SCTP packet says what it is: others may find nothing. */
 		if (pieces[i]->job.known_only && pieces[i]->p.protocol == PROTO_SCTP)
 			continue;
-		assert(!memcmp(pieces[i]->octets + V4_SOURCE, first->octets + V4_SOURCE, 8));
+		assert(pieces[i]->p.version == first->p.version &&
+		       !memcmp(pkt_source(&pieces[i]->p), pkt_source(&first->p),
+			       first->p.version == 4 ? 8 : 32));
 	}
 	if (count > 1 && through == count)
 		judge_whole(pieces, count);
@@ -245,7 +331,8 @@ static void judge_ports(const struct nats *w)
 			assert(all[i].protocol != all[j].protocol ||
 			       !has_ports(all[i].protocol) ||
 			       !be16_equal(all[i].outside.port, all[j].outside.port) ||
-			       !be32_equal(all[i].outside.address, all[j].outside.address));
+			       !be32_equal(all[i].outside.address, all[j].outside.address) ||
+			       !ip6_equal(&all[i].outside.address6, &all[j].outside.address6));
 }
 
 void judge_owner(const struct nats *w, uint16_t owner)

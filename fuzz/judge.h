@@ -1,7 +1,7 @@
 /*
  * What must hold of the NATs' work, whatever comes in.
  *
- * Sources  RFC 3022 section 4.1, RFC 4787 REQ-3 and REQ-14, RFC 5508 REQ-3, RFC 2827.
+ * Sources  RFC 7915, RFC 6296, RFC 3022 section 4.1, RFC 4787 REQ-3 and REQ-14, RFC 5508 REQ-3, RFC 2827.
  * Errors   Ends the process.
  */
 #ifndef FUZZ_JUDGE_H

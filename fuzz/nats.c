@@ -115,6 +115,8 @@ static void read_behaviour(struct nats *w, struct input *in)
 	w->shares_ports |= w->policies[1].exhausted == NAT_EXHAUSTED_OVERLOAD;
 	w->config.timeout_ms[TIMEOUT_UDP] = (300u - 60 * pace) * SECOND;
 	w->config.timeout_ms[TIMEOUT_TCP_ESTABLISHED] = (7440u - 1000 * pace) * SECOND;
+	if (w->six)
+		nats_read_six(w, in);
 	assert(!nat_config_fault(&w->config));
 }
 
@@ -123,8 +125,11 @@ static void read_config(struct nats *w, struct input *in)
 	static const uint8_t inside[4] = { 10, 0 }, exempt[4] = { 10, 0, 9 }, pool[4] = { 192, 0, 2 };
 	static const uint8_t alone[4] = { 172, 16, 0 }, outside[4] = { 192, 0, 3 };
 
+	uint8_t first = input_u8(in);
+
 	w->config = nat_config_default();
-	w->config.workers = (uint16_t)(1 + input_below(in, NATS_WORKERS));
+	w->config.workers = (uint16_t)(1 + (first & 127) % NATS_WORKERS);
+	w->six = first >> 7;
 	w->config.sessions = 1u + input_below(in, 64);
 	w->config.sessions_per_host = 1u + input_below(in, 64);
 	w->config.fragments = input_below(in, 16);
@@ -146,6 +151,9 @@ static void read_config(struct nats *w, struct input *in)
 	};
 	for (size_t i = 0; i < NATS_POOL; i++)
 		w->pool[i] = be32_from(load32(pool) + (uint32_t)i);
+	w->pool_of_four = w->config.pool_count;
+	if (w->six)
+		nats_open_six(w);
 	read_behaviour(w, in);
 }
 
@@ -186,10 +194,10 @@ static void configure(struct nats *w, struct input *in)
  * asks for them. */
 static void readdress(struct nats *w, struct input *in)
 {
-	be32 *place = &w->pool[input_below(in, (unsigned)w->config.pool_count)];
+	be32 *place = &w->pool[input_below(in, (unsigned)w->pool_of_four)];
 
 	w->policies[1].on_address_change = input_below(in, 3);
-	*place = be32_from(be32_host(*place) ^ (w->config.pool_count <= 2 ? 2 : 16));
+	*place = be32_from(be32_host(*place) ^ (w->pool_of_four <= 2 ? 2 : 16));
 	for (uint16_t i = 0; i < w->config.workers; i++) {
 		struct nat_config c = w->config;
 
@@ -207,19 +215,34 @@ static void pass_time(struct nats *w, uint64_t ms)
 
 static void passage_free(struct passage *p)
 {
-	free(p->octets);
+	free(p->buffer);
 	free(p);
 }
 
-static struct passage *passage_new(const struct datagram *d, unsigned recipe)
+/* In memory that ends where the octets do, but for what an entry that changes the family asks for; of two
+ * datagrams one may not become longer. */
+static void passage_fill(const struct nats *w, struct passage *p)
+{
+	size_t front = w->six ? NAT_HEADROOM : 0, behind = w->six && p->recipe % 2 ? ROOM_BEHIND : 0;
+
+	p->buffer_len = front + p->was.len + behind;
+	p->buffer = calloc(p->buffer_len, 1);
+	assert(p->buffer || !p->buffer_len);
+	p->octets = p->buffer + front;
+	if (p->was.len)
+		memcpy(p->octets, p->was.octets, p->was.len);
+	p->job.room = (uint32_t)(p->was.len + behind);
+}
+
+static struct passage *passage_new(const struct nats *w, const struct datagram *d)
 {
 	struct passage *p = malloc(sizeof(*p));
 
 	assert(p);
-	*p = (struct passage){ .was = *d, .octets = copy_exactly(d->octets, d->len),
-			       .recipe = recipe };
+	*p = (struct passage){ .was = *d, .recipe = w->recipes };
 	p->job = (struct nat_job){ .p = &p->p, .from = d->from, .known_only = d->known_only,
 				   .verdict = NAT_DROP, .session = NAT_NO_SESSION };
+	passage_fill(w, p);
 	p->job.reason = pkt_parse(&p->p, p->octets, d->len, &d->offload);
 	return p;
 }
@@ -240,7 +263,7 @@ static void read_burst(struct nats *w, struct input *in, struct burst *b)
 
 		w->recipes++;
 		for (size_t i = 0; i < count; i++)
-			b->list[b->count++] = passage_new(&pieces[i], w->recipes);
+			b->list[b->count++] = passage_new(w, &pieces[i]);
 	}
 }
 
@@ -270,7 +293,7 @@ static bool hold(struct nats *w, struct passage *p, uint32_t datagram)
 /* The first fragment has come: those that waited have its ports. */
 static void release(struct nats *w, struct burst *b, const struct passage *first, uint32_t datagram)
 {
-	size_t kept = 0;
+	size_t kept = 0, begun = b->count;
 
 	for (size_t i = 0; i < w->held_count; i++) {
 		struct passage *p = w->held[i];
@@ -281,6 +304,11 @@ static void release(struct nats *w, struct burst *b, const struct passage *first
 		}
 		pkt_follow(&p->p, &first->p);
 		join_burst(b, p);
+		/* Where all had to be there, the first of the datagram goes first. */
+		if (!p->p.fragment_offset && b->count - begun > 1) {
+			b->list[b->count - 1] = b->list[begun];
+			b->list[begun] = p;
+		}
 	}
 	w->held_count = kept;
 }
@@ -299,8 +327,11 @@ static void learn(struct nats *w, struct burst *b, struct passage *p)
 		p->job.reason = REASON_FRAGMENT_LIMIT;
 	if (fragment == FRAGMENT_DROP)
 		p->job.reason = note.reason;
+	/* Those that have waited are not behind one that has not. */
+	if (fragment == FRAGMENT_KNOWN && note.release && p->p.fragment_offset)
+		release(w, b, p, note.datagram);
 	join_burst(b, p);
-	if (fragment == FRAGMENT_KNOWN && note.release)
+	if (fragment == FRAGMENT_KNOWN && note.release && !p->p.fragment_offset)
 		release(w, b, p, note.datagram);
 }
 
@@ -313,7 +344,7 @@ static void learn_all(struct nats *w, struct burst *b)
 	for (size_t i = 0; i < all.count; i++) {
 		const struct pkt *p = &all.list[i]->p;
 
-		if (all.list[i]->job.reason == REASON_NONE && p->version == 4 &&
+		if (all.list[i]->job.reason == REASON_NONE && (p->version == 4 || w->six) &&
 		    pkt_is_fragment(p) && !(p->flags & PKT_PORTS_KNOWN))
 			learn(w, b, all.list[i]);
 		else
@@ -369,22 +400,34 @@ static void process_batches(struct nats *w, struct burst *b)
 	judge_state(w);
 }
 
+/* As if it came from outside now. */
+static void come_back(const struct nats *w, struct passage *p)
+{
+	uint8_t *buffer = p->buffer;
+
+	memcpy(p->was.octets, p->p.ip, p->p.len);
+	p->was.len = p->p.len;
+	p->job = (struct nat_job){ .p = &p->p, .from = SIDE_OUTSIDE, .hairpinned = true,
+				   .session = NAT_NO_SESSION };
+	passage_fill(w, p);
+	p->p.ip = p->octets;
+	free(buffer);
+}
+
 static void conclude(struct nats *w, struct passage *p, struct burst *again)
 {
 	const uint32_t said[] = { p->job.verdict, p->job.reason, p->job.session, p->owner };
 
 	digest(w, said, sizeof(said));
-	digest(w, p->octets, p->was.len);
+	digest(w, p->job.reason == REASON_NONE ? p->p.ip : p->octets,
+	       p->job.reason == REASON_NONE ? p->p.len : p->was.len);
 	if (p->job.reason == REASON_NONE && p->job.verdict == NAT_FORWARD)
-		past_add(&w->past, side_other(p->job.from), p->octets, p->p.len);
+		past_add(&w->past, side_other(p->job.from), p->p.ip, p->p.len);
 	if (p->job.reason != REASON_NONE || p->job.verdict != NAT_HAIRPIN) {
 		passage_free(p);
 		return;
 	}
-	/* As if it came from outside now. */
-	memcpy(p->was.octets, p->octets, p->was.len);
-	p->job = (struct nat_job){ .p = &p->p, .from = SIDE_OUTSIDE, .hairpinned = true,
-				   .session = NAT_NO_SESSION };
+	come_back(w, p);
 	again->list[again->count++] = p;
 }
 

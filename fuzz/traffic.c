@@ -22,7 +22,7 @@ static const uint8_t segments[] = {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A number below the count stands for an entry; any other for what follows in the input. */
-static void read_host(struct input *in, uint8_t address[static 4])
+void read_host(struct input *in, uint8_t address[static 4])
 {
 	uint8_t n = input_u8(in);
 
@@ -32,7 +32,7 @@ static void read_host(struct input *in, uint8_t address[static 4])
 		store32(address, input_u32(in));
 }
 
-static uint16_t read_port(struct input *in)
+uint16_t read_port(struct input *in)
 {
 	uint8_t n = input_u8(in);
 
@@ -54,7 +54,7 @@ static uint32_t read_offset(struct input *in)
 	return n < 128 ? n : n - 256;
 }
 
-static size_t transport_len(uint8_t protocol)
+size_t transport_len(uint8_t protocol)
 {
 	return protocol == PROTO_TCP ? 20 : protocol == PROTO_SCTP ? 32 : protocol == PROTO_DCCP ? 16 : 8;
 }
@@ -106,19 +106,14 @@ static void put_other(struct input *in, uint8_t protocol, uint8_t *t)
 	}
 }
 
-static void make_fresh(struct input *in, uint8_t flags, struct datagram *d)
+uint8_t read_protocol(struct input *in)
 {
-	size_t options = flags & RECIPE_OPTIONS ? 4 : 0;
-	uint8_t protocol = protocols[input_below(in, COUNT(protocols))];
-	size_t payload = input_u8(in) * PAYLOAD_UNIT;
-	uint8_t *t = begin(d, V4_HEADER + options, transport_len(protocol) + payload);
+	return protocols[input_below(in, COUNT(protocols))];
+}
 
-	store16(d->octets + 4, input_u8(in));
-	d->octets[9] = protocol;
-	read_host(in, d->octets + 12);
-	read_host(in, d->octets + 16);
-	store32(d->octets + V4_HEADER, options ? input_u32(in) : load32(d->octets + V4_HEADER));
-	if (protocol == PROTO_ICMP) {
+void put_transport(struct input *in, uint8_t protocol, uint8_t *t)
+{
+	if (protocol == PROTO_ICMP || protocol == PROTO_ICMPV6) {
 		t[0] = input_u8(in);
 		t[1] = 0;
 		store16(t + 4, read_port(in));
@@ -130,6 +125,21 @@ static void make_fresh(struct input *in, uint8_t flags, struct datagram *d)
 		put_tcp(in, t);
 	else if (protocol != PROTO_UDP)
 		put_other(in, protocol, t);
+}
+
+static void make_fresh(struct input *in, uint8_t flags, struct datagram *d)
+{
+	size_t options = flags & RECIPE_OPTIONS ? 4 : 0;
+	uint8_t protocol = read_protocol(in);
+	size_t payload = input_u8(in) * PAYLOAD_UNIT;
+	uint8_t *t = begin(d, V4_HEADER + options, transport_len(protocol) + payload);
+
+	store16(d->octets + 4, input_u8(in));
+	d->octets[9] = protocol;
+	read_host(in, d->octets + 12);
+	read_host(in, d->octets + 16);
+	store32(d->octets + V4_HEADER, options ? input_u32(in) : load32(d->octets + V4_HEADER));
+	put_transport(in, protocol, t);
 }
 
 static const struct datagram *arrived(const struct past *p, struct input *in)
@@ -178,7 +188,9 @@ static bool make_answer(const struct past *p, struct input *in, struct datagram 
 		 a.version == 4 ? 4 : 16);
 	if (a.protocol == PROTO_ICMP)
 		t[0] = t[0] == 8 ? 0 : t[0] == 13 ? 14 : 8;
-	else if (a.protocol != PROTO_ICMPV6)
+	else if (a.protocol == PROTO_ICMPV6)
+		t[0] = t[0] == 128 ? 129 : 128;
+	else
 		exchange(t, t + 2, 2);
 	if (a.protocol == PROTO_TCP && a.len - a.header >= 20)
 		answer_tcp(in, t, a.len - a.header);
@@ -186,9 +198,8 @@ static bool make_answer(const struct past *p, struct input *in, struct datagram 
 }
 
 /* From a host of that side, or from where the datagram arrived. */
-static bool make_error(const struct past *p, struct input *in, struct datagram *d)
+static bool make_error_four(struct input *in, const struct datagram *about, struct datagram *d)
 {
-	const struct datagram *about = arrived(p, in);
 	uint8_t type = errors[input_below(in, COUNT(errors))], code = input_u8(in);
 	uint8_t from = input_u8(in);
 	size_t quoted = input_u8(in);
@@ -211,9 +222,18 @@ static bool make_error(const struct past *p, struct input *in, struct datagram *
 	return true;
 }
 
+static bool make_error(const struct past *p, struct input *in, struct datagram *d)
+{
+	const struct datagram *about = arrived(p, in);
+
+	if (about && about->octets[0] >> 4 == 6)
+		return make_error_six(in, about, d);
+	return make_error_four(in, about, d);
+}
+
 static bool make_raw(struct input *in, struct datagram *d)
 {
-	size_t len = input_u16(in) % (DATAGRAM_MOST + 1);
+	size_t len = input_u16(in) % (RAW_MOST + 1);
 	const uint8_t *octets = input_take(in, &len);
 
 	d->len = len;
@@ -256,6 +276,10 @@ static void cut(struct datagram *out, const struct datagram *whole, size_t begin
 	size_t header = (whole->octets[0] & 15u) * 4, payload = whole->len - header;
 	bool more = end < payload;
 
+	if (whole->octets[0] >> 4 == 6) {
+		cut_six(out, whole, begin_at, end);
+		return;
+	}
 	*out = *whole;
 	if (!more)
 		end = payload;
@@ -271,7 +295,11 @@ static size_t cut_up(struct input *in, uint8_t flags, struct datagram out[PIECES
 	size_t step = 8 * (1 + (size_t)input_u8(in) % 32), pieces = 1u + (flags >> RECIPE_PIECES);
 	size_t overlap = flags & RECIPE_OVERLAP ? 8 : 0;
 	const struct datagram whole = out[0];
-	size_t payload = whole.len - (whole.octets[0] & 15u) * 4, count = 0;
+	struct anatomy a;
+	size_t payload, count = 0;
+
+	anatomy_of(&a, whole.octets, whole.len);
+	payload = whole.len - a.header;
 
 	for (; count < pieces && count * step < payload; count++) {
 		size_t from = count * step, to = count + 1 == pieces ? payload : from + step;
@@ -294,7 +322,9 @@ size_t traffic_next(const struct past *p, struct input *in, struct datagram out[
 
 	out->offload = (struct pkt_offload){ 0 };
 	out->from = first & RECIPE_OUTSIDE ? SIDE_OUTSIDE : SIDE_INSIDE;
-	if (kind == KIND_FRESH)
+	if (kind == KIND_FRESH && (first & RECIPE_SIX))
+		make_six(in, flags, out);
+	else if (kind == KIND_FRESH)
 		make_fresh(in, flags, out);
 	else if (kind == KIND_ANSWER)
 		made = make_answer(p, in, out);
@@ -308,8 +338,9 @@ size_t traffic_next(const struct past *p, struct input *in, struct datagram out[
 	if (kind != KIND_RAW || (first & RECIPE_REPAIR))
 		datagram_repair(out->octets, out->len);
 	spoil(in, flags, out);
-	if (!(flags >> RECIPE_PIECES) || !anatomy_of(&a, out->octets, out->len) || a.version != 4 ||
-	    a.fragment || out->offload.partial)
+	if (!(flags >> RECIPE_PIECES) || !anatomy_of(&a, out->octets, out->len) ||
+	    (a.version != 4 && !(first & RECIPE_SIX)) || a.fragment || a.len != out->len ||
+	    out->offload.partial)
 		return 1;
 	return cut_up(in, flags, out);
 }

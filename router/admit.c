@@ -17,12 +17,16 @@ static bool parse(struct worker *w, struct frame *f, const struct conf_interface
 	f->translate = f->sought = f->recalled = f->routed = false;
 	f->job.p = &f->p;
 	f->job.from = interfaces[f->ingress].side;
-	f->job.known_only = f->job.hairpinned = false;
+	f->job.known_only = f->job.hairpinned = f->job.kept = false;
 	f->job.room = FRAME_LEN_MOST;
 	f->job.session = NAT_NO_SESSION;
-	if (r != REASON_NONE)
+	if (r == REASON_NONE)
+		return true;
+	if (f->p.version == 6)
+		admit6_refuse_octets(w, f, r);
+	else
 		frame_drop(w, f, r);
-	return r == REASON_NONE;
+	return false;
 }
 
 size_t stage_parse(struct worker *w, struct frame **frames, size_t count)
@@ -73,23 +77,6 @@ static enum reason check_v4(const uint8_t *source, const uint8_t *destination)
 	return v4_is_martian(destination) ? REASON_MARTIAN_DESTINATION : REASON_NONE;
 }
 
-/* Unspecified, loopback and link-local (RFC 4291 sections 2.5.2, 2.5.3 and 2.5.6). */
-static bool v6_is_martian(const uint8_t *a)
-{
-	static const uint8_t zero[15];
-
-	return (memcmp(a, zero, 15) == 0 && a[15] <= 1) || (a[0] == 0xfe && (a[1] & 0xc0) == 0x80);
-}
-
-static enum reason check_v6(const uint8_t *source, const uint8_t *destination)
-{
-	if (destination[0] == 0xff)
-		return REASON_MULTICAST;
-	if (v6_is_martian(source) || source[0] == 0xff)
-		return REASON_MARTIAN_SOURCE;
-	return v6_is_martian(destination) ? REASON_MARTIAN_DESTINATION : REASON_NONE;
-}
-
 /* Twice NAT: hosts outside may have addresses that hosts inside have too. */
 static bool is_renamed(const struct conf *c, const struct pkt *p)
 {
@@ -130,7 +117,7 @@ static enum reverse_path asked_by(const struct conf_interface *i)
 }
 
 /* RFC 3704 sections 2.2 and 2.4. From outside nobody may claim to be inside, and nobody to be us. */
-static bool is_spoofed(const struct worker *w, const struct frame *f)
+bool admit_is_spoofed(const struct worker *w, const struct frame *f)
 {
 	const struct conf *c = worker_conf(w);
 	const struct rib *rib = w->snapshot->rib;
@@ -157,28 +144,30 @@ static bool is_spoofed(const struct worker *w, const struct frame *f)
 
 static enum reason judge(const struct worker *w, const struct frame *f)
 {
-	const uint8_t *source = pkt_source(&f->p), *destination = pkt_destination(&f->p);
-	enum reason r = f->p.version == 4 ? check_v4(source, destination)
-					  : check_v6(source, destination);
+	enum reason r = check_v4(pkt_source(&f->p), pkt_destination(&f->p));
 
 	if (r != REASON_NONE)
 		return r;
 	/* RFC 1812 section 5.3.4: unicast in a link-layer broadcast. */
 	if (f->link_multicast)
 		return REASON_MULTICAST;
-	/* RFC 7126 section 4, RFC 5095. */
+	/* RFC 7126 section 4. */
 	if (f->p.flags & PKT_ROUTE_OPTION)
 		return REASON_SOURCE_ROUTE;
-	return is_spoofed(w, f) ? REASON_SPOOFED : REASON_NONE;
+	return admit_is_spoofed(w, f) ? REASON_SPOOFED : REASON_NONE;
 }
 
 static bool admit(struct worker *w, struct frame *f)
 {
-	enum reason r = judge(w, f);
+	enum reason r = f->p.version == 4 ? judge(w, f) : admit6(w, f);
 
-	if (r != REASON_NONE)
+	if (r == REASON_NONE)
+		return true;
+	if (f->p.version == 4)
 		frame_drop(w, f, r);
-	return r == REASON_NONE;
+	else
+		admit6_refuse(w, f, r);
+	return false;
 }
 
 size_t stage_admit(struct worker *w, struct frame **frames, size_t count)

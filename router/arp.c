@@ -40,6 +40,7 @@ struct device {
 	struct io *const *io; /* where it is found: it may become another one */
 	uint32_t index;	      /* 0: not an interface with ARP */
 	uint8_t mac[ETH_ALEN];
+	bool all_groups; /* what is asked in any of them comes in */
 	unsigned int announcements; /* still to be made */
 	nat_time announce_next;
 };
@@ -178,6 +179,31 @@ static void join_groups(const struct arp *a, const struct device *v, const struc
 	}
 }
 
+/* Whether somebody may be asked for here whose group is not known beforehand, or changes. */
+static bool has_counterparts(const struct conf *c, const struct conf_interface *n)
+{
+	struct prefix outside;
+
+	for (size_t i = 0; n->side == SIDE_OUTSIDE && i < c->nat_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		if (p->pool_count && conf_pool_version(p) == 6)
+			return true;
+		for (size_t k = 0; own_prefix_at(p, k, &outside); k++)
+			if (outside.address.version == 6)
+				return true;
+	}
+	return false;
+}
+
+static void join_all(const struct arp *a, struct device *v)
+{
+	const struct packet_mreq all = { .mr_ifindex = (int)v->index, .mr_type = PACKET_MR_ALLMULTI };
+
+	v->all_groups = setsockopt(a->fd[ND], SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all,
+				   sizeof(all)) == 0;
+}
+
 /* The device may be another one by now. */
 static void learn_device(struct arp *a, struct device *v, const struct conf_interface *n)
 {
@@ -188,6 +214,7 @@ static void learn_device(struct arp *a, struct device *v, const struct conf_inte
 	if (v->index != found.index) {
 		v->announcements = ANNOUNCEMENTS;
 		v->index = found.index;
+		v->all_groups = false;
 		join_groups(a, v, n);
 	}
 	memcpy(v->mac, found.mac, sizeof(v->mac));
@@ -201,6 +228,8 @@ void arp_tick(struct arp *a, const struct conf *c, nat_time now)
 		learn_device(a, v, &c->interfaces[i]);
 		if (!v->index)
 			continue;
+		if (!v->all_groups && has_counterparts(c, &c->interfaces[i]))
+			join_all(a, v);
 		if (!io_is_up(*v->io)) {
 			v->announcements = ANNOUNCEMENTS;
 		} else if (v->announcements && now.ms >= v->announce_next.ms) {

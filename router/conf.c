@@ -57,6 +57,7 @@ static void read_limits(struct reader *r)
 	n->half_open = (uint32_t)section_number(&s, "half_open");
 	n->held_ports = (uint32_t)section_number(&s, "held_ports");
 	n->unsolicited = (uint32_t)section_number(&s, "unsolicited");
+	r->conf->error_rate = (uint32_t)section_number(&s, "icmp_errors");
 	if (n->half_open > n->sessions)
 		reader_fault(r, section_line(&s, "half_open"),
 			     "limits.half_open %u is above limits.sessions; at most %u",
@@ -131,6 +132,7 @@ static void read_sections(struct reader *r)
 	read_timeouts(r);
 	conf_read_interfaces(r);
 	conf_read_import(r);
+	conf_read_ipv6(r);
 	conf_read_routes(r);
 	conf_read_nats(r);
 	conf_read_pools(r);
@@ -148,6 +150,7 @@ static void check_whole(struct reader *r)
 	c->nat.policies = c->policies;
 	c->nat.policy_count = c->nat_count;
 	c->nat.pool = c->pool;
+	c->nat.pool6 = c->pool6;
 	c->nat.forwards = c->forwards;
 	if (r->fault_count || r->no_memory)
 		return;
@@ -228,7 +231,10 @@ void conf_free(struct conf *c)
 	free(c->nats);
 	free(c->policies);
 	free(c->pool);
+	free(c->pool6);
 	free(c->places);
+	free(c->eams);
+	free(c->eams_by6);
 	free(c->forwards);
 	free(c->forward_interfaces);
 	free(c->rules);

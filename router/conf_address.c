@@ -82,14 +82,39 @@ bool conf_network4(struct reader *r, const char *what, struct item item, be32 *n
 	if (!conf_network(r, item, &p))
 		return false;
 	if (p.address.version != 4) {
-		reader_fault(r, item.line,
-			     "%s %s is IPv6, which is not translated in this version; an IPv4 "
-			     "prefix", what, item.text);
+		reader_fault(r, item.line, "%s %s is IPv6; an IPv4 prefix", what, item.text);
 		return false;
 	}
 	*network = be32_load(p.address.octets);
 	*len = p.len;
 	return true;
+}
+
+bool conf_network6(struct reader *r, const char *what, struct item item, struct ip6_prefix *p)
+{
+	struct prefix found;
+
+	if (!conf_network(r, item, &found))
+		return false;
+	if (found.address.version != 6) {
+		reader_fault(r, item.line, "%s %s is IPv4; an IPv6 prefix", what, item.text);
+		return false;
+	}
+	*p = (struct ip6_prefix){ ip6_load(found.address.octets), found.len };
+	return true;
+}
+
+bool conf_host6(struct reader *r, struct item item, struct address *a)
+{
+	if (!address_parse(a, item.text) || a->version != 6) {
+		reader_fault(r, item.line, "\"%s\" is no IPv6 address; write it like 2001:db8::1",
+			     item.text);
+		return false;
+	}
+	const char *what = special_what(a);
+	if (what)
+		reader_fault(r, item.line, "%s %s; give the address of one host", item.text, what);
+	return !what;
 }
 
 bool conf_host4(struct reader *r, struct item item, uint32_t *host)

@@ -38,6 +38,21 @@ static void clone_interfaces(struct cloning *k, struct conf *to, const struct co
 	}
 }
 
+/* Each entry has a part of the array. */
+static void clone_eams(struct cloning *k, struct conf *to, const struct conf *from)
+{
+	to->eams = copy(k, from->eams, from->eam_count, sizeof(*to->eams));
+	to->eams_by6 = copy(k, from->eams_by6, from->eam_count, sizeof(*to->eams_by6));
+	for (size_t i = 0; !k->failed && i < from->nat_count; i++) {
+		const struct nat_policy6 *was = &from->policies[i].v6;
+
+		if (!was->eams)
+			continue;
+		to->policies[i].v6.eams = to->eams + (was->eams - from->eams);
+		to->policies[i].v6.eams_by6 = to->eams_by6 + (was->eams - from->eams);
+	}
+}
+
 static void clone_nat(struct cloning *k, struct conf *to, const struct conf *from)
 {
 	const struct nat_config *n = &from->nat;
@@ -47,12 +62,15 @@ static void clone_nat(struct cloning *k, struct conf *to, const struct conf *fro
 		to->nats[i].name = copy_text(k, from->nats[i].name);
 	to->policies = copy(k, from->policies, from->nat_count, sizeof(*to->policies));
 	to->pool = copy(k, from->pool, n->pool_count, sizeof(*to->pool));
+	to->pool6 = copy(k, from->pool6, n->pool_count, sizeof(*to->pool6));
 	to->places = copy(k, from->places, n->pool_count, sizeof(*to->places));
 	to->forwards = copy(k, from->forwards, n->forward_count, sizeof(*to->forwards));
 	to->forward_interfaces = copy(k, from->forward_interfaces, n->forward_count,
 				      sizeof(*to->forward_interfaces));
+	clone_eams(k, to, from);
 	to->nat.policies = to->policies;
 	to->nat.pool = to->pool;
+	to->nat.pool6 = to->pool6;
 	to->nat.forwards = to->forwards;
 }
 

@@ -4,101 +4,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "router/own.h"
 #include "router/protocol.h"
 
-/* "ADDRESS" or "ADDRESS:PORTS"; ports none in the first case. */
-static bool parse_end(struct reader *r, const char *key, struct item item, uint32_t *host,
-		      struct port_range *ports)
-{
-	const char *colon = strrchr(item.text, ':');
-	char address[ENDPOINT_TEXT];
-
-	if (!*item.text)
-		return false;
-	*ports = (struct port_range){ 0 };
-	if (colon && !conf_ports(colon + 1, ports)) {
-		reader_fault(r, item.line,
-			     "forwards.%s \"%s\" has no ports behind the colon; 1 to "
-			     "65535, or a range FIRST-LAST", key, item.text);
-		return false;
-	}
-	snprintf(address, sizeof(address), "%.*s",
-		 (int)(colon ? colon - item.text : (ptrdiff_t)strlen(item.text)), item.text);
-	item.text = address;
-	return conf_host4(r, item, host);
-}
-
-/* "interface:NAME" instead of the address. */
-static bool parse_interface_end(struct reader *r, struct item item, uint32_t *host,
-				struct port_range *ports, size_t *interface)
-{
-	char text[ENDPOINT_TEXT];
-	char *colon;
-
-	snprintf(text, sizeof(text), "%s", item.text);
-	colon = strrchr(text + strlen("interface:"), ':');
-	*ports = (struct port_range){ 0 };
-	if (colon && !conf_ports(colon + 1, ports)) {
-		reader_fault(r, item.line,
-			     "forwards.external \"%s\" has no ports behind the last colon; 1 to "
-			     "65535, or a range FIRST-LAST", item.text);
-		return false;
-	}
-	if (colon)
-		*colon = '\0';
-	*interface = conf_interface_meant(r, "forwards.external", (struct item){ text, item.line },
-					  SIDE_OUTSIDE);
-	if (*interface == SIZE_MAX)
-		return false;
-	const struct prefix *known = conf_first_v4(&r->conf->interfaces[*interface]);
-	*host = known ? load32(known->address.octets)
-		      : be32_host(conf_unknown_address(*interface));
-	return true;
-}
-
-static bool is_pool_interface(const struct conf *c, size_t interface)
-{
-	for (size_t i = 0; i < c->nat_count; i++)
-		if (c->nats[i].pool_interface == interface)
-			return true;
-	return false;
-}
-
-/* Addresses of interfaces that only the kernel knows yet could be any. */
-static bool in_pool(const struct conf *c, uint32_t host)
-{
-	for (size_t i = 0; i < c->nat.pool_count; i++)
-		if (be32_host(c->pool[i]) == host || be32_host(c->pool[i]) == 0)
-			return true;
-	return false;
-}
-
 /* The entry that an outside address belongs to as a whole, or NULL. */
-static const struct conf_nat *one_to_one_of(const struct conf *c, uint32_t host)
+static const struct conf_nat *one_to_one_of(const struct conf *c, const struct address *a)
 {
-	for (size_t i = 0; i < c->nat_count; i++) {
-		const struct nat_policy *p = &c->policies[i];
+	struct prefix outside;
 
-		if (p->type == NAT_ONE_TO_ONE && p->prefix_len <= 32 &&
-		    span_has(span_of(be32_host(p->translated), p->prefix_len), host))
-			return &c->nats[i];
-	}
+	for (size_t i = 0; i < c->nat_count; i++)
+		for (size_t k = 0; c->policies[i].prefix_len <= 32 &&
+				   own_prefix_at(&c->policies[i], k, &outside); k++)
+			if (prefix_contains(&outside, a))
+				return &c->nats[i];
 	return NULL;
 }
 
-/* Whether an inside host shares outside addresses with others. What only some destinations are
- * exempt from does not count. The network of an interface could be any. */
-static bool is_translated(const struct conf *c, uint32_t host)
+static bool matches(const struct nat_policy *p, const struct address *a)
+{
+	struct prefix match = conf_prefix6(&p->v6.match);
+
+	if (p->prefix_len > 32 || conf_inside_version(p) != a->version)
+		return false;
+	return a->version == 6 ? prefix_contains(&match, a)
+			       : span_has(policy_span(p), load32(a->octets));
+}
+
+/* Whether an entry of that type is the one that counts for an inside host. What only some destinations
+ * are exempt from does not count, nor what only some are translated for, but for the type asked for. The
+ * network of an interface could be any. */
+static bool is_of(const struct conf *c, const struct address *host, enum nat_type type)
 {
 	for (size_t i = 0; i < c->nat_count; i++) {
 		const struct nat_policy *p = &c->policies[i];
+		bool partly = p->destination.len || p->destination.protocol ||
+			      p->type == NAT_NAT64 || p->type == NAT_SIIT;
 
-		if (c->nats[i].match_interface != SIZE_MAX && p->type == NAT_NAPT44)
+		if (c->nats[i].match_interface != SIZE_MAX && p->type == type)
 			return true;
-		if (p->destination.len || p->destination.protocol)
-			continue;
-		if (p->prefix_len <= 32 && span_has(policy_span(p), host))
-			return p->type == NAT_NAPT44;
+		if (matches(p, host) && (p->type == type || !partly))
+			return p->type == type;
 	}
 	return false;
 }
@@ -115,43 +60,83 @@ static bool check_ports(const struct section *s, const char *key, struct item it
 	return false;
 }
 
-static bool read_external(const struct section *s, bool has_ports, struct nat_forward *f,
-			  size_t *interface)
+static void check_external(const struct section *s, struct item item, const struct conf_end *e)
 {
-	struct item item = section_text(s, "external");
-	struct port_range ports;
-	uint32_t host;
+	const struct conf *c = s->r->conf;
+	const struct conf_nat *owner = one_to_one_of(c, &e->address);
 
-	*interface = SIZE_MAX;
-	if (!(conf_means_interface(item.text)
-		      ? parse_interface_end(s->r, item, &host, &ports, interface)
-		      : parse_end(s->r, "external", item, &host, &ports)) ||
-	    !check_ports(s, "external", item, ports, has_ports))
-		return false;
-	if (has_ports && !ports.last) {
-		reader_fault(s->r, item.line,
-			     "forwards.external \"%s\" has no port; write it like "
-			     "\"203.0.113.5:8080\"", item.text);
-		return false;
-	}
-	const struct conf_nat *owner = one_to_one_of(s->r->conf, host);
 	if (owner)
 		reader_fault(s->r, item.line,
 			     "forwards.external \"%s\" lies in the prefix of nat \"%s\" in line %d, "
 			     "where every host has all ports; leave it out", item.text, owner->name,
 			     owner->line);
-	else if (*interface != SIZE_MAX && !is_pool_interface(s->r->conf, *interface))
+	else if (conf_pool_holder(c, e) < c->nat_count)
+		return;
+	else if (e->interface != SIZE_MAX)
 		reader_fault(s->r, item.line,
 			     "forwards.external \"%s\" is in no pool; give a nat entry the pool of "
 			     "that interface", item.text);
-	else if (*interface == SIZE_MAX && !in_pool(s->r->conf, host))
+	else if (!is_of(c, &e->address, NAT_FIREWALL))
 		reader_fault(s->r, item.line,
 			     "forwards.external \"%s\" is in no pool; add its address "
 			     "to the pool of a nat entry", item.text);
-	f->external = be32_from(host);
-	f->first = ports.first;
-	f->last = has_ports ? ports.last : UINT16_MAX;
+}
+
+static void set_external(struct nat_forward *f, const struct conf_end *e, bool has_ports)
+{
+	f->external = e->address.version == 6 ? nat_v6_beside() : be32_load(e->address.octets);
+	if (e->address.version == 6)
+		f->external6 = ip6_load(e->address.octets);
+	f->first = e->ports.first;
+	f->last = has_ports ? e->ports.last : UINT16_MAX;
+}
+
+static bool read_external(const struct section *s, bool has_ports, struct nat_forward *f,
+			  struct conf_end *e)
+{
+	struct item item = section_text(s, "external");
+
+	if (!(conf_means_interface(item.text) ? conf_read_interface_end(s, item, e)
+					      : conf_read_end(s->r, "external", item, e)) ||
+	    !check_ports(s, "external", item, e->ports, has_ports))
+		return false;
+	if (has_ports && !e->ports.last) {
+		reader_fault(s->r, item.line,
+			     "forwards.external \"%s\" has no port; write it like "
+			     "\"203.0.113.5:8080\"", item.text);
+		return false;
+	}
+	check_external(s, item, e);
+	set_external(f, e, has_ports);
 	return true;
+}
+
+/* What leads to whom. */
+static void check_host(const struct section *s, struct item item, const struct address *internal,
+		       const struct conf_end *external)
+{
+	static const char *const names[] = {
+		[NAT_NAPT44] = "napt44", [NAT_NAPT66] = "napt66", [NAT_NAT64] = "nat64",
+	};
+	const struct conf *c = s->r->conf;
+	enum nat_type type = internal->version == 4 ? NAT_NAPT44
+			     : external->address.version == 4 ? NAT_NAT64 : NAT_NAPT66;
+	size_t holder = external->address.version ? conf_pool_holder(c, external) : c->nat_count;
+
+	if (internal->version == 6 && !external->address.version)
+		return;
+	if (internal->version == 4 && external->address.version == 6)
+		reader_fault(s->r, item.line, "forwards.internal \"%s\" is IPv4, and external IPv6; an "
+			     "IPv6 host", item.text);
+	else if (!is_of(c, internal, type))
+		reader_fault(s->r, item.line,
+			     "forwards.internal \"%s\" is matched by no nat entry of "
+			     "type %s; add one", item.text, names[type]);
+	else if (holder < c->nat_count && c->policies[holder].type != type)
+		reader_fault(s->r, item.line,
+			     "forwards.internal \"%s\" is no host of nat \"%s\" in line %d, whose pool "
+			     "has the external address; that of an entry of type %s", item.text,
+			     c->nats[holder].name, c->nats[holder].line, names[type]);
 }
 
 static void check_internal(const struct section *s, struct item item, struct port_range ports,
@@ -159,10 +144,6 @@ static void check_internal(const struct section *s, struct item item, struct por
 {
 	struct reader *r = s->r;
 
-	if (!is_translated(r->conf, be32_host(f->internal)))
-		reader_fault(r, item.line,
-			     "forwards.internal \"%s\" is matched by no nat entry of "
-			     "type napt44; add one", item.text);
 	if (ports.first != ports.last)
 		reader_fault(r, item.line,
 			     "forwards.internal \"%s\" has a range; only the first port",
@@ -177,18 +158,25 @@ static void check_internal(const struct section *s, struct item item, struct por
 			     "them; %u as outside", item.text, f->first);
 }
 
-static bool read_internal(const struct section *s, struct item item, bool has_ports,
-			  struct nat_forward *f)
+static void set_internal(struct nat_forward *f, const struct conf_end *e)
 {
-	struct port_range ports;
-	uint32_t host;
+	f->internal = e->address.version == 6 ? nat_v6_beside() : be32_load(e->address.octets);
+	if (e->address.version == 6)
+		f->internal6 = ip6_load(e->address.octets);
+	f->internal_first = e->ports.last ? e->ports.first : f->first;
+}
 
-	if (!parse_end(s->r, "internal", item, &host, &ports) ||
-	    !check_ports(s, "internal", item, ports, has_ports))
+static bool read_internal(const struct section *s, struct item item, bool has_ports,
+			  const struct conf_end *external, struct nat_forward *f)
+{
+	struct conf_end e;
+
+	if (!conf_read_end(s->r, "internal", item, &e) ||
+	    !check_ports(s, "internal", item, e.ports, has_ports))
 		return false;
-	f->internal = be32_from(host);
-	f->internal_first = ports.last ? ports.first : f->first;
-	check_internal(s, item, ports, f);
+	set_internal(f, &e);
+	check_host(s, item, &e.address, external);
+	check_internal(s, item, e.ports, f);
 	return true;
 }
 
@@ -196,7 +184,7 @@ static bool read_internal(const struct section *s, struct item item, bool has_po
 struct targets {
 	struct nat_forward *rows;
 	size_t count;
-	size_t interface; /* whose address external is, or SIZE_MAX */
+	struct conf_end external;
 };
 
 static void check_twice(const struct section *s, struct item item, const struct targets *t)
@@ -205,10 +193,33 @@ static void check_twice(const struct section *s, struct item item, const struct 
 
 	for (size_t i = 0; i < t->count; i++)
 		if (be32_equal(t->rows[i].internal, last->internal) &&
+		    ip6_equal(&t->rows[i].internal6, &last->internal6) &&
 		    t->rows[i].internal_first == last->internal_first)
 			reader_fault(s->r, item.line,
 				     "forwards.internal \"%s\" is there twice; once, with a weight",
 				     item.text);
+}
+
+/* A host behind a firewall is known by its own address and ports. */
+static bool is_pinhole(const struct conf *c, const struct conf_end *external)
+{
+	return external->address.version == 6 && external->interface == SIZE_MAX &&
+	       is_of(c, &external->address, NAT_FIREWALL);
+}
+
+static bool read_pinhole(const struct section *s, const struct nat_forward *f, struct targets *t)
+{
+	struct item external = section_text(s, "external"), item;
+	struct nat_forward *row = &t->rows[t->count++];
+
+	*row = *f;
+	set_internal(row, &t->external);
+	for (size_t i = 0; section_text_next(s, "internal", &i, &item);)
+		if (strcmp(item.text, external.text) != 0)
+			reader_fault(s->r, item.line,
+				     "forwards.internal \"%s\" is not external, which a firewall lets "
+				     "in as it is; \"%s\", or leave it out", item.text, external.text);
+	return true;
 }
 
 static bool read_targets(const struct section *s, const struct nat_forward *f, bool has_ports,
@@ -217,13 +228,15 @@ static bool read_targets(const struct section *s, const struct nat_forward *f, b
 	size_t faults = s->r->fault_count, wanted = section_texts(s, "internal");
 	struct item item;
 
+	if (is_pinhole(s->r->conf, &t->external))
+		return read_pinhole(s, f, t);
 	if (!wanted && faults == s->r->fault_count)
 		reader_fault(s->r, section_line(s, "internal"),
 			     "forwards.internal names no host; \"192.0.2.1:80\" or the like");
 
 	for (size_t i = 0; section_text_next(s, "internal", &i, &item);) {
 		t->rows[t->count] = *f;
-		if (!read_internal(s, item, has_ports, &t->rows[t->count]))
+		if (!read_internal(s, item, has_ports, &t->external, &t->rows[t->count]))
 			continue;
 		check_twice(s, item, t);
 		t->count++;
@@ -274,7 +287,7 @@ static void check_overlap(struct reader *r, const struct nat_forward *f, const i
 		const struct nat_forward *e = &c->forwards[i];
 
 		if (e->protocol != f->protocol || !be32_equal(e->external, f->external) ||
-		    e->first > f->last || f->first > e->last)
+		    !ip6_equal(&e->external6, &f->external6) || e->first > f->last || f->first > e->last)
 			continue;
 		reader_fault(r, line, "forward of %s overlaps that of line %d; every outside %s once",
 			     protocol_name(f->protocol, number), lines[i],
@@ -292,7 +305,7 @@ static void add_targets(const struct section *s, const struct targets *t, uint8_
 	check_overlap(s->r, t->rows, lines, s->line);
 	for (size_t i = 0; i < t->count; i++) {
 		lines[c->nat.forward_count] = s->line;
-		c->forward_interfaces[c->nat.forward_count] = t->interface;
+		c->forward_interfaces[c->nat.forward_count] = t->external.interface;
 		c->forwards[c->nat.forward_count++] = t->rows[i];
 	}
 }
@@ -315,6 +328,13 @@ static void read_source(const struct section *s, int64_t protocol, struct nat_fo
 			     protocol_name((uint8_t)protocol, number));
 }
 
+static void check_source(const struct section *s, const struct targets *t)
+{
+	if (t->rows[0].source.raw && nat_is_v6_beside(t->rows[0].internal))
+		reader_fault(s->r, section_line(s, "source"),
+			     "forwards.source is for IPv4 hosts; leave it out");
+}
+
 /* One entry of the file for one or both transports; rows has room for its targets. */
 static void read_forward(const struct section *s, struct nat_forward *rows, int *lines)
 {
@@ -325,10 +345,11 @@ static void read_forward(const struct section *s, struct nat_forward *rows, int 
 	bool has_ports = protocol == WORD_NONE || both || protocol_has_ports((uint8_t)protocol);
 
 	f.protocol = protocol == WORD_NONE || both ? PROTO_TCP : (uint8_t)protocol;
-	bool external = read_external(s, has_ports, &f, &t.interface);
+	bool external = read_external(s, has_ports, &f, &t.external);
 	read_source(s, protocol, &f);
 	if (!read_targets(s, &f, has_ports, &t) || !external || protocol == WORD_NONE)
 		return;
+	check_source(s, &t);
 	read_balance(s, &t);
 	add_targets(s, &t, f.protocol, lines);
 	if (both)
@@ -344,7 +365,7 @@ static size_t count_targets(struct reader *r)
 	for (size_t i = 0; section_next(r, "forwards", &i, &s);)
 		for (size_t j = 0; section_text_next(&s, "internal", &j, &item);)
 			count++;
-	return count;
+	return count + section_count(r, "forwards"); /* of hosts behind firewalls none is named */
 }
 
 void conf_read_forwards(struct reader *r)

@@ -233,7 +233,8 @@ bool conf_means_interface(const char *text)
 	return !strncmp(text, "interface:", strlen("interface:"));
 }
 
-size_t conf_interface_meant(struct reader *r, const char *what, struct item item, enum nat_side side)
+size_t conf_interface_meant(struct reader *r, const char *what, struct item item, enum nat_side side,
+			    uint8_t version)
 {
 	static const char *const names[] = { [SIDE_INSIDE] = "inside", [SIDE_OUTSIDE] = "outside" };
 	struct item name = { item.text + strlen("interface:"), item.line };
@@ -245,9 +246,9 @@ size_t conf_interface_meant(struct reader *r, const char *what, struct item item
 	if (i->side != side)
 		reader_fault(r, item.line, "%s %s is an %s interface; one on the %s", what, item.text,
 			     names[i->side], names[side]);
-	else if (!conf_first_v4(i) && (!conf_may_share(i) || i->address_count))
-		reader_fault(r, item.line, "%s %s has no IPv4 address; give that interface one", what,
-			     item.text);
+	else if (!conf_first(i, version) && (!conf_may_share(i) || i->address_count))
+		reader_fault(r, item.line, "%s %s has no IPv%u address; give that interface one", what,
+			     item.text, version);
 	else
 		return at;
 	return SIZE_MAX;
@@ -259,11 +260,25 @@ be32 conf_unknown_address(size_t interface)
 	return be32_from((uint32_t)interface + 1);
 }
 
-const struct prefix *conf_first_v4(const struct conf_interface *i)
+/* Of ::/96, which nobody has either (RFC 4291 section 2.5.5.1). */
+struct ip6 conf_unknown_address6(size_t interface)
 {
-	for (size_t a = 0; a < i->address_count; a++)
-		if (i->addresses[a].address.version == 4)
-			return &i->addresses[a];
+	struct ip6 a = { { 0 } };
+
+	store32(a.octets + 12, (uint32_t)interface + 1);
+	return a;
+}
+
+static bool is_link_local(const struct address *a)
+{
+	return a->version == 6 && a->octets[0] == 0xfe && (a->octets[1] & 0xc0) == 0x80;
+}
+
+const struct prefix *conf_first(const struct conf_interface *i, uint8_t version)
+{
+	for (const struct prefix *p = i->addresses; p < i->addresses + i->address_count; p++)
+		if (p->address.version == version && !is_link_local(&p->address))
+			return p;
 	return NULL;
 }
 

@@ -29,6 +29,7 @@ static const struct conf_word route_kinds[] = {
 	{ "unicast", ROUTE_UNICAST }, { "blackhole", ROUTE_BLACKHOLE },
 	{ "unreachable", ROUTE_UNREACHABLE }, { "prohibit", ROUTE_PROHIBIT }, { 0 },
 };
+static const struct conf_word hop_by_hop_words[] = { { "skip", 0 }, { "obey", 1 }, { 0 } };
 static const struct conf_word mss_words[] = { { "clamp", RULE_MSS_CLAMP }, { 0 } };
 
 #define ABOUT_UDP "Seconds after which an idle UDP mapping ends."
@@ -118,6 +119,9 @@ static const struct conf_key first_keys[] = {
 	{ "limits", "unsolicited", KEY_NUMBER, 0, 1 << 12, "256", NULL,
 	  "Unsolicited TCP SYNs at once that wait for timeouts.unsolicited_syn; what is more is "
 	  "dropped without an answer." },
+	{ "limits", "icmp_errors", KEY_NUMBER, 1, 1000, "10", NULL,
+	  "ICMP errors in a second, and at once, that one destination is sent by a worker (RFC 4443 "
+	  "section 2.4 (f)); all together a thousand." },
 
 	{ "", "timeouts", KEY_GROUP, 0, 0, "", NULL, "When sessions end, in seconds." },
 	TIMEOUT_LIST(TIMEOUT_KEY)
@@ -275,6 +279,31 @@ static const struct conf_key first_keys[] = {
 
 /* Behind those of the NAT. */
 static const struct conf_key last_keys[] = {
+	{ "", "delegated", KEY_TEXTS, 0, 0, "", NULL,
+	  "IPv6 prefixes that were delegated to us, such as \"2001:db8:1::/56\". For what no route covers "
+	  "of them the sender is told that it is unreachable; otherwise it would go back to the provider "
+	  "by the default route, and to and fro (RFC 7084 WPD-5)." },
+
+	{ "", "ipv6", KEY_GROUP, 0, 0, "", NULL, "What of IPv6 is forwarded." },
+	{ "ipv6", "deny_headers", KEY_TEXTS, 0, 0, "", NULL,
+	  "Extension headers, and other headers, that are not let through: hop-by-hop, routing, fragment, "
+	  "esp, ah, destination, mobility, hip, shim6, or numbers (\"253\"). Their senders are told that "
+	  "it is prohibited. All others pass as they are (RFC 7045), but for routing headers of types 0 "
+	  "and 1 (RFC 5095)." },
+	{ "ipv6", "deny_icmp", KEY_NUMBERS, 0, 255, "", NULL,
+	  "Types of ICMPv6 that are not let through, besides those that belong to their link (130 to 137, "
+	  "141 to 143, 148, 149, 151 to 153). If not given: 100, 101, 127, 138 to 140, 200, 201 and 255 (RFC "
+	  "4890 section 4.3)." },
+	{ "ipv6", "hop_by_hop", KEY_WORD, 0, 0, "skip", hop_by_hop_words,
+	  "Hop-by-hop options that the gateway does not know: skip does not look at them; with obey, what "
+	  "has one that says so is dropped, and its sender told (RFC 8200 section 4.2)." },
+	{ "ipv6", "documentation", KEY_BOOL, 0, 0, "true", NULL,
+	  "Forward documentation addresses (2001:db8::/32, 3fff::/20), as test beds have them." },
+	{ "ipv6", "unique_local", KEY_BOOL, 0, 0, "false", NULL,
+	  "Let unique local addresses (fc00::/7) cross between inside and outside untranslated. Otherwise "
+	  "what has such a source or destination is not forwarded (RFC 6092 REC-7), and inside its sender "
+	  "is told." },
+
 	{ "", "rewrite", KEY_LIST, 0, 1024, "", NULL,
 	  "Header fields to change in packets that pass. Every rule that matches is applied." },
 	{ "rewrite", "match", KEY_TEXT, 1, 63, NULL, NULL,

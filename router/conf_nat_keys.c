@@ -5,8 +5,8 @@
 
 static const struct conf_word nat_types[] = {
 	{ "napt44", NAT_NAPT44 }, { "one_to_one", NAT_ONE_TO_ONE }, { "none", NAT_NONE },
-	{ "napt66", WORD_LATER }, { "nptv6", WORD_LATER }, { "nat64", WORD_LATER },
-	{ "siit", WORD_LATER }, { 0 },
+	{ "nat64", NAT_NAT64 }, { "siit", NAT_SIIT }, { "nptv6", NAT_NPTV6 },
+	{ "napt66", NAT_NAPT66 }, { "firewall", NAT_FIREWALL }, { 0 },
 };
 static const struct conf_word dependences[] = {
 	{ "endpoint-independent", NAT_ENDPOINT_INDEPENDENT },
@@ -49,6 +49,8 @@ static const struct conf_word icmp_errors[] = { { "pass", false }, { "drop", tru
 static const struct conf_word helpers[] = {
 	{ "ftp", NAT_HELPER_FTP }, { "tftp", NAT_HELPER_TFTP }, { "pptp", NAT_HELPER_PPTP }, { 0 },
 };
+static const struct conf_word zero_checksums[] = { { "compute", false }, { "drop", true }, { 0 } };
+static const struct conf_word zero_ids[] = { { "translate", false }, { "drop", true }, { 0 } };
 static const struct conf_word affinities[] = { { "connection", false }, { "client", true }, { 0 } };
 
 #define PROTOCOL_WORD(number, name) { name, number },
@@ -69,23 +71,32 @@ static const struct conf_word forward_protocols[] = {
 const struct conf_key conf_nat_keys[] = {
 	{ "", "nat", KEY_LIST, 0, NAT_POLICIES_MOST, "", NULL,
 	  "How inside prefixes are translated; the first entry that matches an inside address "
-	  "counts. An inside address without an entry does not reach the outside. Keys that an "
-	  "entry's type or port_selection has no use for are refused." },
+	  "counts. An inside IPv4 address without an entry does not reach the outside; IPv6 without "
+	  "one is routed as it is. Entries of types nat64 and siit are asked first, for what is bound "
+	  "for one of their prefixes. Keys that an entry's type or port_selection has no use for are "
+	  "refused." },
 	{ "nat", "name", KEY_TEXT, 1, 63, NULL, NULL, "How listings call the entry." },
 	{ "nat", "match", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL,
-	  "Inside IPv4 prefix, or \"interface:NAME\": the network of an inside interface, of its first "
-	  "IPv4 address. It follows the address." },
+	  "Inside prefix: IPv4 for napt44, IPv6 for nat64, nptv6, napt66 and firewall, either for the "
+	  "others. Or \"interface:NAME\": the network of an inside interface, of its first address of "
+	  "that version (of none: IPv4), which it follows. Not for siit." },
 	{ "nat", "type", KEY_WORD, 0, 0, NULL, nat_types,
-	  "napt44: addresses and ports; one_to_one: addresses only, each its own; none: forward as "
-	  "it is." },
+	  "napt44: IPv4 addresses and ports; one_to_one: addresses only, each its own; none: forward "
+	  "as it is; nat64: IPv6 hosts reach IPv4 (RFC 6146); siit: IPv6 and IPv4 without sessions, "
+	  "each address its own (RFC 7915), with an IPv4 match for hosts that reach IPv4 over IPv6 "
+	  "(RFC 6877); nptv6: IPv6 prefixes, without sessions (RFC 6296); napt66: IPv6 addresses and "
+	  "ports; firewall: nothing is translated, and what nobody inside asked for stays outside "
+	  "(RFC 6092)." },
 	{ "nat", "preset", KEY_WORD, 0, 0, "", conf_preset_words,
 	  "Other defaults for the keys of this entry, as PRESETS lists them. What the entry says "
 	  "itself counts." },
 	{ "nat", "pool", KEY_TEXTS, 0, 0, "", NULL,
-	  "For napt44. Outside addresses: single ones, ranges \"first-last\", or alone "
-	  "\"interface:NAME\" for the IPv4 address of an outside interface, the first one, which it "
-	  "follows. A reload may take addresses away, whose sessions end, give them back, and put "
-	  "others in their places (on_address_change); more of them need a restart." },
+	  "For napt44, nat64, siit (IPv4) and napt66 (IPv6). Outside addresses: single ones, ranges "
+	  "\"first-last\", or alone \"interface:NAME\" for the address of an outside interface, the first "
+	  "one that is not link-local, which it follows. A reload may take addresses away, whose "
+	  "sessions end, give them back, and put others in their places (on_address_change); more of "
+	  "them need a restart. For siit it may be missing: these are sources of ICMP errors from "
+	  "routers that have no IPv4 address (RFC 6791)." },
 	{ "nat", "ports", KEY_TEXT, 1, 11, "1024-65535", NULL,
 	  "Outside ports that may be used. With \"interface:NAME\" the default is \"4096-65535\": "
 	  "what is below stays for the host itself." },
@@ -93,11 +104,40 @@ const struct conf_key conf_nat_keys[] = {
 	  "Outside ports for inside ports below 1024 (RFC 4787 REQ-3). Empty: taken from ports. "
 	  "This is the default with \"interface:NAME\", where ports begins below 1024, and with "
 	  "ports of blocks or deterministic ones." },
-	{ "nat", "prefix", KEY_TEXT, 1, PREFIX_TEXT, "", NULL,
-	  "For one_to_one, required there: the outside prefix, as long as match. The same as match: "
-	  "addresses stay as they are, and the filter works." },
+	{ "nat", "prefix", KEY_TEXT_OR_TEXTS, 1, PREFIX_TEXT, "", NULL,
+	  "For one_to_one and nptv6, required there: the outside prefix, as long as match. For "
+	  "one_to_one of IPv4, the same as match: addresses stay as they are, and the filter works "
+	  "(firewall does that for IPv6). For nptv6 also \"interface:NAME\": the network of an outside "
+	  "interface, which it follows; all of its addresses stand for inside hosts then, but for those "
+	  "of the gateway and its next hops. For nat64 and siit: the IPv6 prefixes, at most 8, in which "
+	  "IPv4 addresses are embedded (RFC 6052); what nobody asked for comes in with the first. If not "
+	  "given, \"64:ff9b::/96\", which must not hold private addresses (RFC 6052 section 3.1); use a "
+	  "prefix of your own, or one of 64:ff9b:1::/48 (RFC 8215), where they are needed." },
+	{ "nat", "eam", KEY_LIST, 0, NAT_EAMS_MOST, "", NULL,
+	  "For siit: explicit mappings of addresses (RFC 7757); the longest prefix counts. Where none "
+	  "matches, prefix does. With an IPv4 match, one must say what IPv6 addresses its hosts have." },
+	{ "nat.eam", "ipv4", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL, "An IPv4 prefix." },
+	{ "nat.eam", "ipv6", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL,
+	  "The IPv6 prefix that stands for it. It has at least as many bits behind it, of which the "
+	  "first are those of IPv4." },
+	{ "nat", "lowest_ipv6_mtu", KEY_NUMBER, 1280, 65535, "1280", NULL,
+	  "For nat64 and siit: the least MTU of IPv6 links behind. IPv4 datagrams that may be "
+	  "fragmented are cut to it (RFC 7915 section 4)." },
+	{ "nat", "copy_tos", KEY_BOOL, 0, 0, "true", NULL,
+	  "For nat64 and siit: the traffic class is copied (RFC 7915 section 4.1). false: it is 0." },
+	{ "nat", "udp_zero_checksum", KEY_WORD, 0, 0, "compute", zero_checksums,
+	  "For nat64 and siit: what becomes of UDP over IPv4 without a checksum, which IPv6 does not "
+	  "allow (RFC 7915 section 4.5). Of fragments none can be computed." },
+	{ "nat", "all_zeros", KEY_WORD, 0, 0, "translate", zero_ids,
+	  "For nptv6 with prefixes longer than 48 bits: what becomes of addresses whose interface "
+	  "identifier is all zeros. drop is the letter of RFC 6296 section 3.7, translate its erratum "
+	  "8757." },
+	{ "nat", "ipsec", KEY_BOOL, 0, 0, "true", NULL,
+	  "For firewall: AH, ESP, IKE and HIP may come in unasked (RFC 6092 REC-21 to REC-26)." },
+	{ "nat", "ping", KEY_BOOL, 0, 0, "true", NULL,
+	  "For firewall: so may echo requests (RFC 4890 section 4.3.1)." },
 	{ "nat", "destination", KEY_TEXT, 1, PREFIX_TEXT, "", NULL,
-	  "For none: only what is bound for this outside prefix passes untranslated (RFC 6888 "
+	  "For none with an IPv4 match: only what is bound for this outside prefix passes untranslated (RFC 6888 "
 	  "REQ-6). Later entries say what becomes of the rest." },
 	{ "nat", "destination_ports", KEY_TEXT, 1, 11, "", NULL,
 	  "For none: and only for these outside ports, of the protocol proto." },
@@ -208,13 +248,16 @@ const struct conf_key conf_nat_keys[] = {
 	{ "", "forwards", KEY_LIST, 0, NAT_FORWARDS_MOST, "", NULL,
 	  "Outside endpoints that lead to an inside host, always and from everywhere." },
 	{ "forwards", "proto", KEY_NUMBER, 2, 255, NULL, forward_protocols, "Protocol." },
-	{ "forwards", "external", KEY_TEXT, 1, ENDPOINT_TEXT, NULL, NULL,
+	{ "forwards", "external", KEY_TEXT, 1, CONF_ENDPOINT, NULL, NULL,
 	  "Outside \"ADDRESS:PORT\" or \"ADDRESS:FIRST-LAST\", for protocols without ports "
 	  "\"ADDRESS\"; the address is one of a pool, or \"interface:NAME\" if that is one. A range is "
-	  "one entry, however long." },
-	{ "forwards", "internal", KEY_TEXT_OR_TEXTS, 1, ENDPOINT_TEXT, NULL, NULL,
+	  "one entry, however long. An IPv6 address with ports stands in brackets. An address that an "
+	  "entry of type firewall matches is that of the host itself, which the outside may reach "
+	  "there." },
+	{ "forwards", "internal", KEY_TEXT_OR_TEXTS, 1, CONF_ENDPOINT, "", NULL,
 	  "Inside \"ADDRESS\" (the ports stay) or \"ADDRESS:PORT\" (of the first port). Several: "
-	  "each new remote endpoint leads to one of them." },
+	  "each new remote endpoint leads to one of them. An IPv6 host behind nat64 has an external "
+	  "IPv4 address. Required, but for hosts behind a firewall, where it can only be the same." },
 	{ "forwards", "weights", KEY_NUMBERS, 1, 1000, "", NULL,
 	  "For several of internal: how often each is chosen, one number per endpoint. If not "
 	  "given, all are equal." },
@@ -223,8 +266,8 @@ const struct conf_key conf_nat_keys[] = {
 	  "one, or all of the client to the same." },
 	{ "forwards", "source", KEY_TEXT, 1, ADDRESS_TEXT, "", NULL,
 	  "Twice NAT: the address that the inside host sees instead of the remote one, for hosts "
-	  "whose default route is not this router. If not given, the remote one. Not for SCTP and "
-	  "protocols without ports." },
+	  "whose default route is not this router. If not given, the remote one. Not for IPv6, SCTP "
+	  "and protocols without ports." },
 };
 
 const size_t conf_nat_key_count = sizeof(conf_nat_keys) / sizeof(conf_nat_keys[0]);

@@ -42,7 +42,7 @@ static void check_blocks(const struct section *s, const struct nat_policy *p)
 		reader_fault(s->r, section_line(s, "block_size"),
 			     "nat.block_size = %u is too large: %u blocks for %u workers; smaller "
 			     "blocks, or more ports for them", p->block_size, blocks, workers);
-	else if (p->port_selection == NAT_PORT_BLOCK && hosts > (uint64_t)blocks * p->pool_count)
+	else if (p->port_selection == NAT_PORT_BLOCK && p->version != 6 && hosts > (uint64_t)blocks * p->pool_count)
 		reader_fault(s->r, section_line(s, "pool"),
 			     "nat.pool is too small for blocks of ports: %u hosts, and %u addresses "
 			     "with %u blocks of %u ports each; at least %u addresses", hosts,
@@ -51,9 +51,9 @@ static void check_blocks(const struct section *s, const struct nat_policy *p)
 
 void conf_check_plan(const struct section *s, const struct nat_policy *p)
 {
-	bool deterministic = p->port_selection == NAT_PORT_DETERMINISTIC;
+	bool deterministic = p->version != 6 && p->port_selection == NAT_PORT_DETERMINISTIC;
 
-	if (p->type != NAT_NAPT44 || p->prefix_len > 32 || !p->pool_count || !p->ports.last)
+	if (!conf_has_ports(p) || p->prefix_len > 32 || !p->pool_count || !p->ports.last)
 		return;
 	if (deterministic)
 		check_shares(s, p);

@@ -224,8 +224,8 @@ static void print_preset(FILE *out, const char *name, const struct conf_preset *
 
 void conf_presets_manual(FILE *out)
 {
-	fputs(".SH PRESETS\nWhat preset = \"NAME\" sets in a nat entry of type napt44. The keys are "
-	      "those of nat and nat.timeouts.\n", out);
+	fputs(".SH PRESETS\nWhat preset = \"NAME\" sets in a nat entry of type napt44, napt66 or nat64. The "
+	      "keys are those of nat and nat.timeouts.\n", out);
 	for (size_t i = 0; i < PRESET_COUNT; i++)
 		print_preset(out, conf_preset_words[i].text, &presets[i]);
 }

@@ -32,6 +32,7 @@ enum key_kind {
 enum { WORD_NONE = -1, WORD_LATER = -2 };
 
 enum { CONF_TCP_AND_UDP = 256 }; /* as if it were a protocol */
+enum { CONF_ENDPOINT = 60 }; /* "[ADDRESS]:FIRST-LAST" */
 
 struct conf_word {
 	const char *text; /* NULL ends the list */
@@ -115,8 +116,9 @@ struct section section_of(struct reader *r, const char *path);
 size_t section_count(const struct reader *r, const char *path);
 bool section_next(struct reader *r, const char *path, size_t *i, struct section *s);
 
-/* The group in a group, by its path. */
+/* The group in a group, by its path; the groups of a list in a group, as section_next(). */
 struct section section_below(const struct section *s, const char *path);
+bool section_below_next(const struct section *s, const char *path, size_t *i, struct section *below);
 
 /* Whether the file has a key; whether the file or the preset has. */
 bool section_has(const struct section *s, const char *name);
@@ -157,6 +159,8 @@ bool conf_host(struct reader *r, struct item item, struct prefix *p);
 bool conf_network(struct reader *r, struct item item, struct prefix *p);
 bool conf_host4(struct reader *r, struct item item, uint32_t *host);
 bool conf_network4(struct reader *r, const char *what, struct item item, be32 *network, uint8_t *len);
+bool conf_network6(struct reader *r, const char *what, struct item item, struct ip6_prefix *p);
+bool conf_host6(struct reader *r, struct item item, struct address *a);
 bool conf_ports(const char *text, struct port_range *range); /* "8080" or "50000-65535" */
 
 /* IPv4 addresses first to last, in host order. */
@@ -181,12 +185,44 @@ static inline bool span_overlaps(struct span a, struct span b)
 	return a.first <= b.last && b.first <= a.last;
 }
 
+/* IPv6 addresses first to last. */
+struct span6 {
+	struct ip6 first, last;
+};
+
+static inline struct span6 span6_of(const struct prefix *p)
+{
+	struct ip6 ones, first = ip6_load(p->address.octets);
+
+	memset(&ones, 0xff, sizeof(ones));
+	return (struct span6){ first, ip6_joined(&first, p->len, &ones) };
+}
+
+static inline bool span6_overlaps(struct span6 a, struct span6 b)
+{
+	return memcmp(&a.first, &b.last, sizeof(a.first)) <= 0 &&
+	       memcmp(&b.first, &a.last, sizeof(b.first)) <= 0;
+}
+
 enum { MATCH_UNREADABLE = 255 }; /* prefix_len of a policy after a fault in match */
 
 static inline struct span policy_span(const struct nat_policy *p)
 {
 	return span_of(be32_host(p->prefix), p->prefix_len);
 }
+
+/* One end of a forward: "ADDRESS" or "ADDRESS:PORTS", "[ADDRESS]:PORTS" of IPv6; "interface:NAME" instead
+ * of the address, whose version depends on what hosts it leads to. False after a fault. */
+struct conf_end {
+	struct address address;
+	struct port_range ports; /* none if there are none */
+	size_t interface; /* whose address it is, or SIZE_MAX */
+};
+bool conf_read_end(struct reader *r, const char *key, struct item item, struct conf_end *e);
+bool conf_read_interface_end(const struct section *s, struct item item, struct conf_end *e);
+
+/* The entry whose pool it is in, or the number of entries. */
+size_t conf_pool_holder(const struct conf *c, const struct conf_end *e);
 
 /* Index of an interface by its name; SIZE_MAX after a fault that lists those there are. */
 size_t conf_interface_named(struct reader *r, struct item name);
@@ -203,12 +239,14 @@ bool conf_share_device(const struct section *s, struct conf_interface *n,
 /* The interface of "interface:NAME", which must be on that side; SIZE_MAX: the text is another, or after
  * a fault. */
 bool conf_means_interface(const char *text);
-size_t conf_interface_meant(struct reader *r, const char *what, struct item item, enum nat_side side);
+size_t conf_interface_meant(struct reader *r, const char *what, struct item item, enum nat_side side,
+			    uint8_t version);
 
 /* The parts of the file, in the order in which they refer to each other. */
 void conf_read_interfaces(struct reader *r);
 void conf_read_routes(struct reader *r);
 void conf_read_import(struct reader *r);
+void conf_read_ipv6(struct reader *r);
 void conf_read_nats(struct reader *r);
 void conf_read_pools(struct reader *r);
 void conf_read_prefixes(struct reader *r);
@@ -225,5 +263,30 @@ void conf_check_plan(const struct section *s, const struct nat_policy *p);
 /* "WHAT ADDRESSES" must not be addresses of the inside. */
 void conf_check_matches(struct reader *r, const char *what, struct item item, struct span span);
 void conf_check_interfaces(struct reader *r, const char *what, struct item item, struct span span);
+void conf_check_matches6(struct reader *r, const char *what, struct item item, struct span6 span);
+void conf_check_interfaces6(struct reader *r, const char *what, struct item item,
+			    struct span6 span);
+
+static inline bool prefixes_overlap(const struct prefix *a, const struct prefix *b)
+{
+	return a->len <= b->len ? prefix_contains(a, &b->address) : prefix_contains(b, &a->address);
+}
+
+/* A place for each address from first to last; a fault if another entry has one of them. */
+void conf_pool_add(struct reader *r, struct item item, const struct address *first,
+		   const struct address *last, struct nat_policy *policy);
+
+/* Of one text in pool that is IPv6; first and last are the same if it is no range. */
+void conf_read_pool6(struct reader *r, struct item item, struct nat_policy *policy);
+
+/* What an entry says about IPv6 beside the rest. The prefixes that it puts IPv4 addresses in, and where
+ * those do not count. */
+void conf_read_policy6(const struct section *s, struct nat_policy *policy);
+void conf_read_pref64s(const struct section *s, struct nat_policy *policy, size_t at);
+void conf_read_eams(const struct section *s, struct nat_policy *policy, int *lines, size_t at);
+void conf_sort_eams(struct conf *c);
+void conf_read_prefix6(const struct section *s, struct nat_policy *policy, size_t at);
+void conf_check_taken(const struct section *s, const char *what, struct item item,
+		      const struct prefix *p, size_t at);
 
 #endif

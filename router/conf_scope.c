@@ -6,7 +6,10 @@
 
 enum {
 	NAPT44 = 1 << NAT_NAPT44, ONE_TO_ONE = 1 << NAT_ONE_TO_ONE, NONE = 1 << NAT_NONE,
-	SESSIONS = NAPT44 | ONE_TO_ONE,
+	NAT64 = 1 << NAT_NAT64, SIIT = 1 << NAT_SIIT, NPTV6 = 1 << NAT_NPTV6,
+	NAPT66 = 1 << NAT_NAPT66, FIREWALL = 1 << NAT_FIREWALL,
+	PORTS = NAPT44 | NAPT66 | NAT64, XLAT = NAT64 | SIIT, TRANSLATED = PORTS | ONE_TO_ONE,
+	SESSIONS = TRANSLATED | FIREWALL,
 };
 enum {
 	PRESERVE = 1 << NAT_PORT_PRESERVE, DETERMINISTIC = 1 << NAT_PORT_DETERMINISTIC,
@@ -19,42 +22,49 @@ static const struct {
 	const char *key;
 	unsigned int types, selections;
 } scopes[] = {
-	{ "preset", NAPT44, ANY },
-	{ "pool", NAPT44, ANY },
-	{ "on_address_change", NAPT44, ANY },
-	{ "ports", NAPT44, ANY },
-	{ "low_ports", NAPT44, UNPLANNED },
-	{ "prefix", ONE_TO_ONE, ANY },
+	{ "preset", PORTS, ANY },
+	{ "pool", PORTS | SIIT, ANY },
+	{ "on_address_change", PORTS, ANY },
+	{ "ports", PORTS, ANY },
+	{ "low_ports", PORTS, UNPLANNED },
+	{ "prefix", ONE_TO_ONE | NPTV6 | XLAT, ANY },
+	{ "eam", SIIT, ANY },
+	{ "lowest_ipv6_mtu", XLAT, ANY },
+	{ "copy_tos", XLAT, ANY },
+	{ "udp_zero_checksum", XLAT, ANY },
+	{ "all_zeros", NPTV6, ANY },
+	{ "ipsec", FIREWALL, ANY },
+	{ "ping", FIREWALL, ANY },
 	{ "destination", NONE, ANY },
 	{ "destination_ports", NONE, ANY },
 	{ "proto", NONE, ANY },
-	{ "mapping", NAPT44, ANY },
-	{ "mapping_udp", NAPT44, ANY },
-	{ "mapping_tcp", NAPT44, ANY },
+	{ "mapping", PORTS, ANY },
+	{ "mapping_udp", PORTS, ANY },
+	{ "mapping_tcp", PORTS, ANY },
 	{ "filtering", SESSIONS, ANY },
 	{ "filtering_udp", SESSIONS, ANY },
 	{ "filtering_tcp", SESSIONS, ANY },
-	{ "port_selection", NAPT44, ANY },
-	{ "on_conflict", NAPT44, PRESERVE },
-	{ "parity", NAPT44, ANY },
-	{ "protocol_independent", NAPT44, ANY },
-	{ "block_size", NAPT44, PLANNED },
-	{ "blocks_per_host", NAPT44, PLANNED },
-	{ "dynamic_shares", NAPT44, DETERMINISTIC },
-	{ "pooling", NAPT44, ANY },
-	{ "hairpin", SESSIONS, ANY },
+	{ "port_selection", PORTS, ANY },
+	{ "on_conflict", PORTS, PRESERVE },
+	{ "parity", PORTS, ANY },
+	{ "protocol_independent", PORTS, ANY },
+	{ "block_size", PORTS, PLANNED },
+	{ "blocks_per_host", PORTS, PLANNED },
+	{ "dynamic_shares", PORTS, DETERMINISTIC },
+	{ "pooling", PORTS, ANY },
+	{ "hairpin", TRANSLATED, ANY },
 	{ "refresh", SESSIONS, ANY },
-	{ "on_exhaustion", NAPT44, ANY },
+	{ "on_exhaustion", PORTS, ANY },
 	{ "unsolicited_syn", SESSIONS, ANY },
 	{ "icmp_errors", SESSIONS, ANY },
-	{ "helpers", SESSIONS, ANY },
-	{ "ports_per_host", NAPT44, ANY },
+	{ "helpers", NAPT44 | ONE_TO_ONE, ANY },
+	{ "ports_per_host", PORTS, ANY },
 	{ "new_per_second", SESSIONS, ANY },
 	{ "new_burst", SESSIONS, ANY },
 	{ "sessions_per_mapping", SESSIONS, ANY },
 	{ "short_ports", SESSIONS, ANY },
 	{ "timeouts", SESSIONS, ANY },
-	{ "twice", SESSIONS, ANY },
+	{ "twice", NAPT44 | ONE_TO_ONE, ANY },
 };
 
 /* "napt44 and one_to_one": the words of a key whose bits are set. */
@@ -99,6 +109,12 @@ static bool plan_is_overloaded(const struct nat_policy *p)
 	return p->port_selection >= NAT_PORT_BLOCK && p->exhausted == NAT_EXHAUSTED_OVERLOAD;
 }
 
+/* RFC 7422 divides ports among hosts that can be counted. */
+static bool deterministic_is_v6(const struct nat_policy *p)
+{
+	return p->version == 6 && p->port_selection == NAT_PORT_DETERMINISTIC;
+}
+
 static bool parity_is_off(const struct nat_policy *p)
 {
 	return !p->parity && (p->port_selection == NAT_PORT_PARITY ||
@@ -137,6 +153,9 @@ static const struct {
 	{ "protocol_independent", independence_is_planned,
 	  "nat.protocol_independent = true contradicts port_selection = \"block\" or "
 	  "\"deterministic\", whose ports are not looked after by protocol; leave one of them out" },
+	{ "port_selection", deterministic_is_v6,
+	  "nat.port_selection = \"deterministic\" is for IPv4 hosts: those of an IPv6 prefix are too many "
+	  "to have ports each; \"block\"" },
 	{ "pooling", block_is_arbitrary,
 	  "nat.pooling = \"arbitrary\" contradicts port_selection = \"block\": a block belongs to "
 	  "one host, on one address; \"paired\" or \"soft\"" },
@@ -157,21 +176,36 @@ static void check_parity(const struct section *s, const struct nat_policy *p)
 			     "it out, or port_selection = \"random\"");
 }
 
+/* Of types that are for hosts of either version. */
+static void check_v4_keys(const struct section *s, const struct nat_policy *p)
+{
+	static const struct { const char *key; enum nat_type type; } keys[] = {
+		{ "destination", NAT_NONE }, { "destination_ports", NAT_NONE }, { "proto", NAT_NONE },
+		{ "helpers", NAT_ONE_TO_ONE }, { "twice", NAT_ONE_TO_ONE },
+	};
+
+	for (size_t i = 0; p->version == 6 && i < COUNT(keys); i++)
+		if (p->type == keys[i].type && section_has(s, keys[i].key))
+			reader_fault(s->r, section_line(s, keys[i].key),
+				     "nat.%s is for an IPv4 match; leave it out", keys[i].key);
+}
+
 void conf_check_scope(const struct section *s, const struct nat_policy *p)
 {
-	if (p->type > NAT_ONE_TO_ONE || p->port_selection > NAT_PORT_DETERMINISTIC)
+	if (p->type > NAT_SIIT || p->port_selection > NAT_PORT_DETERMINISTIC)
 		return;
 	for (size_t i = 0; i < COUNT(scopes); i++) {
 		if (!section_has(s, scopes[i].key))
 			continue;
 		check_scope(s, scopes[i].key, "type", scopes[i].types, p->type);
-		if (p->type == NAT_NAPT44)
+		if (conf_has_ports(p))
 			check_scope(s, scopes[i].key, "port_selection", scopes[i].selections,
 				    p->port_selection);
 	}
-	for (size_t i = 0; p->type == NAT_NAPT44 && i < COUNT(contradictions); i++)
+	for (size_t i = 0; conf_has_ports(p) && i < COUNT(contradictions); i++)
 		if (contradictions[i].holds(p))
 			reader_fault(s->r, section_line(s, contradictions[i].key), "%s",
 				     contradictions[i].fault);
 	check_parity(s, p);
+	check_v4_keys(s, p);
 }

@@ -38,6 +38,24 @@ struct section section_below(const struct section *s, const char *path)
 	return below;
 }
 
+bool section_below_next(const struct section *s, const char *path, size_t *i, struct section *below)
+{
+	config_setting_t *list = s->group ? config_setting_get_member(s->group,
+								      path + strlen(s->path) + 1)
+					  : NULL, *group;
+
+	while (list && config_setting_is_list(list) &&
+	       (group = config_setting_get_elem(list, (unsigned)*i))) {
+		++*i;
+		if (!config_setting_is_group(group))
+			continue;
+		*below = (struct section){ s->r, path, group,
+					   (int)config_setting_source_line(group), NULL };
+		return true;
+	}
+	return false;
+}
+
 size_t section_count(const struct reader *r, const char *path)
 {
 	config_setting_t *list = list_of(r, path);

@@ -1,9 +1,9 @@
 #include "ctl_list.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <urcu/pointer.h>
 
+#include "router/endpoint.h"
 #include "router/protocol.h"
 
 enum { ROUTES_PIECE = 256 }; /* as many as a worker answers with at once */
@@ -119,20 +119,6 @@ bool ctl_list_routes(struct ctl_reply *r, struct gateway *g, nat_time now, struc
 		list_row(r, out, json_route(s, &route, best));
 	}
 	return true;
-}
-
-static const char *endpoint_format(const struct endpoint *e, bool with_port,
-				   char text[static ENDPOINT_TEXT])
-{
-	struct address a = address_v4((const uint8_t *)&e->address);
-
-	address_format(&a, text);
-	if (with_port) {
-		size_t len = strlen(text);
-
-		snprintf(text + len, ENDPOINT_TEXT - len, ":%u", be16_host(e->port));
-	}
-	return text;
 }
 
 /* An ICMP query's identifier belongs to our end; the remote one has none. */

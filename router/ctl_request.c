@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ctl_reply.h"
-#include "router/address.h"
+#include "router/endpoint.h"
 #include "router/protocol.h"
 
 static bool parse_protocol(struct ctl_request *q, enum ctl_key key, const json_t *value)
@@ -29,26 +29,21 @@ static bool parse_port(be16 *port, const char *digits)
 	return true;
 }
 
-/* "192.168.7.2" or "192.168.7.2:5000" */
+/* "192.168.7.2" or "192.168.7.2:5000", "fd00::2" or "[fd00::2]:5000" */
 static bool parse_endpoint(struct ctl_request *q, enum ctl_key key, const json_t *value)
 {
 	struct ctl_endpoint *e = &q->endpoints[key];
-	const char *text = json_string_value(value);
-	char host[ADDRESS_TEXT];
-	struct address a;
+	const char *text = json_string_value(value), *port;
+	char host[ENDPOINT_TEXT];
+	be16 number = { 0 };
 
-	if (text == NULL)
+	if (text == NULL || !endpoint_split(text, host, &port) || !address_parse(&e->address, host))
 		return false;
-	size_t len = strcspn(text, ":");
-	if (len >= sizeof(host))
+	e->with_port = port != NULL;
+	if (e->with_port && !parse_port(&number, port))
 		return false;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	if (!address_parse(&a, host) || a.version != 4)
-		return false;
-	e->endpoint.address = be32_load(a.octets);
-	e->with_port = text[len] == ':';
-	return !e->with_port || parse_port(&e->endpoint.port, text + len + 1);
+	e->port = number;
+	return true;
 }
 
 static bool parse_state(struct ctl_request *q, enum ctl_key key, const json_t *value)
@@ -76,7 +71,7 @@ static bool parse_limit(struct ctl_request *q, enum ctl_key key, const json_t *v
 
 #define STATE_WORD(id, name) " " name
 #define PROTOCOL_WORD(number, name) " " name
-#define ENDPOINT_WORDS "a string with an IPv4 address, or address:port"
+#define ENDPOINT_WORDS "a string with an address, address:port or [address]:port"
 
 static const struct {
 	const char *name, *expected;
@@ -184,13 +179,15 @@ static bool wants_protocol(const struct ctl_request *q, uint8_t protocol)
 	return !(q->given & 1u << CTL_PROTO) || protocol == q->protocol;
 }
 
-static bool wants_endpoint(const struct ctl_request *q, enum ctl_key key, const struct endpoint *e)
+static bool wants_endpoint(const struct ctl_request *q, enum ctl_key key,
+			   const struct nat_endpoint *e)
 {
 	const struct ctl_endpoint *asked = &q->endpoints[key];
+	struct address address = endpoint_address(e);
 
 	return !(q->given & 1u << key) ||
-	       (be32_equal(e->address, asked->endpoint.address) &&
-		(!asked->with_port || be16_equal(e->port, asked->endpoint.port)));
+	       (address_equal(&address, &asked->address) &&
+		(!asked->with_port || be16_equal(e->port, asked->port)));
 }
 
 bool ctl_request_wants_session(const struct ctl_request *q, const struct nat_session *s)

@@ -8,6 +8,7 @@
 #define ROUTER_CTL_REQUEST_H
 
 #include "nat/session.h"
+#include "router/address.h"
 #include "router/text.h"
 
 enum { CTL_LINE_MOST = 4096 }; /* octets of a request, its newline included */
@@ -26,7 +27,8 @@ enum ctl_key {
 
 /* What an endpoint is asked to be. */
 struct ctl_endpoint {
-	struct endpoint endpoint;
+	struct address address;
+	be16 port;
 	bool with_port;
 };
 

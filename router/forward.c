@@ -131,7 +131,12 @@ static void forward(struct worker *w, struct frame *f)
 {
 	const struct hop *hop = &w->snapshot->rib->hops[f->hop];
 	uint32_t mtu = io_mtu(w->ios[f->egress]);
-	bool fits = pkt_wire_len(&f->p) <= mtu;
+	bool fits;
+
+	/* RFC 7915 section 4.1: so that it arrives, wherever. */
+	if (f->p.version == 6 && !(f->p.flags & PKT_DONT_FRAGMENT) && f->job.piece < mtu)
+		mtu = f->job.piece;
+	fits = pkt_wire_len(&f->p) <= mtu;
 
 	/* RFC 1812 section 5.3.1, RFC 8200 section 3. */
 	if (*pkt_ttl(&f->p) <= 1) {

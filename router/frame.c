@@ -34,6 +34,22 @@ void frame_load_offload(struct frame *f, size_t link_len)
 		h->hdr_len = (uint16_t)(h->hdr_len - link_len);
 }
 
+void frame_follow_family(struct frame *f)
+{
+	struct virtio_net_hdr *h = &f->offload;
+	uint8_t ecn = h->gso_type & VIRTIO_NET_HDR_GSO_ECN;
+
+	if (h->hdr_len)
+		h->hdr_len = (uint16_t)(h->hdr_len - h->csum_start + f->p.transport);
+	h->csum_start = h->flags ? f->p.transport : 0;
+	switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		h->gso_type = ecn | (f->p.version == 4 ? VIRTIO_NET_HDR_GSO_TCPV4
+						       : VIRTIO_NET_HDR_GSO_TCPV6);
+	}
+}
+
 uint8_t *frame_store_offload(const struct frame *f, size_t link_len)
 {
 	struct virtio_net_hdr h = f->offload;

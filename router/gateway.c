@@ -196,6 +196,8 @@ static int build(struct gateway *g, struct io_error *error)
 	if (!r)
 		r = gateway_open_interfaces(g, error);
 	if (!r)
+		gateway_note_mtus(g, g->snapshot->conf_owned);
+	if (!r)
 		tell_kernel(g);
 	if (!r)
 		r = arp_open(&g->arp, c, g->ios, error);

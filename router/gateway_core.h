@@ -63,15 +63,20 @@ int gateway_no_memory(struct io_error *error);
 /* Get ready to wait for what is to be done beside the workers. */
 int gateway_watch(struct gateway *g, struct io_error *error);
 
-/* Another address (0: none) for the interface of an entry: in its place or, where sessions stay with the
+/* Another address (of version 0: none) for the interface of an entry: in its place or, where sessions stay with the
  * old one, in that which is spare. */
-void pool_set(be32 *pool, struct nat_policy *p, be32 now);
+void pool_set(struct conf *c, struct nat_policy *p, const struct address *now);
 
 /* Work by another snapshot; c is learned already, and belongs to the gateway from now on. */
 int gateway_replace(struct gateway *g, struct conf *c, struct io_error *error);
 
 /* NULL, or what needs a restart. */
 const char *gateway_keep_places(const struct conf *was, struct conf *now);
+
+/* Put the MTUs of both sides' links, as they are now, into a configuration; work by others, if they are, and
+ * entries ask for them. */
+void gateway_note_mtus(const struct gateway *g, struct conf *c);
+void gateway_follow_mtus(struct gateway *g);
 
 /* Give the kernel programs by which it chooses workers for packets, by this configuration. Where it
  * takes none, what it has stays: a negative errno. */

@@ -62,26 +62,40 @@ static void add_gauges(const struct gateway *g, struct nat_gauges *sum)
 }
 
 /* The entry whose pool is the address of an interface, or NULL. */
-static const struct nat_policy *policy_by(const struct conf *c, size_t interface)
+static const struct nat_policy *policy_by(const struct conf *c, size_t interface, uint8_t version)
 {
 	for (size_t i = 0; i < c->nat_count; i++)
-		if (c->nats[i].pool_interface == interface)
+		if (c->nats[i].pool_interface == interface &&
+		    conf_pool_version(&c->policies[i]) == version)
 			return &c->policies[i];
 	return NULL;
 }
 
-/* What there is to tell of: the address that is a pool, the network that is a match, or the first
- * address; of version 0 if there is none. */
-static struct prefix shown(const struct conf *c, size_t interface)
+/* Whether an entry goes by the IPv6 network of an interface. */
+static bool is_network(const struct conf *c, size_t interface)
 {
-	const struct prefix *first = conf_first_v4(&c->interfaces[interface]);
-	const struct nat_policy *p = policy_by(c, interface);
+	for (size_t i = 0; i < c->nat_count; i++)
+		if (c->policies[i].version == 6 && (c->nats[i].prefix_interface == interface ||
+						    c->nats[i].match_interface == interface))
+			return true;
+	return false;
+}
 
-	if (!first)
+/* What there is to tell of: the address that is a pool, the network that is a match or what one is
+ * translated to, or the first IPv4 address; of version 0 if there is nothing. */
+static struct prefix shown(const struct conf *c, size_t interface, uint8_t version)
+{
+	const struct prefix *first = conf_first(&c->interfaces[interface], version);
+	const struct nat_policy *p = policy_by(c, interface, version);
+	bool network = version == 6 ? is_network(c, interface)
+				    : c->interfaces[interface].side == SIDE_INSIDE;
+
+	if (!first || (version == 6 && !p && !network))
 		return (struct prefix){ 0 };
 	if (p)
-		return (struct prefix){ address_v4((const uint8_t *)&c->pool[p->pool_first]), 32 };
-	return c->interfaces[interface].side == SIDE_INSIDE ? prefix_masked(*first) : *first;
+		return (struct prefix){ conf_pool_address(c, p->pool_first),
+					address_bits(&first->address) };
+	return network ? prefix_masked(*first) : *first;
 }
 
 static void tell_sessions(const struct nat_policy *p, const struct followed *f,
@@ -106,11 +120,19 @@ static const char *text_of(const struct prefix *p, char text[static PREFIX_TEXT]
 	return address_format(&p->address, text);
 }
 
-static void tell_change(const struct gateway *g, size_t interface, const struct nat_gauges *gauges)
+/* Of an index of struct followed. */
+static uint8_t version_of(int index)
+{
+	return index == FOLLOWED_V6 ? 6 : 4;
+}
+
+static void tell_change(const struct gateway *g, int index, size_t interface,
+			const struct nat_gauges *gauges)
 {
 	const struct conf *c = g->snapshot->conf;
-	struct prefix was = g->followed.was[interface], now = shown(c, interface);
-	const struct nat_policy *p = policy_by(c, interface);
+	uint8_t version = version_of(index);
+	struct prefix was = g->followed.was[index][interface], now = shown(c, interface, version);
+	const struct nat_policy *p = policy_by(c, interface, version);
 	char old[PREFIX_TEXT], new[PREFIX_TEXT];
 
 	if (!was.address.version && !now.address.version)
@@ -134,15 +156,17 @@ static void tell(struct gateway *g, bool all)
 {
 	struct nat_gauges gauges = { 0 };
 
-	if (!g->followed.interfaces)
+	if (!g->followed.interfaces[FOLLOWED_V4] && !g->followed.interfaces[FOLLOWED_V6])
 		return;
 	add_gauges(g, &gauges);
 	if (gauges.settling && !all)
 		return;
-	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
-		if (g->followed.interfaces >> i & 1)
-			tell_change(g, i, &gauges);
-	g->followed.interfaces = 0;
+	for (int v = 0; v < FOLLOWED_VERSIONS; v++) {
+		for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
+			if (g->followed.interfaces[v] >> i & 1)
+				tell_change(g, v, i, &gauges);
+		g->followed.interfaces[v] = 0;
+	}
 }
 
 void gateway_follow_end(struct gateway *g)
@@ -150,22 +174,30 @@ void gateway_follow_end(struct gateway *g)
 	tell(g, true);
 }
 
+static void note_addresses(struct gateway *g, const struct conf *now, int index)
+{
+	const struct conf *was = g->snapshot->conf;
+
+	for (size_t i = 0; i < was->interface_count; i++) {
+		struct prefix old = shown(was, i, version_of(index));
+		struct prefix new = shown(now, i, version_of(index));
+
+		g->followed.was[index][i] = old;
+		if (!prefix_equal(&old, &new))
+			g->followed.interfaces[index] |= 1u << i;
+	}
+}
+
 /* What is to be told, before it happens. */
 static void note(struct gateway *g, const struct conf *now)
 {
-	const struct conf *was = g->snapshot->conf;
 	struct nat_gauges gauges = { 0 };
 
 	add_gauges(g, &gauges);
 	g->followed.lost = gauges.sessions_lost;
 	g->followed.moved = gauges.sessions_moved;
-	for (size_t i = 0; i < was->interface_count; i++) {
-		struct prefix old = shown(was, i), new = shown(now, i);
-
-		g->followed.was[i] = old;
-		if (!prefix_equal(&old, &new))
-			g->followed.interfaces |= 1u << i;
-	}
+	for (int v = 0; v < FOLLOWED_VERSIONS; v++)
+		note_addresses(g, now, v);
 }
 
 /* Once for each reason. */
@@ -207,7 +239,7 @@ void gateway_follow(struct gateway *g)
 	}
 	note(g, now);
 	if (gateway_replace(g, now, &error)) {
-		g->followed.interfaces = 0;
+		memset(g->followed.interfaces, 0, sizeof(g->followed.interfaces));
 		tell_fault(g, &error);
 	} else {
 		g->followed.fault.text[0] = '\0';

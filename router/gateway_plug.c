@@ -229,4 +229,5 @@ void gateway_plug(struct gateway *g)
 {
 	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
 		look_at(g, i);
+	gateway_follow_mtus(g);
 }

@@ -13,26 +13,30 @@
 struct moving {
 	const struct conf *was;
 	struct conf *now;
-	be32 *pool;   /* by place: what now has there; 0: nothing */
-	be32 *places; /* and who it belongs to */
+	struct address *pool;   /* by place: what now has there; of version 0: nothing */
+	struct address *places; /* and who it belongs to */
 };
 
-void pool_set(be32 *pool, struct nat_policy *p, be32 now)
+void pool_set(struct conf *c, struct nat_policy *p, const struct address *now)
 {
+	const struct address nobody = { 0 };
 	bool idle = p->on_address_change == NAT_CHANGE_IDLE;
-	uint16_t here = p->pool_first, spare = (uint16_t)(p->left - 1);
+	uint16_t at = p->pool_first, other = (uint16_t)(p->left - 1);
+	struct address here = conf_pool_address(c, at), spare = nobody;
 
 	if (p->left && !idle)
-		pool[spare] = (be32){ 0 };
+		conf_pool_put(c, other, &nobody);
+	else if (p->left)
+		spare = conf_pool_address(c, other);
 	/* What is to move waits until it knows where to. */
-	if (be32_equal(pool[here], now) || (!now.raw && p->on_address_change == NAT_CHANGE_MOVE))
+	if (address_equal(&here, now) || (!now->version && p->on_address_change == NAT_CHANGE_MOVE))
 		return;
-	if (p->left && idle && (pool[here].raw || be32_equal(pool[spare], now))) {
-		pool[spare] = now;
-		p->pool_first = spare;
-		p->left = (uint16_t)(here + 1);
+	if (p->left && idle && (here.version || address_equal(&spare, now))) {
+		conf_pool_put(c, other, now);
+		p->pool_first = other;
+		p->left = (uint16_t)(at + 1);
 	} else {
-		pool[here] = now;
+		conf_pool_put(c, at, now);
 	}
 }
 
@@ -44,7 +48,9 @@ static const struct nat_policy *policy_before(const struct moving *m, size_t at)
 	for (size_t i = 0; i < m->was->nat_count; i++) {
 		const struct conf_nat *w = &m->was->nats[i];
 		bool same = m->now->policies[at].left
-				    ? w->pool_interface == n->pool_interface
+				    ? w->pool_interface == n->pool_interface &&
+					      conf_pool_version(&m->was->policies[i]) ==
+						      conf_pool_version(&m->now->policies[at])
 				    : w->name && n->name && strcmp(w->name, n->name) == 0;
 
 		if (same && m->was->policies[i].pool_count &&
@@ -64,25 +70,28 @@ static bool keep_interface(struct moving *m, size_t at)
 		return false;
 	p->pool_first = was->pool_first;
 	p->left = was->left;
-	m->pool[p->pool_first] = m->was->pool[p->pool_first];
-	m->pool[p->left - 1] = m->was->pool[p->left - 1];
+	m->pool[p->pool_first] = conf_pool_address(m->was, p->pool_first);
+	m->pool[p->left - 1] = conf_pool_address(m->was, p->left - 1u);
 	return true;
 }
 
-static size_t place_of(const struct moving *m, be32 address)
+static size_t place_of(const struct moving *m, const struct address *a)
 {
 	size_t i = 0;
 
-	while (i < m->was->nat.pool_count && !be32_equal(m->places[i], address))
+	while (i < m->was->nat.pool_count && !address_equal(&m->places[i], a))
 		i++;
 	return i;
 }
 
-static bool is_named(const struct conf *c, be32 address)
+static bool is_named(const struct conf *c, const struct address *a)
 {
-	for (size_t i = 0; i < c->nat.pool_count; i++)
-		if (be32_equal(c->pool[i], address))
+	for (size_t i = 0; i < c->nat.pool_count; i++) {
+		struct address named = conf_pool_address(c, i);
+
+		if (address_equal(&named, a))
 			return true;
+	}
 	return false;
 }
 
@@ -92,7 +101,7 @@ static size_t free_place(const struct moving *m, size_t at)
 	const struct nat_policy *was = policy_before(m, at);
 	size_t i = was ? was->pool_first : 0, end = was ? i + was->pool_count : 0;
 
-	while (i < end && is_named(m->now, m->places[i]))
+	while (i < end && is_named(m->now, &m->places[i]))
 		i++;
 	return i < end ? i : m->was->nat.pool_count;
 }
@@ -105,8 +114,8 @@ static bool keep_entry(struct moving *m, size_t at)
 	size_t first = SIZE_MAX, last = 0;
 
 	for (size_t i = 0; i < p->pool_count; i++) {
-		be32 address = m->now->pool[p->pool_first + i];
-		size_t place = place_of(m, address);
+		struct address address = conf_pool_address(m->now, p->pool_first + i);
+		size_t place = place_of(m, &address);
 
 		if (place == m->was->nat.pool_count)
 			place = free_place(m, at);
@@ -150,23 +159,45 @@ static bool keep_all(struct moving *m)
 	return true;
 }
 
+/* The pools as they are now, in the places that they had. */
+static bool adopt(struct moving *m, size_t count)
+{
+	struct conf *c = m->now;
+	be32 *pool = calloc(count ? count : 1, sizeof(*pool));
+	struct ip6 *pool6 = calloc(count ? count : 1, sizeof(*pool6));
+
+	if (!pool || !pool6) {
+		free(pool);
+		free(pool6);
+		return false;
+	}
+	free(c->pool);
+	free(c->pool6);
+	free(c->places);
+	c->pool = pool;
+	c->pool6 = pool6;
+	c->places = m->places;
+	for (size_t i = 0; i < count; i++)
+		conf_pool_put(c, i, &m->pool[i]);
+	c->nat.pool = pool;
+	c->nat.pool6 = pool6;
+	c->nat.pool_count = count;
+	return true;
+}
+
 const char *gateway_keep_places(const struct conf *was, struct conf *now)
 {
-	size_t count = was->nat.pool_count, room = (count ? count : 1) * sizeof(be32);
-	struct moving m = { was, now, calloc(1, room), malloc(room) };
+	size_t count = was->nat.pool_count, room = count ? count : 1;
+	struct moving m = { was, now, calloc(room, sizeof(*m.pool)), calloc(room, sizeof(*m.places)) };
+	bool kept = false;
 
-	if (m.places)
-		memcpy(m.places, was->places ? was->places : was->pool, count * sizeof(be32));
-	if (!m.pool || !m.places || !keep_all(&m)) {
-		free(m.pool);
-		free(m.places);
-		return "a nat pool";
-	}
-	free(now->pool);
-	free(now->places);
-	now->pool = m.pool;
-	now->places = m.places;
-	now->nat.pool = m.pool;
-	now->nat.pool_count = count;
-	return NULL;
+	for (size_t i = 0; m.places && i < count; i++)
+		m.places[i] = was->places ? was->places[i] : conf_pool_address(was, i);
+	if (m.pool && m.places && keep_all(&m))
+		kept = adopt(&m, count);
+	free(m.pool);
+	if (kept)
+		return NULL;
+	free(m.places);
+	return "a nat pool";
 }

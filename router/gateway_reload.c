@@ -48,6 +48,49 @@ static int instruct(struct gateway *g, const struct conf *c, struct io_error *er
 	return r;
 }
 
+/* The least MTU of the links on a side; 0: none is known. */
+static uint16_t mtu_of(const struct gateway *g, const struct conf *c, enum nat_side side)
+{
+	uint32_t least = 0;
+
+	for (size_t i = 0; i < c->interface_count; i++) {
+		uint32_t mtu = io_is_absent(g->ios[i]) ? 0 : io_mtu(g->ios[i]);
+
+		if (c->interfaces[i].side == side && mtu && (!least || mtu < least))
+			least = mtu;
+	}
+	return (uint16_t)(least < UINT16_MAX ? least : UINT16_MAX);
+}
+
+void gateway_note_mtus(const struct gateway *g, struct conf *c)
+{
+	for (enum nat_side side = 0; side < SIDE_COUNT; side++)
+		c->nat.mtu[side] = mtu_of(g, c, side);
+}
+
+static bool needs_mtus(const struct conf *c)
+{
+	for (size_t i = 0; i < c->nat_count; i++)
+		if (c->policies[i].type == NAT_NAT64 || c->policies[i].type == NAT_SIIT)
+			return true;
+	return false;
+}
+
+void gateway_follow_mtus(struct gateway *g)
+{
+	const struct conf *was = g->snapshot->conf;
+	struct io_error error;
+	struct conf *now;
+
+	if (!needs_mtus(was) || (mtu_of(g, was, SIDE_INSIDE) == was->nat.mtu[SIDE_INSIDE] &&
+				 mtu_of(g, was, SIDE_OUTSIDE) == was->nat.mtu[SIDE_OUTSIDE]))
+		return;
+	now = conf_clone(was);
+	/* Without memory, there will be another time. */
+	if (now && gateway_replace(g, now, &error))
+		return;
+}
+
 int gateway_replace(struct gateway *g, struct conf *c, struct io_error *error)
 {
 	struct snapshot *was = g->snapshot, *now = snapshot_make(c, was->generation + 1);
@@ -59,6 +102,7 @@ int gateway_replace(struct gateway *g, struct conf *c, struct io_error *error)
 		return gateway_no_memory(error);
 	}
 	now->conf_owned = c;
+	gateway_note_mtus(g, c);
 	r = rib_inherit(now->rib, was->rib);
 	if (r)
 		io_refuse(error, r, "more than %d tables of routes, or no memory for them; import fewer, "

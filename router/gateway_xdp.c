@@ -39,10 +39,10 @@ static int check_pools(const struct conf *c, struct nl *nl, struct io_error *err
 		const struct nat_policy *p = &c->policies[i];
 
 		for (size_t k = 0; r == 0 && k < p->pool_count; k++) {
-			const be32 *at = &c->pool[p->pool_first + k];
-			struct address a = address_v4((const uint8_t *)at);
+			struct address a = conf_pool_address(c, p->pool_first + k);
 
-			r = check_address(c, c->nats[i].line, nl, &a, error);
+			if (a.version)
+				r = check_address(c, c->nats[i].line, nl, &a, error);
 		}
 	}
 	return r;

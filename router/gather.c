@@ -36,19 +36,30 @@ static void hold(struct worker *w, struct frame *f, uint32_t datagram)
 	*h = (struct held){ f, datagram, w->now.ms + wait };
 }
 
-/* What waited for this first fragment follows it. */
-static void release(struct worker *w, const struct frame *first, uint32_t datagram)
+static void release_some(struct worker *w, const struct frame *known, uint32_t datagram, uint16_t which)
 {
 	for (size_t i = 0; w->held_count && i < HELD_MOST; i++) {
 		struct frame *f = w->held[i].frame;
 
-		if (!f || w->held[i].datagram != datagram)
+		if (!f || w->held[i].datagram != datagram || !(f->p.flags & which))
 			continue;
-		pkt_follow(&f->p, &first->p);
+		pkt_follow(&f->p, &known->p);
 		w->held[i].frame = NULL;
 		w->held_count--;
 		frame_again(w, f);
 	}
+}
+
+/* What waited for the first fragment follows it; where all had to wait for the last one to come, the
+ * first goes first. False: this one is to wait for its turn as well. */
+static bool release(struct worker *w, struct frame *f, uint32_t datagram)
+{
+	release_some(w, f, datagram, PKT_FRAGMENT_FIRST);
+	release_some(w, f, datagram, PKT_FRAGMENT_LATER);
+	if (f->p.flags & PKT_FRAGMENT_FIRST)
+		return true;
+	frame_again(w, f);
+	return false;
 }
 
 static bool learn(struct worker *w, struct frame *f)
@@ -66,7 +77,7 @@ static bool learn(struct worker *w, struct frame *f)
 	else if (what == FRAGMENT_DROP)
 		frame_drop(w, f, note.reason);
 	else if (note.release)
-		release(w, f, note.datagram);
+		return release(w, f, note.datagram);
 	return what == FRAGMENT_KNOWN;
 }
 

@@ -27,7 +27,6 @@
  */
 #include "router/guard.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdlib.h>
@@ -41,6 +40,7 @@
 #include "guard_ports.h"
 #include "io_backend.h"
 #include "router/nl.h"
+#include "router/own.h"
 
 struct guard {
 	struct nft_ctx *nft;	 /* holds the tables */
@@ -54,8 +54,8 @@ struct use {
 };
 
 /* Whether the host has one of the addresses; that a socket may be bound to it does not tell
- * (ip_nonlocal_bind). Zero is a place in a pool that a reload has emptied. */
-static bool is_shared(const be32 *addresses, size_t count)
+ * (ip_nonlocal_bind). */
+static bool is_shared(const struct conf *c, size_t first, size_t count)
 {
 	struct nl *nl;
 	bool shared = false;
@@ -63,42 +63,50 @@ static bool is_shared(const be32 *addresses, size_t count)
 	if (nl_open(&nl) < 0)
 		return true;
 	for (size_t i = 0; i < count && !shared; i++) {
-		struct address a = address_v4((const uint8_t *)&addresses[i]);
+		struct address a = conf_pool_address(c, first + i);
 
-		shared = addresses[i].raw && nl_is_local(nl, &a);
+		shared = a.version && nl_is_local(nl, &a);
 	}
 	nl_close(nl);
 	return shared;
 }
 
 /* What the host's own connections must leave alone: ports of addresses that are the host's, too. */
-static void use_of_host(struct use *u, const struct nat_config *c)
+static void use_of_host(struct use *u, const struct conf *c)
 {
-	for (size_t i = 0; i < c->policy_count; i++) {
-		const struct nat_policy *p = &c->policies[i];
+	for (size_t i = 0; i < c->nat.policy_count; i++) {
+		const struct nat_policy *p = &c->nat.policies[i];
 
-		if (p->type != NAT_NAPT44 || !is_shared(&c->pool[p->pool_first], p->pool_count))
+		if (!conf_has_ports(p) || !is_shared(c, p->pool_first, p->pool_count))
 			continue;
 		ports_add(&u->all, p->ports.first, p->ports.last);
 		ports_add(&u->all, p->low_ports.first, p->low_ports.last);
 	}
 }
 
-static void use_of(struct use *u, const struct nat_config *c)
+/* A host behind a firewall has its own ports. */
+static bool is_pinhole(const struct nat_forward *f)
 {
-	for (size_t i = 0; i < c->policy_count; i++) {
-		const struct nat_policy *p = &c->policies[i];
+	return nat_is_v6_beside(f->external) && ip6_equal(&f->external6, &f->internal6);
+}
 
-		if (p->type != NAT_NAPT44)
+static void use_of(struct use *u, const struct conf *c)
+{
+	for (size_t i = 0; i < c->nat.policy_count; i++) {
+		const struct nat_policy *p = &c->nat.policies[i];
+
+		if (!conf_has_ports(p))
 			continue;
 		ports_add(&u->tcp, p->ports.first, p->ports.last);
 		ports_add(&u->tcp, p->low_ports.first, p->low_ports.last);
 	}
 	u->udp = u->tcp;
 	use_of_host(u, c);
-	for (size_t i = 0; i < c->forward_count; i++) {
-		const struct nat_forward *f = &c->forwards[i];
+	for (size_t i = 0; i < c->nat.forward_count; i++) {
+		const struct nat_forward *f = &c->nat.forwards[i];
 
+		if (is_pinhole(f))
+			continue;
 		ports_add(f->protocol == PROTO_TCP ? &u->tcp_forward : &u->udp_forward, f->first,
 			  f->last);
 		ports_add(&u->all, f->first, f->last);
@@ -143,26 +151,41 @@ static bool may_share(const struct conf *c)
 	       has_type(c, IO_NFQUEUE, SIDE_INSIDE) || has_type(c, IO_NFQUEUE, SIDE_OUTSIDE);
 }
 
-static void put_pool(FILE *out, const struct nat_config *c)
+static bool has_pool(const struct conf *c, uint8_t version)
 {
-	char text[INET_ADDRSTRLEN];
+	for (size_t i = 0; i < c->nat.pool_count; i++)
+		if (conf_pool_address(c, i).version == version)
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < c->pool_count; i++)
-		fprintf(out, "%s, ", inet_ntop(AF_INET, &c->pool[i], text, sizeof(text)));
+static void put_pool(FILE *out, const struct conf *c, uint8_t version)
+{
+	char text[ADDRESS_TEXT];
+
+	for (size_t i = 0; i < c->nat.pool_count; i++) {
+		struct address a = conf_pool_address(c, i);
+
+		if (a.version == version)
+			fprintf(out, "%s, ", address_format(&a, text));
+	}
+}
+
+static const char *family_of(uint8_t version)
+{
+	return version == 4 ? "ip" : "ip6";
 }
 
 /* A rule for each outside prefix that stands for an inside one. */
-static void put_counterparts(FILE *out, const struct nat_config *c)
+static void put_counterparts(FILE *out, const struct conf *c)
 {
-	for (size_t i = 0; i < c->policy_count; i++) {
-		const struct nat_policy *p = &c->policies[i];
-		char text[INET_ADDRSTRLEN];
+	char text[PREFIX_TEXT];
+	struct prefix p;
 
-		if (p->type == NAT_ONE_TO_ONE)
-			fprintf(out, "iifname $outside ip daddr %s/%u fib daddr type != local drop\n",
-				inet_ntop(AF_INET, &p->translated, text, sizeof(text)),
-				p->prefix_len);
-	}
+	for (size_t i = 0; i < c->nat.policy_count; i++)
+		for (size_t k = 0; own_prefix_at(&c->nat.policies[i], k, &p); k++)
+			fprintf(out, "iifname $outside %s daddr %s fib daddr type != local drop\n",
+				family_of(p.address.version), prefix_format(&p, text));
 }
 
 /* A rule for those ports of a protocol, if there are any. */
@@ -213,10 +236,12 @@ static void put_early(FILE *out, const struct conf *c)
 	if (inside)
 		fprintf(out, "iifname $inside fib daddr type != "
 			     "{ local, anycast, broadcast, multicast } drop\n");
-	if (outside && c->nat.pool_count)
+	if (outside && has_pool(c, 4))
 		fprintf(out, "iifname $outside ip daddr $pool fib daddr type != local drop\n");
+	if (outside && has_pool(c, 6))
+		fprintf(out, "iifname $outside ip6 daddr $pool6 fib daddr type != local drop\n");
 	if (outside)
-		put_counterparts(out, &c->nat);
+		put_counterparts(out, c);
 	if (outside && inside)
 		fprintf(out, "iifname $outside fib daddr oifname $inside drop\n");
 }
@@ -240,7 +265,7 @@ static void put_ingress(FILE *out, const struct conf *c, unsigned int generation
 	fprintf(out, "}\n}\n");
 }
 
-static void put_input(FILE *out, const struct use *u)
+static void put_input(FILE *out, const struct conf *c, const struct use *u)
 {
 	/* "socket transparent" looks for a socket; with either value of it, there is one. */
 	fprintf(out, "chain shared {\n"
@@ -257,8 +282,12 @@ static void put_input(FILE *out, const struct use *u)
 	put_ports(out, "tcp", &u->tcp, "goto shared");
 	put_ports(out, "udp", &u->udp, "goto shared");
 	fprintf(out, "}\n"
-		     "chain input {\ntype filter hook input priority raw\n"
-		     "iifname $both ip daddr $pool jump pool\n}\n");
+		     "chain input {\ntype filter hook input priority raw\n");
+	if (has_pool(c, 4))
+		fprintf(out, "iifname $both ip daddr $pool jump pool\n");
+	if (has_pool(c, 6))
+		fprintf(out, "iifname $both ip6 daddr $pool6 jump pool\n");
+	fprintf(out, "}\n");
 }
 
 /* As sender the address of the network asked in, or the first. */
@@ -309,11 +338,13 @@ static void put_rules(FILE *out, const struct conf *c, const struct use *u, unsi
 	fprintf(out, "}\ndefine both = { ");
 	put_shared_devices(out, c);
 	fprintf(out, "}\ndefine pool = { ");
-	put_pool(out, &c->nat);
+	put_pool(out, c, 4);
+	fprintf(out, "}\ndefine pool6 = { ");
+	put_pool(out, c, 6);
 	fprintf(out, "}\ntable inet router_%d_%u {\nflags owner\n", getpid(), generation);
 	put_prerouting(out, c, bridges);
-	if (c->nat.pool_count && may_share(c))
-		put_input(out, u);
+	if ((has_pool(c, 4) || has_pool(c, 6)) && may_share(c))
+		put_input(out, c, u);
 	fprintf(out, "}\n");
 	if (bridges)
 		put_ingress(out, c, generation);
@@ -409,8 +440,8 @@ int guard_update(struct guard *g, const struct conf *c, struct io_error *error)
 	u = calloc(1, sizeof(*u));
 	if (!u)
 		return io_refuse(error, -ENOMEM, "guard: out of memory");
-	use_of(u, &c->nat);
-	if (is_shared(c->nat.pool, c->nat.pool_count))
+	use_of(u, c);
+	if (is_shared(c, 0, c->nat.pool_count))
 		r = host_ports_move(&g->host_ports, &u->all, error);
 	else
 		host_ports_restore(&g->host_ports);

@@ -5,16 +5,13 @@
  */
 #include "worker_core.h"
 
-/* Per destination a traceroute's burst passes and ten a second follow; in all a thousand. */
-enum { GROUP_PER_SECOND = 10, GROUP_BURST = 10, ALL_PER_SECOND = 1000, ALL_BURST = 1000,
-       TAKEN_BESIDES = 3 };
+/* In all a thousand; per destination as many as asked for, of which a traceroute's burst passes at once. */
+enum { ALL_PER_SECOND = 1000, ALL_BURST = 1000, TAKEN_BESIDES = 3 };
 
 void limiter_init(struct limiter *l, const uint8_t *seed)
 {
 	memcpy(l->key, seed, sizeof(l->key));
 	l->all.tokens = ALL_BURST;
-	for (size_t i = 0; i < LIMITER_GROUPS; i++)
-		l->groups[i].tokens = GROUP_BURST;
 }
 
 /* Only the time that made whole tokens is used up. */
@@ -47,13 +44,14 @@ static struct bucket_of_tokens *group_of(struct limiter *l, const uint8_t *desti
 	return &l->groups[mix(mix(words[0] ^ l->key[0]) ^ words[1] ^ l->key[1]) % LIMITER_GROUPS];
 }
 
-bool limiter_allows(struct limiter *l, nat_time now, const uint8_t *destination, size_t len)
+bool limiter_allows(struct limiter *l, nat_time now, uint32_t per_second, const uint8_t *destination,
+		    size_t len)
 {
 	struct bucket_of_tokens *group = group_of(l, destination, len);
 	uint32_t taken;
 
 	fill(&l->all, now, ALL_PER_SECOND, ALL_BURST);
-	fill(group, now, GROUP_PER_SECOND, GROUP_BURST);
+	fill(group, now, per_second, per_second);
 	if (!l->all.tokens || !group->tokens)
 		return false;
 	taken = 1 + (uint32_t)(mix(l->key[0] + l->key[1] * ++l->draws) % TAKEN_BESIDES);

@@ -53,10 +53,9 @@ static void send_own(struct worker *w, struct frame *f)
 
 static const uint8_t *own_address(const struct conf_interface *c, uint8_t version)
 {
-	for (size_t i = 0; i < c->address_count; i++)
-		if (c->addresses[i].address.version == version)
-			return c->addresses[i].address.octets;
-	return NULL;
+	const struct prefix *own = conf_first(c, version);
+
+	return own ? own->address.octets : NULL;
 }
 
 /* RFC 1812 section 4.3.2.4: an address of the interface that the error leaves by. One without an
@@ -74,12 +73,37 @@ static const uint8_t *error_source(const struct worker *w, const struct frame *f
 }
 
 /* From outside only what speaks of a datagram's way is said; that there is nothing to be had here
- * is not (RFC 5382 REQ-4: no answer to an unsolicited SYN). */
-static bool is_told(const struct worker *w, const struct frame *f, enum reason r)
+ * is not (RFC 5382 REQ-4: no answer to an unsolicited SYN). A router of IPv6 says where no way leads,
+ * too (RFC 4443 section 3.1), and what is wrong with the headers of its way. */
+static bool is_of_way(uint8_t version, enum reason r)
 {
-	if (!worker_conf(w)->interfaces[f->ingress].icmp_errors)
+	switch (r) {
+	case REASON_TTL: case REASON_TOO_BIG:
+	case REASON_SOURCE_ROUTE: case REASON_EMBEDDED: case REASON_UNTRANSLATABLE:
+		return true;
+	case REASON_NO_ROUTE: case REASON_UNREACHABLE: case REASON_PROHIBIT: case REASON_NEIGHBOUR:
+	case REASON_EXTENSION: case REASON_TRANSPORT_SHORT: case REASON_FRAGMENT_BAD:
+	case REASON_SEGMENTS_LEFT: case REASON_UNKNOWN_OPTION: case REASON_EXTENSION_TYPE:
+	case REASON_NPT_WORD:
+		return version == 6;
+	default:
 		return false;
-	return f->job.from == SIDE_INSIDE || r == REASON_TTL || r == REASON_TOO_BIG;
+	}
+}
+
+static uint8_t came_as(const struct frame *f)
+{
+	return f->job.kept ? f->job.before.view.version : f->p.version;
+}
+
+static bool is_told(const struct worker *w, const struct frame *f, enum reason r,
+		    enum nat_answer answer)
+{
+	if (answer == NAT_ANSWER_SILENT || !worker_conf(w)->interfaces[f->ingress].icmp_errors)
+		return false;
+	if (answer == NAT_ANSWER_PROTOCOL || r == REASON_NO_TRANSPORT)
+		return answer == NAT_ANSWER_PROTOCOL;
+	return f->job.from == SIDE_INSIDE || is_of_way(came_as(f), r);
 }
 
 /* NULL: there is no frame, or nothing that may be said. */
@@ -99,13 +123,35 @@ static struct frame *frame_error(struct worker *w, const struct icmp_error *e,
 	return NULL;
 }
 
-static struct frame *make_error(struct worker *w, struct frame *cause, enum reason r,
-				enum nat_answer answer)
+/* RFC 7915 sections 4.2 and 5.2: what the MTU of where it was to leave, as which version, is to its
+ * sender, whose header has another length. */
+static uint16_t mtu_for(const struct worker *w, const struct frame *cause, uint8_t left_as)
+{
+	uint32_t mtu = io_mtu(w->ios[cause->egress]);
+	uint32_t more = pkt_is_fragment(&cause->p) ? 28 : 20;
+
+	if (cause->p.version == 6 && left_as == 4)
+		mtu += more;
+	else if (cause->p.version == 4 && left_as == 6)
+		mtu -= more;
+	return (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
+}
+
+static enum reason reason_told(enum reason r, enum nat_answer answer)
+{
+	if (answer == NAT_ANSWER_PROHIBITED)
+		return REASON_NO_POLICY;
+	return answer == NAT_ANSWER_PROTOCOL ? REASON_NO_TRANSPORT : r;
+}
+
+enum { V6_SOURCE = 8, V6_DESTINATION = 24 };
+static struct frame *make_error(struct worker *w, struct frame *cause, enum reason r, uint8_t left_as)
 {
 	struct icmp_error e = {
-		.reason = answer == NAT_ANSWER_PROHIBITED ? REASON_PROHIBIT : r,
+		.reason = r,
 		.source = error_source(w, cause),
-		.mtu = (uint16_t)(r == REASON_TOO_BIG ? io_mtu(w->ios[cause->egress]) : 0),
+		.mtu = r == REASON_TOO_BIG ? mtu_for(w, cause, left_as) : 0,
+		.pointer = cause->job.from == SIDE_INSIDE ? V6_SOURCE : V6_DESTINATION,
 		.ttl = ERROR_TTL,
 	};
 	struct frame *f = e.source ? frame_error(w, &e, &cause->p) : NULL;
@@ -117,25 +163,35 @@ static struct frame *make_error(struct worker *w, struct frame *cause, enum reas
 	return f;
 }
 
-static void send_error(struct worker *w, struct frame *error)
+static bool may_send(struct worker *w, struct frame *error)
 {
 	size_t len = error->p.version == 4 ? 4 : 16;
 
-	if (limiter_allows(&w->limiter, w->now, pkt_destination(&error->p), len)) {
+	if (limiter_allows(&w->limiter, w->now, worker_conf(w)->error_rate, pkt_destination(&error->p),
+			   len)) {
 		bump(&w->counters.errors_sent, 1);
-		send_own(w, error);
-	} else {
-		frame_drop(w, error, REASON_ERROR_LIMIT);
+		return true;
 	}
+	frame_drop(w, error, REASON_ERROR_LIMIT);
+	return false;
 }
 
-/* Requirement 2827-V21: what happens inside is told nobody outside. */
-static bool would_leak(const struct worker *w, const struct frame *error)
+static void send_error(struct worker *w, struct frame *error)
+{
+	if (may_send(w, error))
+		send_own(w, error);
+}
+
+/* Requirement 2827-V21: what happens inside is told nobody outside; nor can it be told whom no way
+ * leads to. */
+static bool is_to_be_kept(const struct worker *w, const struct frame *error)
 {
 	const struct conf_interface *interfaces = worker_conf(w)->interfaces;
 	uint16_t number;
 	const struct hop *hop = route_find(w, error, pkt_destination(&error->p), &number);
 
+	if (hop->kind == HOP_NONE)
+		return true;
 	return (hop->kind == HOP_VIA || hop->kind == HOP_LINK) &&
 	       interfaces[error->ingress].side == SIDE_INSIDE &&
 	       interfaces[hop->interface].side == SIDE_OUTSIDE;
@@ -144,15 +200,32 @@ static bool would_leak(const struct worker *w, const struct frame *error)
 void local_refuse_with(struct worker *w, struct frame *f, enum reason r, enum nat_answer answer)
 {
 	struct frame *error = NULL;
+	uint8_t left_as = f->p.version;
 
 	/* As it came in, so that the sender knows it again. */
-	if (answer != NAT_ANSWER_SILENT && is_told(w, f, r) && nat_undo(w->nat, &f->job))
-		error = make_error(w, f, r, answer);
+	if (is_told(w, f, r, answer) && nat_undo(w->nat, &f->job))
+		error = make_error(w, f, reason_told(r, answer), left_as);
 	frame_drop(w, f, r);
-	if (error && would_leak(w, error))
+	if (error && is_to_be_kept(w, error))
 		frame_release(w, error);
 	else if (error)
 		send_error(w, error);
+}
+
+/* What the kernel routes may leave by another one. */
+void local_refuse_on_link(struct worker *w, struct frame *f, enum reason r)
+{
+	const struct conf_interface *link = &worker_conf(w)->interfaces[f->ingress];
+	const struct hop hop = { .kind = HOP_LINK, .interface = f->ingress };
+	struct frame *error = NULL;
+
+	if (link->icmp_errors && !conf_is_kernels(link))
+		error = make_error(w, f, r, f->p.version);
+	frame_drop(w, f, r);
+	if (!error || !may_send(w, error))
+		return;
+	error->egress = hop.interface;
+	forward_one(w, error, &hop);
 }
 
 void local_refuse(struct worker *w, struct frame *f, enum reason r)
@@ -169,6 +242,12 @@ static bool leaves_loudly(const struct worker *w, const struct frame *f)
 	       worker_conf(w)->interfaces[hop->interface].icmp_errors;
 }
 
+/* RFC 5382 REQ-4; RFC 6092 REC-34 and REC-39. */
+static enum reason reason_of_rejection(const struct pkt *p)
+{
+	return p->version == 6 ? REASON_NO_POLICY : REASON_LOCAL_SERVICE;
+}
+
 /* In the name of the address that the SYN was for: that is the host that has nothing there. */
 void local_reject(struct worker *w)
 {
@@ -176,7 +255,7 @@ void local_reject(struct worker *w)
 
 	for (int i = 0; i < FRAME_BATCH && w->spare_count &&
 			nat_rejected_next(w->nat, w->now, &cause); i++) {
-		struct icmp_error e = { .reason = REASON_LOCAL_SERVICE,
+		struct icmp_error e = { .reason = reason_of_rejection(&cause),
 					.source = pkt_destination(&cause), .ttl = ERROR_TTL };
 		struct frame *f = frame_error(w, &e, &cause);
 

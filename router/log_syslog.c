@@ -4,7 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "router/address.h"
+#include "router/endpoint.h"
 #include "router/protocol.h"
 
 /* RFC 5424 section 6.2.1: facility daemon (3), severities warning (4) and informational (6). */
@@ -37,20 +37,17 @@ static void add_head(struct text *out, const struct syslog_origin *o, int priori
 		    (unsigned)(utc_ms % 1000), o->host, o->process, name, name);
 }
 
-static void add_address(struct text *out, const char *name, be32 a)
+static void add_address(struct text *out, const char *name, const struct nat_endpoint *e)
 {
-	uint8_t octets[4];
-	char text[ADDRESS_TEXT];
+	char text[ENDPOINT_TEXT];
 
-	be32_store(octets, a);
-	struct address address = address_v4(octets);
-	text_format(out, " %s=\"%s\"", name, address_format(&address, text));
+	text_format(out, " %s=\"%s\"", name, endpoint_format(e, false, text));
 }
 
-static void add_endpoint(struct text *out, const char *name, struct endpoint e)
+static void add_endpoint(struct text *out, const char *name, const struct nat_endpoint *e)
 {
-	add_address(out, name, e.address);
-	text_format(out, " %s-port=\"%u\"", name, be16_host(e.port));
+	add_address(out, name, e);
+	text_format(out, " %s-port=\"%u\"", name, be16_host(e->port));
 }
 
 static void add_protocol(struct text *out, uint8_t number)
@@ -63,8 +60,8 @@ static void add_protocol(struct text *out, uint8_t number)
 
 static void add_block(struct text *out, const struct nat_event *e)
 {
-	add_address(out, "inside", e->inside.address);
-	add_address(out, "outside", e->outside.address);
+	add_address(out, "inside", &e->inside);
+	add_address(out, "outside", &e->outside);
 	text_format(out, " first-port=\"%u\" last-port=\"%u\"", e->block.first, e->block.last);
 }
 
@@ -73,32 +70,37 @@ static void add_block(struct text *out, const struct nat_event *e)
 static void add_plan(struct text *out, const struct nat_event *e)
 {
 	text_format(out, " algorithm=\"sequential\"");
-	add_address(out, "inside", e->inside.address);
+	add_address(out, "inside", &e->inside);
 	text_format(out, " inside-length=\"%u\"", e->plan.inside_len);
-	add_address(out, "outside", e->outside.address);
+	add_address(out, "outside", &e->outside);
 	text_format(out, " outside-count=\"%u\" first-port=\"%u\" last-port=\"%u\"",
 		    e->plan.addresses, e->block.first, e->block.last);
 	text_format(out, " dynamic-shares=\"%u\" ports-most=\"%u\"", e->plan.dynamic_shares,
 		    e->plan.ports_most);
 }
 
+static bool is_known(const struct nat_endpoint *e)
+{
+	return e->is_v6 || e->address.raw;
+}
+
 static void add_limit(struct text *out, const struct log_record *r)
 {
 	text_format(out, " reason=\"%s\" count=\"%llu\"", reason_name(r->event.reason),
 		    (unsigned long long)r->count);
-	if (r->event.inside.address.raw)
-		add_address(out, "inside", r->event.inside.address);
-	if (r->event.outside.address.raw)
-		add_address(out, "outside", r->event.outside.address);
+	if (is_known(&r->event.inside))
+		add_address(out, "inside", &r->event.inside);
+	if (is_known(&r->event.outside))
+		add_address(out, "outside", &r->event.outside);
 }
 
 static void add_mapping(struct text *out, const struct log_record *r)
 {
-	add_endpoint(out, "inside", r->event.inside);
-	add_endpoint(out, "outside", r->event.outside);
+	add_endpoint(out, "inside", &r->event.inside);
+	add_endpoint(out, "outside", &r->event.outside);
 	if (r->destinations && (r->event.kind == EVENT_SESSION_CREATED ||
 				r->event.kind == EVENT_SESSION_DELETED))
-		add_endpoint(out, "remote", r->event.remote);
+		add_endpoint(out, "remote", &r->event.remote);
 }
 
 static void add_what(struct text *out, const struct log_record *r)

@@ -1,6 +1,5 @@
 #include "router/queue_rules.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "guard_ports.h"
 #include "io_backend.h"
 #include "queue_target.h"
+#include "router/own.h"
 
 enum { TABLE_ROOM = 32 + 3 * IFNAMSIZ };
 
@@ -123,6 +123,15 @@ static void put_network(FILE *out, struct prefix p)
 			prefix_format(&p, text));
 }
 
+static void put_counterparts(FILE *out, const struct conf *c)
+{
+	struct prefix outside;
+
+	for (size_t i = 0; i < c->nat.policy_count; i++)
+		for (size_t k = 0; own_prefix_at(&c->nat.policies[i], k, &outside); k++)
+			put_network(out, outside);
+}
+
 /* What the gateway alone knows to be inside. */
 static void put_networks(FILE *out, const struct conf *c)
 {
@@ -136,30 +145,32 @@ static void put_networks(FILE *out, const struct conf *c)
 		if (r->kind == ROUTE_UNICAST && c->interfaces[r->interface].side == SIDE_INSIDE)
 			put_network(out, r->prefix);
 	}
-	for (size_t i = 0; i < c->nat.policy_count; i++) {
-		const struct nat_policy *p = &c->nat.policies[i];
-
-		if (p->type == NAT_ONE_TO_ONE)
-			put_network(out, (struct prefix){ address_v4((const uint8_t *)&p->translated),
-							  p->prefix_len });
-	}
+	put_counterparts(out, c);
 }
 
 /* "ip daddr { POOL } REST". */
-static void put_pool(FILE *out, const struct nat_config *c, const char *rest)
+static void put_pool_of(FILE *out, const struct conf *c, uint8_t version, const char *rest)
 {
-	char text[INET_ADDRSTRLEN];
+	char text[ADDRESS_TEXT];
 	bool any = false;
 
-	for (size_t i = 0; i < c->pool_count; i++) {
-		if (!c->pool[i].raw)
+	for (size_t i = 0; i < c->nat.pool_count; i++) {
+		struct address a = conf_pool_address(c, i);
+
+		if (a.version != version)
 			continue;
-		fprintf(out, "%s%s", any ? ", " : "ip daddr { ",
-			inet_ntop(AF_INET, &c->pool[i], text, sizeof(text)));
+		fprintf(out, "%s%s", any ? ", " : version == 4 ? "ip daddr { " : "ip6 daddr { ",
+			address_format(&a, text));
 		any = true;
 	}
 	if (any)
 		fprintf(out, " } %s\n", rest);
+}
+
+static void put_pool(FILE *out, const struct conf *c, const char *rest)
+{
+	put_pool_of(out, c, 4, rest);
+	put_pool_of(out, c, 6, rest);
 }
 
 static void put_ports(FILE *out, const char *protocol, const struct ports *p, const char *chain)
@@ -171,16 +182,16 @@ static void put_ports(FILE *out, const char *protocol, const struct ports *p, co
 		fprintf(out, "%s dport %u-%u goto %s\n", protocol, run.first, run.last, chain);
 }
 
-static void learn_ports(struct queue_rules *q, const struct nat_config *c)
+static void learn_ports(struct queue_rules *q, const struct conf *c)
 {
 	q->of_nat = q->tcp_forwards = q->udp_forwards = (struct ports){ 0 };
-	for (size_t i = 0; i < c->forward_count; i++)
+	for (size_t i = 0; i < c->nat.forward_count; i++)
 		ports_add(c->forwards[i].protocol == PROTO_TCP ? &q->tcp_forwards : &q->udp_forwards,
 			  c->forwards[i].first, c->forwards[i].last);
-	for (size_t i = 0; i < c->policy_count; i++) {
-		const struct nat_policy *p = &c->policies[i];
+	for (size_t i = 0; i < c->nat.policy_count; i++) {
+		const struct nat_policy *p = &c->nat.policies[i];
 
-		if (p->type != NAT_NAPT44)
+		if (!conf_has_ports(p))
 			continue;
 		ports_add(&q->of_nat, p->ports.first, p->ports.last);
 		ports_add(&q->of_nat, p->low_ports.first, p->low_ports.last);
@@ -191,7 +202,8 @@ static void learn_ports(struct queue_rules *q, const struct nat_config *c)
  * if they are not ours; so is what has none. */
 static void put_shared(FILE *out, const struct queue_rules *q)
 {
-	fprintf(out, "chain shared {\nip frag-off & 0x3fff != 0 goto ours\n");
+	fprintf(out, "chain shared {\nip frag-off & 0x3fff != 0 goto ours\n"
+		     "exthdr frag exists goto ours\n");
 	put_ports(out, "tcp", &q->tcp_forwards, "ours");
 	put_ports(out, "udp", &q->udp_forwards, "ours");
 	put_ports(out, "tcp", &q->of_nat, "sockets");
@@ -224,13 +236,13 @@ static void put_prerouting(FILE *out, const struct conf *c, const struct conf_in
 		     "meta pkttype != host accept\n", i->device);
 	if (inside)
 		fprintf(out, "fib saddr type local drop\n");
-	put_pool(out, &c->nat, "fib daddr type local goto shared");
+	put_pool(out, c, "fib daddr type local goto shared");
 	fprintf(out, "fib daddr type { local, anycast, broadcast, multicast } accept\n");
 	if (inside) {
 		fprintf(out, "goto ours\n}\n");
 		return;
 	}
-	put_pool(out, &c->nat, "goto ours");
+	put_pool(out, c, "goto ours");
 	put_inside_devices(out, c);
 	put_networks(out, c);
 	fprintf(out, "}\n");
@@ -263,7 +275,7 @@ int queue_rules_update(struct queue_rules *q, const struct conf *c, size_t inter
 
 	if (!out)
 		return io_refuse(error, -ENOMEM, "%s: out of memory", c->interfaces[interface].name);
-	learn_ports(q, &c->nat);
+	learn_ports(q, c);
 	put_rules(out, q, c, &c->interfaces[interface]);
 	fclose(out);
 	if (run(q, rules) < 0) {

@@ -6,11 +6,18 @@
 #include "worker_core.h"
 
 /* Flags that say nothing about the way. */
+enum { V6_HEADER = 40 };
 enum { USUAL = PKT_DONT_FRAGMENT | PKT_PARTIAL | PKT_ICMP_QUERY };
+
+/* Which of these may pass is asked of each. */
+static bool has_extensions(const struct pkt *p)
+{
+	return p->version == 6 && p->transport != V6_HEADER;
+}
 
 static bool is_usual(const struct frame *f)
 {
-	return !(f->p.flags & ~USUAL) && !f->link_multicast;
+	return !(f->p.flags & ~USUAL) && !f->link_multicast && !has_extensions(&f->p);
 }
 
 static bool recall(struct worker *w, struct frame *f)

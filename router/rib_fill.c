@@ -1,5 +1,7 @@
 #include "router/rib.h"
 
+#include "router/own.h"
+
 static int add(struct rib *r, struct prefix p, struct hop hop, enum route_origin origin)
 {
 	struct route route = { .prefix = p, .hop = hop, .origin = origin };
@@ -14,9 +16,12 @@ static struct prefix host(const struct address *a)
 
 static bool is_in_pool(const struct conf *c, const struct address *a)
 {
-	for (size_t i = 0; a->version == 4 && i < c->nat.pool_count; i++)
-		if (be32_equal(c->nat.pool[i], be32_load(a->octets)))
+	for (size_t i = 0; i < c->nat.pool_count; i++) {
+		struct address in_pool = conf_pool_address(c, i);
+
+		if (address_equal(&in_pool, a))
 			return true;
+	}
 	return false;
 }
 
@@ -117,33 +122,61 @@ static bool is_own(const struct conf *c, const struct address *a)
 	return false;
 }
 
-/* The outside prefixes of entries of type one_to_one, unless they are inside as well. */
-static int add_counterparts(struct rib *r, const struct conf *c)
+/* By addresses that are outside and inside the same, nobody is reached but by ordinary routes. */
+static bool is_inside(const struct nat_policy *p, const struct prefix *outside)
 {
+	struct prefix inside = { address_v4((const uint8_t *)&p->prefix), p->prefix_len };
+
+	if (p->version == 6)
+		inside = conf_prefix6(&p->v6.match);
+	return prefix_equal(&inside, outside);
+}
+
+/* Whether an earlier entry has it as well. */
+static bool is_shared(const struct conf *c, size_t at, const struct ip6_prefix *pref64)
+{
+	for (size_t i = 0; i < at; i++)
+		for (size_t k = 0; c->policies[i].version == 6 && k < c->policies[i].v6.prefix_count; k++) {
+			const struct ip6_prefix *other = &c->policies[i].v6.prefixes[k];
+
+			if (other->len == pref64->len && ip6_equal(&other->address, &pref64->address))
+				return true;
+		}
+	return false;
+}
+
+/* What an entry translates from and to: prefixes that stand for its hosts outside, and what IPv6 hosts
+ * reach IPv4 by. RFC 7915 section 1.1: a longer prefix of an ordinary route goes before it. */
+static int add_entry(struct rib *r, const struct conf *c, size_t at)
+{
+	const struct nat_policy *p = &c->policies[at];
+	const struct hop hop = { .kind = HOP_POOL };
+	struct prefix outside;
 	int error = 0;
 
-	for (size_t i = 0; !error && i < c->nat_count; i++) {
-		const struct nat_policy *p = &c->policies[i];
-		struct prefix outside = { address_v4((const uint8_t *)&p->translated), p->prefix_len };
-
-		if (p->type == NAT_ONE_TO_ONE && !be32_equal(p->translated, p->prefix))
-			error = add(r, outside, (struct hop){ .kind = HOP_POOL }, ORIGIN_LOCAL);
-	}
+	for (size_t i = 0; !error && own_prefix_at(p, i, &outside); i++)
+		if (!is_inside(p, &outside))
+			error = add(r, outside, hop, ORIGIN_LOCAL);
+	for (size_t i = 0; !error && p->version == 6 && i < p->v6.prefix_count; i++)
+		if (!is_shared(c, at, &p->v6.prefixes[i]))
+			error = add(r, conf_prefix6(&p->v6.prefixes[i]), hop, ORIGIN_LOCAL);
 	return error;
 }
 
-/* Those that are own addresses too are there already. 0.0.0.0 is not known yet. */
+/* Those that are own addresses too are there already. */
 static int add_pool(struct rib *r, const struct conf *c)
 {
 	int error = 0;
 
 	for (size_t i = 0; !error && i < c->nat.pool_count; i++) {
-		struct address a = address_v4((const uint8_t *)&c->nat.pool[i]);
+		struct address a = conf_pool_address(c, i);
 
-		if (c->nat.pool[i].raw != 0 && !is_own(c, &a))
+		if (a.version && !is_own(c, &a))
 			error = add(r, host(&a), (struct hop){ .kind = HOP_POOL }, ORIGIN_LOCAL);
 	}
-	return error ? error : add_counterparts(r, c);
+	for (size_t i = 0; !error && i < c->nat_count; i++)
+		error = add_entry(r, c, i);
+	return error;
 }
 
 static struct hop static_hop(const struct conf_route *route)
@@ -208,6 +241,21 @@ static int add_static(struct rib *r, const struct conf *c)
 	return error;
 }
 
+/* RFC 7084 WPD-5: what is not in use of a delegated prefix does not go back to who has delegated it.
+ * Any route to the same prefix goes first. */
+static int add_delegated(struct rib *r, const struct conf *c)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < c->ipv6.delegated_count; i++) {
+		struct route route = { .prefix = c->ipv6.delegated[i], .metric = UINT32_MAX,
+				       .hop = { .kind = HOP_UNREACHABLE }, .origin = ORIGIN_STATIC };
+
+		error = rib_add(r, &route);
+	}
+	return error;
+}
+
 /* RFC 919 section 7: the limited broadcast. */
 static int add_limited_broadcast(struct rib *r)
 {
@@ -225,5 +273,7 @@ int rib_fill(struct rib *r, const struct conf *c)
 		error = add_pool(r, c);
 	if (!error)
 		error = add_limited_broadcast(r);
+	if (!error)
+		error = add_delegated(r, c);
 	return error ? error : add_static(r, c);
 }

@@ -80,7 +80,23 @@ static bool stands_for_others(const struct conf *c, const struct pkt *p)
 	return false;
 }
 
-/* IPv4 that crosses between the sides is translated, whatever else. What stays inside is not, but
+/* A CLAT's IPv4 (RFC 6877) needs no way to where it says that it is going, which lies behind IPv6. */
+static bool may_become_six(const struct worker *w, const struct frame *f)
+{
+	const struct conf *c = worker_conf(w);
+	struct address from = address_v4(pkt_source(&f->p));
+
+	for (size_t i = 0; f->p.version == 4 && f->job.from == SIDE_INSIDE && i < c->nat_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+		struct prefix match = { address_v4((const uint8_t *)&p->prefix), p->prefix_len };
+
+		if (p->type == NAT_SIIT && p->version != 6 && prefix_contains(&match, &from))
+			return true;
+	}
+	return false;
+}
+
+/* IPv4 that crosses between the sides is translated, whatever else. IPv6 is, where some entry is for it. What stays inside is not, but
  * for answers to a host that spoke to an outside address with its inside one, or that is but a name
  * for others. From outside everything but what is for the router alone may belong to a mapping, or
  * to a prefix that passes untranslated. */
@@ -88,15 +104,21 @@ static bool route_onwards(struct worker *w, struct frame *f, const struct hop *h
 {
 	const struct conf *c = worker_conf(w);
 	enum nat_side to = c->interfaces[hop->interface].side;
+	enum reason r = REASON_NONE;
 
-	if (f->job.from == SIDE_OUTSIDE && to == SIDE_OUTSIDE) {
-		local_refuse(w, f, REASON_OUTSIDE_TRANSIT);
-		return false;
-	}
 	f->job.known_only = f->job.from == SIDE_INSIDE && to == SIDE_INSIDE;
-	f->translate = f->p.version == 4 && (!f->job.known_only || may_be_called(c, &f->p) ||
-					     stands_for_others(c, &f->p));
-	return true;
+	if (f->p.version == 6) {
+		f->translate = w->six && !f->job.known_only;
+		r = admit6_onwards(w, f, hop);
+	} else {
+		f->translate = !f->job.known_only || may_be_called(c, &f->p) ||
+			       stands_for_others(c, &f->p);
+	}
+	if (r == REASON_NONE && f->job.from == SIDE_OUTSIDE && to == SIDE_OUTSIDE)
+		r = REASON_OUTSIDE_TRANSIT;
+	if (r != REASON_NONE)
+		local_refuse(w, f, r);
+	return r == REASON_NONE;
 }
 
 /* Requirement 2827-V21: the router's own inside addresses are not seen outside either. */
@@ -141,6 +163,10 @@ static bool route(struct worker *w, struct frame *f)
 	case HOP_LOCAL:
 		return route_to_us(w, f, hop);
 	default:
+		if (hop->kind == HOP_NONE && may_become_six(w, f)) {
+			f->translate = true;
+			return true;
+		}
 		local_refuse(w, f, route_reason(hop->kind));
 		return false;
 	}

@@ -4,7 +4,8 @@
 
 #include "worker_core.h"
 
-enum { TCP_FLAGS = 13, TCP_SYN = 2, V4_CHECKSUM = 10, TCP_IP_HEADERS_V4 = 40, TCP_IP_HEADERS_V6 = 60 };
+enum { TCP_FLAGS = 13, TCP_SYN = 2, V4_CHECKSUM = 10, TCP_IP_HEADERS_V4 = 40, TCP_IP_HEADERS_V6 = 60,
+       V6_LONGER = 20 };
 
 static bool matches(const struct conf_rule *r, const struct frame *f)
 {
@@ -18,10 +19,20 @@ static bool matches(const struct conf_rule *r, const struct frame *f)
 	       (pkt_transport(&f->p)[TCP_FLAGS] & TCP_SYN);
 }
 
+/* Of the link it came by, for what it is now: the header of the other family had another length. */
+static uint32_t mtu_behind(const struct worker *w, const struct frame *f)
+{
+	uint32_t mtu = io_mtu(w->ios[f->ingress]);
+
+	if (!f->job.kept || f->job.before.view.version == f->p.version)
+		return mtu;
+	return f->p.version == 4 ? mtu - V6_LONGER : mtu + V6_LONGER;
+}
+
 /* Requirement MSS-1: what fits both links that the connection crosses here. */
 static uint16_t mss_of(const struct worker *w, const struct conf_rule *r, const struct frame *f)
 {
-	uint32_t in = io_mtu(w->ios[f->ingress]), out = io_mtu(w->ios[f->egress]);
+	uint32_t in = mtu_behind(w, f), out = io_mtu(w->ios[f->egress]);
 	uint32_t headers = f->p.version == 4 ? TCP_IP_HEADERS_V4 : TCP_IP_HEADERS_V6;
 	uint32_t mtu = in < out ? in : out;
 

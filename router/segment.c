@@ -28,12 +28,12 @@ void segmenter_free(struct segmenter *s)
 	free(s);
 }
 
-bool segmenter_view(struct segmenter *s, const struct frame *f)
+static bool view(struct segmenter *s, const struct frame *f, uint8_t *ip)
 {
 	const struct pkt_offload o = frame_offload(f);
 	const uint8_t *transport;
 
-	if (!o.partial || pkt_parse(&s->p, frame_ip(f), f->len, &o) != REASON_NONE)
+	if (!o.partial || pkt_parse(&s->p, ip, f->len, &o) != REASON_NONE)
 		return false;
 	s->from = s->p.ip;
 	transport = pkt_transport(&s->p);
@@ -46,9 +46,15 @@ bool segmenter_view(struct segmenter *s, const struct frame *f)
 	return true;
 }
 
+/* It may have another header by now, which begins elsewhere. */
+bool segmenter_view(struct segmenter *s, const struct frame *f)
+{
+	return view(s, f, f->p.ip);
+}
+
 bool segmenter_take(struct segmenter *s, const struct frame *f)
 {
-	if (f->len > sizeof(s->octets) || !segmenter_view(s, f))
+	if (f->len > sizeof(s->octets) || !view(s, f, frame_ip(f)))
 		return false;
 	memcpy(s->octets, s->from, f->len);
 	s->from = s->p.ip = s->octets;

@@ -125,9 +125,20 @@ static bool go_on(struct worker *w, struct frame *f)
 		f->p.flags &= (uint16_t)~(PKT_PORTS_KNOWN | PKT_NO_PORTS);
 		hairpin(w, f);
 		return false;
-	default:
+	case HOP_VIA:
+	case HOP_LINK:
 		return true;
+	default:
+		local_refuse(w, f, REASON_NO_ROUTE);
+		return false;
 	}
+}
+
+/* What the kernel holds is of the other family. */
+static void follow_family(struct frame *f)
+{
+	frame_follow_family(f);
+	f->verdict.may_return = false;
 }
 
 /* True if the frame goes on in this batch. */
@@ -137,6 +148,8 @@ static bool follow(struct worker *w, struct frame *f)
 	f->len = f->p.len;
 	if (!f->p.gso_size)
 		f->offload.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+	if (f->job.kept && f->job.before.view.version != f->p.version)
+		follow_family(f);
 	switch (f->job.verdict) {
 	case NAT_FORWARD:
 		/* An earlier one of the batch may have ended the session, and begun another, whose
@@ -146,6 +159,10 @@ static bool follow(struct worker *w, struct frame *f)
 			return true;
 		if (!go_on(w, f))
 			return false;
+		if (f->p.version == 6 && !admit6_leaves(w, f)) {
+			local_refuse(w, f, REASON_SCOPE);
+			return false;
+		}
 		recall_gathered(w, f);
 		recall_note(w, f);
 		return true;
@@ -166,7 +183,7 @@ static bool follow(struct worker *w, struct frame *f)
 static void prepare(const struct worker *w, struct frame *f)
 {
 	f->job.hairpinned = f->job.from != worker_conf(w)->interfaces[f->ingress].side;
-	f->job.room = FRAME_LEN_MOST;
+	f->job.room = frame_room(f);
 }
 
 size_t stage_translate(struct worker *w, struct frame **frames, size_t count)

@@ -27,8 +27,9 @@ struct limiter {
 /* seed: what others must not know of the choices, 16 octets. */
 void limiter_init(struct limiter *l, const uint8_t *seed);
 
-/* destination: that the error goes to, len octets. */
-bool limiter_allows(struct limiter *l, nat_time now, const uint8_t *destination, size_t len);
+/* destination: that the error goes to, len octets; there go so many in a second, and at once. */
+bool limiter_allows(struct limiter *l, nat_time now, uint32_t per_second, const uint8_t *destination,
+		    size_t len);
 
 /* Frames that leave by one interface, collected over a batch. */
 struct outbox {
@@ -74,6 +75,7 @@ struct worker {
 	const struct snapshot *snapshot;
 	uint32_t generation; /* of the snapshot that the NAT is configured by */
 	uint32_t version;    /* of its routes */
+	bool six;	     /* some entry translates IPv6, or looks after it */
 	bool plain;	     /* those are, in all of this turn: nobody is asked for sources */
 	uint32_t stamp;	     /* another one whenever one of both is: what sessions remember ends */
 	nat_time now;
@@ -164,6 +166,16 @@ void frame_again(struct worker *w, struct frame *f);
 size_t stage_parse(struct worker *w, struct frame **frames, size_t count);
 size_t stage_hand(struct worker *w, struct frame **frames, size_t count);
 size_t stage_admit(struct worker *w, struct frame **frames, size_t count);
+bool admit_is_spoofed(const struct worker *w, const struct frame *f);
+
+/* admit6.c: IPv6 among that. These take a frame that is not to come in, and tell its sender if he is to
+ * know; octets: of what the parser has refused. onwards: what may be sent on by that hop, of what is not
+ * translated all; leaves: whether it may, as it is now. */
+enum reason admit6(const struct worker *w, const struct frame *f);
+void admit6_refuse(struct worker *w, struct frame *f, enum reason r);
+void admit6_refuse_octets(struct worker *w, struct frame *f, enum reason r);
+enum reason admit6_onwards(const struct worker *w, const struct frame *f, const struct hop *hop);
+bool admit6_leaves(const struct worker *w, const struct frame *f);
 
 /* route.c: where a frame is going, by the source that it comes from: that which it has now, as long as
  * route_from_here() is not called again. So translation makes no difference; the second half of a
@@ -207,6 +219,7 @@ void park_retry(struct worker *w);
 void local_deliver(struct worker *w, struct frame *f);
 void local_refuse(struct worker *w, struct frame *f, enum reason r);
 void local_refuse_with(struct worker *w, struct frame *f, enum reason r, enum nat_answer answer);
+void local_refuse_on_link(struct worker *w, struct frame *f, enum reason r); /* by the link it came by */
 void local_reject(struct worker *w);
 
 /* rule.c: apply the rewrite rules that match. */

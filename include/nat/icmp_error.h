@@ -1,10 +1,12 @@
 /*
  * ICMP errors that the router itself sends.
  *
- * Sources  RFC 792, RFC 1812 section 4.3.2, RFC 1191 section 4, RFC 4443 sections 2.4 and 3.
+ * Sources  RFC 792, RFC 1812 section 4.3.2, RFC 1191 section 4, RFC 4443 sections 2.4 and 3, RFC 8200
+ *          sections 4.2, 4.4 and 4.5, RFC 7112 section 5, RFC 7915 sections 4.4 and 5.4.
  * Shape    Which error belongs to which reason is a table; making one is a copy of the offending
  *          datagram as it came in behind new headers.
- * Memory   Written to the caller's octets; cause is only read.
+ * Memory   Written to the caller's octets; cause is only read. It may be a fragment of IPv6 that the
+ *          parser has refused, once its fragment header was reached.
  * Errors   0 where no error may be sent (RFC 1812 section 4.3.2.7, RFC 4443 section 2.4 (e)).
  */
 #ifndef NAT_ICMP_ERROR_H

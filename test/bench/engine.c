@@ -3,7 +3,8 @@
  *
  * Half of the datagrams come from inside and half are the replies, in random session order. Copying
  * in and counting out are part of what is measured, devices are not. With --one-queue all of them come
- * in by the first worker, which hands to the others what is theirs.
+ * in by the first worker, which hands to the others what is theirs. With --type nat64 the inside is
+ * IPv6, and the same datagrams there are longer by the difference of the headers.
  */
 #include <getopt.h>
 #include <pthread.h>
@@ -16,13 +17,14 @@
 #include "nat/checksum.h"
 #include "router/gateway.h"
 
-enum { DATAGRAM = 64, PORTS_PER_HOST = 32, POOL = 128, FIRST_PORT = 2048 };
+enum { HEADER4 = 20, HEADER6 = 40, DATAGRAM = 64, DATAGRAM6 = DATAGRAM - HEADER4 + HEADER6 };
+enum { PORTS_PER_HOST = 32, POOL = 128, FIRST_PORT = 2048 };
 
 struct options {
 	uint32_t sessions, routes;
 	uint16_t workers;
 	double seconds;
-	bool one_queue, json;
+	bool nat64, one_queue, json;
 };
 
 struct result {
@@ -41,6 +43,12 @@ static _Noreturn void die(const char *what)
 	exit(1);
 }
 
+/* The entry of nat, and the inside interface's address. */
+static const char *const entries[2][2] = {
+	{ "match = \"10.0.0.0/8\"; type = \"napt44\";", "10.0.0.1/8" },
+	{ "match = \"2001:db8::/64\"; type = \"nat64\"; prefix = \"2001:db8:64::/96\";", "2001:db8::1:0:1/64" },
+};
+
 static struct gateway *make_gateway(const struct options *o)
 {
 	char file[] = "/tmp/engine-XXXXXX";
@@ -55,14 +63,14 @@ static struct gateway *make_gateway(const struct options *o)
 	fprintf(f, "workers = %u; seed = 1;\n"
 		   "limits = { sessions = %u; sessions_per_host = 4096; };\n"
 		   "interfaces = ( { name = \"lan0\"; type = \"mem\"; side = \"inside\";"
-		   " address = [ \"10.0.0.1/8\" ]; },"
+		   " address = [ \"%s\" ]; },"
 		   " { name = \"wan0\"; type = \"mem\"; side = \"outside\";"
 		   " address = [ \"203.0.113.1/24\" ]; } );\n"
 		   "routes = ( { prefix = \"0.0.0.0/0\"; interface = \"wan0\";"
 		   " via = \"203.0.113.254\"; } );\n"
-		   "nat = ( { name = \"all\"; match = \"10.0.0.0/8\"; type = \"napt44\";"
-		   " pool = [ \"198.18.0.1-198.18.0.%u\" ]; } );\n",
-		o->workers, o->sessions + o->workers * 8192u, POOL);
+		   "nat = ( { name = \"all\"; %s pool = [ \"198.18.0.1-198.18.0.%u\" ]; } );\n",
+		o->workers, o->sessions + o->workers * 8192u, entries[o->nat64][1],
+		entries[o->nat64][0], POOL);
 	fclose(f);
 	c = conf_read(file, stderr);
 	unlink(file);
@@ -92,22 +100,60 @@ static void add_routes(struct gateway *g, uint32_t count)
 	}
 }
 
-static void make_datagram(uint8_t *d, uint32_t session, uint64_t *state)
+static uint32_t random_remote(uint64_t *state)
 {
-	static const uint8_t header[20] = { 0x45, 0, 0, DATAGRAM, 0, 0, 0x40, 0, 64, PROTO_UDP };
 	uint32_t remote;
 
-	memset(d, 0, DATAGRAM);
-	memcpy(d, header, sizeof(header));
-	store32(d + 12, 0x0a010000u + session / PORTS_PER_HOST);
 	do
 		remote = 0x0b000000u + (uint32_t)random_next(state) % 0xb0000000u;
 	while (remote >> 24 == 127 || remote >> 16 == 0xa9fe || remote >> 16 == 0xc612);
-	store32(d + 16, remote);
-	csum_store(d + 10, csum_of(d, 20));
-	store16(d + 20, (uint16_t)(FIRST_PORT + session % PORTS_PER_HOST));
-	store16(d + 22, 53);
-	store16(d + 24, DATAGRAM - 20);
+	return remote;
+}
+
+static void make_udp(uint8_t *udp, uint32_t session)
+{
+	store16(udp, (uint16_t)(FIRST_PORT + session % PORTS_PER_HOST));
+	store16(udp + 2, 53);
+	store16(udp + 4, DATAGRAM - HEADER4);
+}
+
+static void make_datagram4(uint8_t *d, uint32_t session, uint64_t *state)
+{
+	static const uint8_t header[HEADER4] = { 0x45, 0, 0, DATAGRAM, 0, 0, 0x40, 0, 64, PROTO_UDP };
+
+	memcpy(d, header, sizeof(header));
+	store32(d + 12, 0x0a010000u + session / PORTS_PER_HOST);
+	store32(d + 16, random_remote(state));
+	csum_store(d + 10, csum_of(d, HEADER4));
+	make_udp(d + HEADER4, session);
+}
+
+/* Where IPv6 must have a checksum of UDP. */
+static void make_datagram6(uint8_t *d, uint32_t session, uint64_t *state)
+{
+	static const uint8_t prefixes[HEADER6] = {
+		0x60, 0, 0, 0, 0, DATAGRAM - HEADER4, PROTO_UDP, 64, 0x20, 0x01, 0x0d, 0xb8,
+		[24] = 0x20, 0x01, 0x0d, 0xb8, 0, 0x64,
+	};
+	uint8_t *udp = d + HEADER6, pseudo[4] = { 0, PROTO_UDP, 0, DATAGRAM - HEADER4 };
+	csum_t sum;
+
+	memcpy(d, prefixes, sizeof(prefixes));
+	store32(d + 20, 0x00020000u + session / PORTS_PER_HOST);
+	store32(d + 36, random_remote(state));
+	make_udp(udp, session);
+	sum = csum_add(csum_of(d + 8, 32), csum_of(pseudo, sizeof(pseudo)));
+	csum_store(udp + 6, csum_add(sum, csum_of(udp, DATAGRAM - HEADER4)));
+}
+
+static size_t inside_len(const struct options *o)
+{
+	return o->nat64 ? DATAGRAM6 : DATAGRAM;
+}
+
+static const uint8_t *inside_port(const struct options *o, const uint8_t *d)
+{
+	return d + (o->nat64 ? HEADER6 : HEADER4);
 }
 
 static void make_reply(uint8_t *reply, const uint8_t *sent)
@@ -129,19 +175,19 @@ static uint16_t queue_of(const struct options *o, const uint8_t *port)
 	return o->one_queue ? 0 : owner_of(port, o->workers);
 }
 
-/* Open every session once; out: what was sent, back: its reply. */
+/* Open every session once; out: what was sent, back: its reply. Both are all zero before. */
 static void open_sessions(struct gateway *g, const struct options *o, uint8_t *out, uint8_t *back)
 {
 	uint64_t state = 3;
 
 	for (uint32_t i = 0; i < o->sessions; i++) {
-		uint8_t *d = out + (size_t)i * DATAGRAM;
+		uint8_t *d = out + i * inside_len(o);
 		uint8_t sent[DATAGRAM];
 		uint16_t owner;
 
-		make_datagram(d, i, &state);
-		owner = owner_of(d + 20, o->workers);
-		if (io_mem_push(g->ios[0], owner, d, DATAGRAM))
+		(o->nat64 ? make_datagram6 : make_datagram4)(d, i, &state);
+		owner = owner_of(inside_port(o, d), o->workers);
+		if (io_mem_push(g->ios[0], owner, d, inside_len(o)))
 			die("out of memory");
 		worker_step(g->workers[owner], (nat_time){ 1 });
 		if (io_mem_pull(g->ios[1], owner, sent, sizeof(sent)) != DATAGRAM)
@@ -167,10 +213,10 @@ static void push_all(struct gateway *g, const struct options *o, const uint8_t *
 		order[j] = was;
 	}
 	for (uint32_t i = 0; i < o->sessions; i++) {
-		const uint8_t *d = out + (size_t)order[i] * DATAGRAM;
+		const uint8_t *d = out + order[i] * inside_len(o);
 		const uint8_t *r = back + (size_t)order[o->sessions - 1 - i] * DATAGRAM;
 
-		io_mem_push(g->ios[0], queue_of(o, d + 20), d, DATAGRAM);
+		io_mem_push(g->ios[0], queue_of(o, inside_port(o, d)), d, inside_len(o));
 		io_mem_push(g->ios[1], queue_of(o, r + 22), r, DATAGRAM);
 	}
 	for (uint16_t w = 0; w < o->workers; w++) {
@@ -245,7 +291,7 @@ static void demand_all_sent(const struct gateway *g, const struct options *o, st
 static struct result measure(const struct options *o)
 {
 	struct gateway *g = make_gateway(o);
-	uint8_t *out = malloc((size_t)o->sessions * DATAGRAM);
+	uint8_t *out = malloc(o->sessions * inside_len(o));
 	uint8_t *back = malloc((size_t)o->sessions * DATAGRAM);
 	struct lane lanes[NAT_WORKERS_MOST];
 	struct result r = { 0 };
@@ -255,7 +301,7 @@ static struct result measure(const struct options *o)
 	if (!out || !back)
 		die("out of memory");
 	add_routes(g, o->routes);
-	memset(out, 0, (size_t)o->sessions * DATAGRAM);
+	memset(out, 0, o->sessions * inside_len(o));
 	memset(back, 0, (size_t)o->sessions * DATAGRAM);
 	before = resident();
 	open_sessions(g, o, out, back);
@@ -280,8 +326,8 @@ static struct result measure(const struct options *o)
 
 static void usage(void)
 {
-	fputs("usage: engine [--sessions N] [--workers N] [--routes N] [--seconds S] [--one-queue]"
-	      " [--json]\n", stderr);
+	fputs("usage: engine [--type napt44|nat64] [--sessions N] [--workers N] [--routes N]"
+	      " [--seconds S] [--one-queue] [--json]\n", stderr);
 	exit(2);
 }
 
@@ -291,7 +337,7 @@ static struct options parse(int argc, char **argv)
 		{ "sessions", required_argument, NULL, 's' }, { "workers", required_argument, NULL, 'w' },
 		{ "routes", required_argument, NULL, 'r' }, { "seconds", required_argument, NULL, 't' },
 		{ "one-queue", no_argument, NULL, 'q' }, { "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 },
+		{ "type", required_argument, NULL, 'y' }, { NULL, 0, NULL, 0 },
 	};
 	struct options o = { .sessions = 65536, .workers = 1, .seconds = 2 };
 	int c;
@@ -304,6 +350,11 @@ static struct options parse(int argc, char **argv)
 		case 't': o.seconds = strtod(optarg, NULL); break;
 		case 'q': o.one_queue = true; break;
 		case 'j': o.json = true; break;
+		case 'y':
+			o.nat64 = !strcmp(optarg, "nat64");
+			if (!o.nat64 && strcmp(optarg, "napt44"))
+				usage();
+			break;
 		default: usage();
 		}
 	if (!o.sessions || !o.workers || o.workers > NAT_WORKERS_MOST || o.seconds <= 0)

@@ -18,6 +18,7 @@ import plot
 PICTURES = [("net-tcp", "TCP, to copiers and the kernel", ("-1", "-2"), ("tcp",), ("copier", "masquerade")),
             ("net-udp", "UDP, to copiers and the kernel", ("-1", "-2"), ("udp",), ("copier", "masquerade")),
             ("net-peers", "One worker, to pasta and slirp4netns", ("-1",), ("tcp", "udp"), ("pasta", "slirp4netns")),
+            ("net-nat64", "NAT64, to tayga", ("-1",), ("tcp", "udp"), ("tayga",)),
             ("net-own", "What it brings: to one worker, and to the same with it off", ("-1", "-2"), ("tcp", "udp"),
              ("router",))]
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -25,6 +26,7 @@ WAYS = {"router-tun-1": "TUN, 1 worker", "router-tun-2": "TUN, 2 workers",
         "router-packet-1": "packet, 1 worker", "router-packet-2": "packet, 2 workers",
         "router-xdp-1": "xdp, 1 worker", "router-xdp-2": "xdp, 2 workers",
         "copier-tun": "bare copier, TUN", "copier-packet": "bare copier, packet",
+        "router-nat64-1": "NAT64, TUN, 1 worker", "tayga-alone": "tayga, nothing forwarded",
         "copier-xdp": "bare copier, xdp", "masquerade": "nftables masquerade"}
 
 
@@ -93,6 +95,11 @@ def engine(report, sessions):
     if routes:
         yield from report.picture("engine-routes.svg", "What a packet costs, by routes", curve(
             "Engine: what a packet costs with many routes", "routes", routes["points"], "64 Ki sessions, one worker"))
+    kinds = report.results.get("engine-types")
+    if kinds:
+        yield from table(["64 Ki sessions, 1 M routes", "ns per packet", "octets per session"],
+                         [(kind, ranged(of["ns_per_packet"]), of["octets_per_session"])
+                          for kind, of in kinds["types"].items()] + [("nat64 : napt44", ranged(kinds["ratio"]), "")])
     for name in report.results.get("flame", {"pictures": []})["pictures"]:
         yield from report.picture(name, "Flame graph of the engine")
 

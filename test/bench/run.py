@@ -89,6 +89,16 @@ def engine_routes(suite):
         n: suite.engine(sessions=65536, routes=n) for n in counts})}
 
 
+def engine_types(suite):
+    """NAT64 beside NAT44."""
+    kinds = {kind: suite.engine(type=kind, sessions=65536, routes=1000000) for kind in ("napt44", "nat64")}
+    answers = suite.in_rounds(kinds, 1 if suite.quick else 5)
+    ns = {kind: [a["ns_per_packet"] for a in of] for kind, of in answers.items()}
+    return {"types": {kind: {"ns_per_packet": summary(ns[kind]), "octets_per_session": of[0]["octets_per_session"]}
+                      for kind, of in answers.items()},
+            "ratio": summary([b / a for a, b in zip(ns["napt44"], ns["nat64"])])}
+
+
 def sharing(suite):
     """Two workers of one process, to two processes of one worker each that run at the same time; and the
     same where all traffic comes by one queue, so that half of it is handed over."""
@@ -149,7 +159,7 @@ def flame(suite):
     return {"pictures": pictures}
 
 
-MEASUREMENTS = [engine_sessions, engine_routes, sharing, table, fib, fib_growth, cps, tun, net, offload,
+MEASUREMENTS = [engine_sessions, engine_routes, engine_types, sharing, table, fib, fib_growth, cps, tun, net, offload,
                 latency, flame]
 
 

@@ -69,7 +69,7 @@ def serve(way):
 def tcp(way, seconds, *options):
     """iperf3: what has arrived per second, and CPU time per 10^9 octets."""
     with Meter(way) as spent:
-        report = json.loads(inside(way.client, "iperf3", "--client", SERVER, "--json", "--time",
+        report = json.loads(inside(way.client, "iperf3", "--client", way.target, "--json", "--time",
                                    seconds, *options))
     arrived = report["end"]["sum_received"]
     gigabytes = arrived["bytes"] / 1e9
@@ -89,7 +89,7 @@ def udp(way, seconds, octets, *run):
     the sender gives to its kernel as one."""
     before = arrived(way)
     with Meter(way) as spent:
-        sent, nanoseconds = map(int, inside(way.client, f"{BUILD}/bench/udp", "send", SERVER, PORT_UDP,
+        sent, nanoseconds = map(int, inside(way.client, f"{BUILD}/bench/udp", "send", way.target, PORT_UDP,
                                             octets, seconds, FLOWS_OF_UDP, *run).split())
     there = arrived(way) - before
     if not there:

@@ -23,6 +23,16 @@
 
 enum { BATCH = 64, OCTETS_MOST = 1472, RUN_OCTETS_MOST = 65000, FLOWS_MOST = 64 };
 
+/* Of either family. */
+struct peer {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	};
+	socklen_t len;
+};
+
 struct load {
 	int octets, run, flow_count;
 	double seconds;
@@ -48,12 +58,12 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static int sink(const struct sockaddr_in *at)
+static int sink(const struct peer *at)
 {
-	int s = socket(AF_INET, SOCK_DGRAM, 0), least = 1;
+	int s = socket(at->any.sa_family, SOCK_DGRAM, 0), least = 1;
 
 	if (s < 0 || setsockopt(s, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)) ||
-	    bind(s, (const struct sockaddr *)at, sizeof(*at)))
+	    bind(s, &at->any, at->len))
 		return fail("sink");
 	for (;;)
 		pause();
@@ -78,18 +88,18 @@ static uint64_t send_all(const int *flows, const struct load *load, uint64_t end
 	return sent;
 }
 
-static int open_flow(const struct sockaddr_in *to, const struct load *load)
+static int open_flow(const struct peer *to, const struct load *load)
 {
-	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	int s = socket(to->any.sa_family, SOCK_DGRAM, 0);
 
-	if (s < 0 || connect(s, (const struct sockaddr *)to, sizeof(*to)) ||
+	if (s < 0 || connect(s, &to->any, to->len) ||
 	    (load->run > 1 &&
 	     setsockopt(s, IPPROTO_UDP, UDP_SEGMENT, &load->octets, sizeof(load->octets))))
 		return -1;
 	return s;
 }
 
-static int send_flows(const struct sockaddr_in *to, const struct load *load)
+static int send_flows(const struct peer *to, const struct load *load)
 {
 	int flows[FLOWS_MOST];
 	uint64_t begin, sent;
@@ -112,14 +122,28 @@ static bool load_valid(const struct load *l)
 	       l->octets * l->run <= RUN_OCTETS_MOST;
 }
 
+static bool read_peer(struct peer *p, const char *address, const char *port)
+{
+	memset(p, 0, sizeof(*p));
+	p->v4.sin_family = AF_INET;
+	p->len = sizeof(p->v4);
+	if (inet_pton(AF_INET, address, &p->v4.sin_addr) != 1) {
+		p->v6.sin6_family = AF_INET6;
+		p->len = sizeof(p->v6);
+		if (inet_pton(AF_INET6, address, &p->v6.sin6_addr) != 1)
+			return false;
+	}
+	p->v4.sin_port = htons((uint16_t)atoi(port)); /* the same place in both */
+	return true;
+}
+
 int main(int argc, char **argv)
 {
-	struct sockaddr_in peer = { .sin_family = AF_INET };
+	struct peer peer;
 	struct load load;
 
-	if (argc < 4 || inet_pton(AF_INET, argv[2], &peer.sin_addr) != 1)
+	if (argc < 4 || !read_peer(&peer, argv[2], argv[3]))
 		return usage();
-	peer.sin_port = htons((uint16_t)atoi(argv[3]));
 	if (!strcmp(argv[1], "sink"))
 		return argc == 4 ? sink(&peer) : usage();
 	if (argc < 7 || argc > 8 || strcmp(argv[1], "send"))

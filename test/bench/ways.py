@@ -37,6 +37,7 @@ def ip(text):
 
 class Way:
     traffic = None  # names of what is measured with it; None: everything
+    target = SERVER  # the server, as the client knows it
 
     def __init__(self, name, family):
         self.name, self.family = name, family
@@ -64,7 +65,7 @@ class Way:
         return subprocess.run(words, capture_output=True).returncode == 0
 
     def namespaces(self):
-        for name in (self.client, self.gate, self.server):
+        for name in {self.client, self.gate, self.server}:
             ip(f"netns add {name}")
             ip(f"-n {name} link set lo up")
 
@@ -73,7 +74,8 @@ class Way:
         ip(f"-n {self.gate} link set {inner} up")
 
     def end(self, namespace, device, address, *routes):
-        ip(f"-n {namespace} address add {address}/24 dev {device}")
+        rest = f"/64 dev {device} nodad" if ":" in address else f"/24 dev {device}"
+        ip(f"-n {namespace} address add {address}{rest}")
         ip(f"-n {namespace} link set {device} mtu 1500 up")
         for route in routes:
             ip(f"-n {namespace} route add {route} dev {device}")
@@ -82,8 +84,8 @@ class Way:
         """Set up, and see that a datagram gets through; Missing if not."""
         self.namespaces()
         self.connect()
-        self.until(lambda: self.says("ip", "netns", "exec", self.client, "ping", "-c1", "-W1", SERVER),
-                   f"a ping to {SERVER}")
+        self.until(lambda: self.says("ip", "netns", "exec", self.client, "ping", "-c1", "-W1", self.target),
+                   f"a ping to {self.target}")
 
     def pids(self):
         """All processes of the way; its threads count with them."""
@@ -146,13 +148,16 @@ class Router(Way):
         """)
         return path, socket
 
+    def run_gateway(self):
+        path, socket = self.configure()
+        self.start(self.gate, f"{BUILD}/router", "run", "-c", path)
+        self.until(lambda: self.says(f"{BUILD}/routerctl", "-s", socket, "status"), "routerctl")
+
     def connect(self):
         if self.family != "tun":
             self.veth("lan1", "lan0", self.client)
             self.veth("wan1", "wan0", self.server)
-        path, socket = self.configure()
-        self.start(self.gate, f"{BUILD}/router", "run", "-c", path)
-        self.until(lambda: self.says(f"{BUILD}/routerctl", "-s", socket, "status"), "routerctl")
+        self.run_gateway()
         self.end(self.client, "lan0", CLIENT, f"default via {LAN} onlink")
         self.end(self.server, "wan0", SERVER)
 
@@ -169,6 +174,10 @@ class Other(Way):
         ip(f"-n {self.gate} route add default via {SERVER}")
         self.end(self.server, "wan0", SERVER)
 
+    def forward(self, key):
+        """Let the kernel between the ends forward."""
+        run("ip", "netns", "exec", self.gate, "sh", "-c", f"echo 1 >/proc/sys/net/{key}")
+
 
 class Masquerade(Other):
     """The kernel's own NAT: nftables, forwarding between veth pairs."""
@@ -179,7 +188,7 @@ class Masquerade(Other):
         ip(f"-n {self.gate} address add {LAN}/24 dev lan1")
         self.leg_to_server()
         self.end(self.client, "lan0", CLIENT, f"default via {LAN}")
-        run("ip", "netns", "exec", self.gate, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+        self.forward("ipv4/ip_forward")
         run("ip", "netns", "exec", self.gate, "nft", "-f", "-", text="""
             table ip nat {
                 chain post { type nat hook postrouting priority srcnat; oifname wan1 masquerade; }
@@ -208,33 +217,3 @@ class Slirp(Other):
         self.leg_to_server()
         self.start(self.gate, "slirp4netns", "--configure", "--mtu", 1500, "--cidr", "192.168.7.0/24",
                    "--disable-dns", "--netns-type", "path", f"/run/netns/{self.client}", "lan0")
-
-
-def all_ways():
-    """Those of one family side by side, so that little time lies between them."""
-    yield Copier("tun")
-    yield Router("tun", 1)
-    yield Router("tun", 2)
-    yield Router("tun", 1, "io_uring", ("udp-64", "udp-1400"))
-    yield Router("tun", 2, "steering", ("tcp-8", "udp-64"))
-    yield Router("tun", 1, "polling", ("tcp",))
-    yield Masquerade()
-    yield Copier("packet")
-    yield Router("packet", 1)
-    yield Router("packet", 2)
-    yield Router("packet", 1, "offload", ("tcp", "tcp-back", "tcp-8", "udp-1400", "udp-gso"))
-    yield Router("packet", 1, "rings", ("tcp", "udp-64", "udp-1400"))
-    yield Router("packet", 2, "steering", ("tcp-8", "udp-64"))
-    yield Router("packet", 1, "polling", ("tcp",))
-    yield Copier("xdp")
-    yield Router("xdp", 1)
-    yield Router("xdp", 2)
-    yield Router("xdp", 1, "polling", ("tcp",))
-    yield Pasta()
-    yield Slirp()
-
-
-# The first impression of net.sh --quick.
-QUICK_WAYS = ["copier-tun", "router-tun-1", "router-tun-1-no-polling", "masquerade", "copier-packet",
-              "router-packet-1", "router-packet-1-no-polling", "copier-xdp", "router-xdp-1",
-              "router-xdp-1-no-polling", "pasta", "slirp4netns"]

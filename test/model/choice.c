@@ -11,7 +11,7 @@ static bool is_free(struct model *m, const struct nat_policy *p, const struct mo
 }
 
 static bool none_is_free(struct model *m, const struct nat_policy *p,
-			 const struct model_mapping *new, uint32_t address)
+			 const struct model_mapping *new, ip_number address)
 {
 	struct port_range range = rule_range(p, new->protocol, new->inside.port);
 
@@ -26,7 +26,7 @@ static bool none_is_free(struct model *m, const struct nat_policy *p,
 
 /* The address of the policy's slice that the host has had all the time; 0: it has had none, or is
  * not bound to it. */
-static uint32_t paired_address(const struct model *m, const struct nat_policy *p, uint32_t inside)
+static ip_number paired_address(const struct model *m, const struct nat_policy *p, ip_number inside)
 {
 	const struct model_pairing *all = m->pairing;
 
@@ -37,7 +37,7 @@ static uint32_t paired_address(const struct model *m, const struct nat_policy *p
 	return 0;
 }
 
-static void pair(struct model *m, const struct nat_policy *p, uint32_t inside, uint32_t outside)
+static void pair(struct model *m, const struct nat_policy *p, ip_number inside, ip_number outside)
 {
 	struct model_pairing *all = m->pairing;
 
@@ -47,12 +47,12 @@ static void pair(struct model *m, const struct nat_policy *p, uint32_t inside, u
 	all->host[all->count++].outside = outside;
 }
 
-static uint32_t slice_address(const struct model *m, const struct nat_policy *p, size_t i)
+static ip_number slice_address(const struct model *m, const struct nat_policy *p, size_t i)
 {
-	return be32_host(m->config.pool[p->pool_first + i]);
+	return rule_pool(&m->config, p->pool_first + i);
 }
 
-static bool in_slice(const struct model *m, const struct nat_policy *p, uint32_t address)
+static bool in_slice(const struct model *m, const struct nat_policy *p, ip_number address)
 {
 	for (size_t i = 0; i < p->pool_count; i++)
 		if (slice_address(m, p, i) == address)
@@ -62,7 +62,7 @@ static bool in_slice(const struct model *m, const struct nat_policy *p, uint32_t
 
 /* How many addresses of the slice have nothing for new, but one of them. */
 static size_t full_addresses(struct model *m, const struct nat_policy *p,
-			     const struct model_mapping *new, uint32_t but)
+			     const struct model_mapping *new, ip_number but)
 {
 	size_t count = 0;
 
@@ -76,7 +76,7 @@ static size_t full_addresses(struct model *m, const struct nat_policy *p,
  * full one. */
 bool choice_is_empty(struct model *m, const struct nat_policy *p, const struct model_mapping *new)
 {
-	uint32_t paired = paired_address(m, p, new->inside.address);
+	ip_number paired = paired_address(m, p, new->inside.address);
 	size_t full = full_addresses(m, p, new, 0);
 
 	if (p->pooling == NAT_POOLING_SOFT)
@@ -85,7 +85,7 @@ bool choice_is_empty(struct model *m, const struct nat_policy *p, const struct m
 }
 
 /* Made with the highest port, behind which one begins anew, if there is none. */
-static struct model_given *given_last(struct model *m, uint8_t protocol, uint32_t address)
+static struct model_given *given_last(struct model *m, uint8_t protocol, ip_number address)
 {
 	for (size_t i = 0; i < m->given_count; i++)
 		if (m->given[i].protocol == protocol && m->given[i].address == address)
@@ -179,8 +179,8 @@ static const char *selection_fault(struct model *m, const struct nat_policy *p,
 static const char *pairing_fault(struct model *m, const struct nat_policy *p,
 				 const struct model_mapping *new)
 {
-	uint32_t inside = new->inside.address, outside = new->outside.address;
-	uint32_t paired = paired_address(m, p, inside);
+	ip_number inside = new->inside.address, outside = new->outside.address;
+	ip_number paired = paired_address(m, p, inside);
 
 	/* One's own may also be passed over for a port that is shared towards the remote endpoint. */
 	if (paired && paired != outside &&
@@ -223,7 +223,7 @@ static bool may_share(struct model *m, const struct nat_policy *p, const struct 
 const char *choice_shared_fault(struct model *m, const struct nat_policy *p,
 				const struct model_mapping *new, struct place remote)
 {
-	uint32_t paired = paired_address(m, p, new->inside.address);
+	ip_number paired = paired_address(m, p, new->inside.address);
 
 	if (!in_slice(m, p, new->outside.address))
 		return "shared address is not of the policy's pool";
@@ -254,7 +254,7 @@ bool choice_shared_is_empty(struct model *m, const struct nat_policy *p,
 			    const struct model_mapping *new, struct place remote)
 {
 	struct port_range range = rule_range(p, new->protocol, new->inside.port);
-	uint32_t paired = paired_address(m, p, new->inside.address);
+	ip_number paired = paired_address(m, p, new->inside.address);
 
 	for (size_t i = 0; i < p->pool_count; i++) {
 		struct place outside = { .address = slice_address(m, p, i) };

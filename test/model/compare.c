@@ -48,16 +48,20 @@ void compare_answers(const struct passage *p, const struct model_answer *answer,
 	else if (job->redirected != answer->redirected)
 		snprintf(difference, WORLD_LINE, "the NAT says redirected %d, the model %d",
 			 job->redirected, answer->redirected);
-	else if (!same_octets(d, p->out, p->event.len, &at))
+	else if (p->p.ip != p->out.octets + NAT_HEADROOM && p->p.len != d->len)
+		snprintf(difference, WORLD_LINE, "%u octets come out, for the model %zu", p->p.len,
+			 d->len);
+	else if (!same_octets(d, p->p.ip, passage_len(p), &at))
 		snprintf(difference, WORLD_LINE, "octet %zu is %02x, for the model %02x", at,
-			 p->out[at], d->octets[at]);
+			 p->p.ip[at], d->octets[at]);
 }
 
 void compare_batch(const struct nat_job *job, const struct passage *p, char *difference)
 {
 	if (job->verdict != p->job.verdict || job->reason != p->job.reason ||
 	    job->session != p->job.session ||
-	    memcmp(p->batch_out, p->out, p->event.len) != 0)
+	    p->batch_p.ip - p->batch_out.octets != p->p.ip - p->out.octets ||
+	    memcmp(p->batch_p.ip, p->p.ip, passage_len(p)) != 0)
 		snprintf(difference, WORLD_LINE,
 			 "nat_process() says %s (%s), nat_process_batch() %s (%s), or other octets",
 			 verdicts[p->job.verdict], reason_name(p->job.reason),
@@ -66,22 +70,29 @@ void compare_batch(const struct nat_job *job, const struct passage *p, char *dif
 
 void compare_undo(const struct nat *n, const struct passage *p, char *difference)
 {
-	uint8_t before[DRAFT_MOST], octets[DRAFT_MOST];
+	struct room room = p->out;
+	uint8_t before[DRAFT_MOST];
 	struct nat_job job = p->job;
 	struct pkt view = p->p;
 	struct datagram d;
 	size_t at;
 
-	if (job.verdict != NAT_FORWARD || job.session == NAT_NO_SESSION)
+	if (job.verdict != NAT_FORWARD || (job.session == NAT_NO_SESSION && !job.kept) ||
+	    (view.flags & PKT_ICMP_ERROR))
 		return;
-	view.ip = memcpy(octets, p->out, p->event.len);
+	view.ip = room.octets + (p->p.ip - p->out.octets);
+	if (job.kept)
+		job.before.view.ip = room.octets + (job.before.view.ip - p->out.octets);
 	job.p = &view;
 	nat_undo(n, &job);
 	memcpy(before, p->event.octets, p->event.len);
 	datagram_read(&d, before, p->event.len, &p->event.offload);
-	if (!same_octets(&d, octets, p->event.len, &at))
+	if (view.len != d.len)
+		snprintf(difference, WORLD_LINE, "nat_undo() leaves %u octets, there were %zu",
+			 view.len, d.len);
+	else if (!same_octets(&d, view.ip, p->event.len, &at))
 		snprintf(difference, WORLD_LINE, "nat_undo() leaves octet %zu as %02x, it was %02x",
-			 at, octets[at], before[at]);
+			 at, view.ip[at], before[at]);
 }
 
 void compare_gauges(const struct nat *n, const struct model *m, char *difference)
@@ -141,7 +152,7 @@ void compare_rejected(struct nat *single, struct nat *batch, struct model *m, ui
 		snprintf(difference, WORLD_LINE, "a SYN is rejected that the model does not know");
 }
 
-static bool same_place(struct endpoint e, struct place p)
+static bool same_place(struct nat_endpoint e, struct place p)
 {
 	return place_equal(place_of(e), p);
 }
@@ -219,9 +230,16 @@ void compare_listings(const struct nat *n, uint64_t now, struct model *m, char *
 
 static size_t describe_place(const char *between, struct place p, char *out, size_t len)
 {
-	return (size_t)snprintf(out, len, "%s%u.%u.%u.%u:%u", between, p.address >> 24,
-				p.address >> 16 & 255, p.address >> 8 & 255, p.address & 255,
-				p.port);
+	unsigned four = (unsigned)p.address;
+	size_t used = (size_t)snprintf(out, len, "%s", between);
+
+	if (!ip_is_six(p.address))
+		return used + (size_t)snprintf(out + used, len - used, "%u.%u.%u.%u:%u", four >> 24,
+					       four >> 16 & 255, four >> 8 & 255, four & 255, p.port);
+	for (int i = 7; i >= 0; i--)
+		used += (size_t)snprintf(out + used, len - used, "%s%x", i == 7 ? "[" : ":",
+					 (unsigned)(p.address >> 16 * i) & 0xffff);
+	return used + (size_t)snprintf(out + used, len - used, "]:%u", p.port);
 }
 
 void describe(const struct datagram *d, enum nat_side from, char *out, size_t len)

@@ -1,15 +1,11 @@
 #include "datagram.h"
 
-enum { IP_SUM = 10, IP_SOURCE = 12, IP_DESTINATION = 16, ICMP_SUM = 2, ICMP_QUOTE = 8 };
+enum { ICMP_QUOTE = 8 };
 
-static enum reason read_header(struct datagram *d, size_t len)
+static enum reason read_four(struct datagram *d, size_t len)
 {
 	size_t total;
 
-	if (len < 1)
-		return REASON_SHORT;
-	if (d->octets[0] >> 4 != 4)
-		return REASON_VERSION;
 	if (len < 20)
 		return REASON_SHORT;
 	d->header = (d->octets[0] & 15u) * 4u;
@@ -24,9 +20,15 @@ static enum reason read_header(struct datagram *d, size_t len)
 		return REASON_HEADER_SUM;
 	d->len = total < len ? total : len;
 	d->protocol = d->octets[9];
-	d->source.address = load32(d->octets + IP_SOURCE);
-	d->destination.address = load32(d->octets + IP_DESTINATION);
 	return REASON_NONE;
+}
+
+static void read_addresses(struct datagram *d)
+{
+	const uint8_t *at = d->octets + source_at(d);
+
+	d->source.address = ip_of_octets(at, address_len(d));
+	d->destination.address = ip_of_octets(at + address_len(d), address_len(d));
 }
 
 static enum reason read_fragment(struct datagram *d)
@@ -123,8 +125,11 @@ static enum reason read_udp(const struct datagram *d, const uint8_t *at, size_t 
 	return REASON_NONE;
 }
 
-static enum kind icmp_kind(uint8_t type)
+static enum kind icmp_kind(uint8_t version, uint8_t type)
 {
+	if (version == 6)
+		return type == 128 ? KIND_REQUEST : type == 129 ? KIND_REPLY
+		       : type >= 1 && type <= 4 ? KIND_ERROR : KIND_ICMP;
 	switch (type) {
 	case 8: case 13:
 		return KIND_REQUEST;
@@ -137,19 +142,29 @@ static enum kind icmp_kind(uint8_t type)
 	}
 }
 
+static int64_t read_mtu(const struct datagram *d, const uint8_t *icmp)
+{
+	if (d->version == 4)
+		return icmp[0] == 3 && icmp[1] == 4 ? load16(icmp + 6) : -1;
+	return icmp[0] == 2 ? (int64_t)load32(icmp + 4) : -1;
+}
+
 static enum reason read_transport(struct datagram *d)
 {
 	const uint8_t *at = d->octets + d->header;
 	size_t room = d->len - d->header;
 
 	d->kind = KIND_OTHER;
-	if (d->protocol != PROTO_TCP && d->protocol != PROTO_UDP && d->protocol != PROTO_ICMP)
+	if (d->protocol != PROTO_TCP && d->protocol != PROTO_UDP && d->protocol != PROTO_ICMP &&
+	    d->protocol != PROTO_ICMPV6)
 		return REASON_NONE;
 	if (room < 8)
 		return REASON_TRANSPORT_SHORT;
+	if (d->protocol == PROTO_ICMPV6)
+		return REASON_NONE;
 	if (d->protocol == PROTO_ICMP) {
-		d->kind = icmp_kind(at[0]);
-		d->mtu = at[0] == 3 && at[1] == 4 ? load16(at + 6) : -1;
+		d->kind = icmp_kind(d->version, at[0]);
+		d->mtu = read_mtu(d, at);
 		d->source.port = d->destination.port = load16(at + 4);
 		return REASON_NONE;
 	}
@@ -166,6 +181,7 @@ static enum reason read_offload(struct datagram *d, const struct pkt_offload *o)
 	size_t field = d->protocol == PROTO_TCP ? 16 : 6;
 
 	d->partial = o->partial;
+	d->gso_size = o->gso_size;
 	if (!o->partial)
 		return o->gso_size ? REASON_OFFLOAD : REASON_NONE;
 	if (d->later_fragment || d->kind != KIND_PORTS || (o->gso_size && d->first_fragment))
@@ -178,15 +194,30 @@ static enum reason read_offload(struct datagram *d, const struct pkt_offload *o)
 	return REASON_NONE;
 }
 
+static enum reason read_header(struct datagram *d, size_t len)
+{
+	enum reason r;
+
+	if (len < 1)
+		return REASON_SHORT;
+	d->version = d->octets[0] >> 4;
+	if (d->version == 6)
+		return datagram_read_six(d, len);
+	if (d->version != 4)
+		return REASON_VERSION;
+	r = read_four(d, len);
+	if (r == REASON_NONE)
+		r = read_fragment(d);
+	return r == REASON_NONE ? read_options(d) : r;
+}
+
 static enum reason read_all(struct datagram *d, size_t len)
 {
 	enum reason r = read_header(d, len);
 
-	if (r == REASON_NONE)
-		r = read_fragment(d);
-	if (r == REASON_NONE)
-		r = read_options(d);
 	d->kind = KIND_OTHER;
+	if (r == REASON_NONE)
+		read_addresses(d);
 	if (r == REASON_NONE && !d->later_fragment)
 		r = read_transport(d);
 	return r;
@@ -197,7 +228,7 @@ enum reason datagram_read(struct datagram *d, uint8_t *octets, size_t len,
 {
 	enum reason r;
 
-	*d = (struct datagram){ .octets = octets };
+	*d = (struct datagram){ .octets = octets, .mtu = -1 };
 	r = read_all(d, len);
 	if (r == REASON_NONE && offload)
 		r = read_offload(d, offload);
@@ -207,154 +238,9 @@ enum reason datagram_read(struct datagram *d, uint8_t *octets, size_t len,
 enum reason datagram_read_quoted(struct datagram *inner, const struct datagram *outer)
 {
 	size_t at = outer->header + ICMP_QUOTE;
+	enum reason r;
 
-	*inner = (struct datagram){ .octets = outer->octets + at, .quoted = true };
-	return read_all(inner, outer->len - at);
-}
-
-uint32_t octets_sum(const uint8_t *octets, size_t len)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < len; i++)
-		sum = (sum + (i % 2 ? octets[i] : octets[i] * 256u)) % 65535;
-	return sum;
-}
-
-static uint32_t sum_less(uint32_t a, uint32_t b)
-{
-	return (a + 65535 - b) % 65535;
-}
-
-/* What both ends know of the datagram without its octets. The length adds the same before and
- * after, whatever it is. */
-static uint32_t pseudo_sum(const struct datagram *d)
-{
-	return octets_sum(d->octets + IP_SOURCE, 8);
-}
-
-uint32_t transport_sum(const struct datagram *d)
-{
-	uint32_t len = (uint32_t)(d->len - d->header);
-	uint32_t sum = octets_sum(d->octets + d->header, len);
-
-	if (d->protocol == PROTO_ICMP)
-		return sum;
-	return (sum + pseudo_sum(d) + d->protocol + len) % 65535;
-}
-
-size_t checksum_at(const struct datagram *d)
-{
-	size_t at = d->header;
-
-	if (d->later_fragment)
-		return 0;
-	switch (d->protocol) {
-	case PROTO_TCP:
-		at += 16;
-		break;
-	case PROTO_UDP:
-		at += 6;
-		break;
-	case PROTO_ICMP:
-		at += ICMP_SUM;
-		break;
-	default:
-		return 0;
-	}
-	if (at + 2 > d->len)
-		return 0;
-	/* What has no header length is no TCP header but padding behind eight octets of one. */
-	if (d->quoted && d->protocol == PROTO_TCP && d->octets[d->header + 12] < 0x50)
-		return 0;
-	if (d->protocol == PROTO_UDP && !d->partial && load16(d->octets + at) == 0)
-		return 0;
-	return at;
-}
-
-/* Write the field that makes the transport's sum what it was. */
-static void settle_transport(struct datagram *d, size_t at, uint32_t was)
-{
-	uint32_t value;
-
-	store16(d->octets + at, 0);
-	value = sum_less(was, transport_sum(d));
-	if (value == 0 && d->protocol == PROTO_UDP)
-		value = 0xffff;
-	store16(d->octets + at, (uint16_t)value);
-}
-
-static void settle_header(struct datagram *d)
-{
-	store16(d->octets + IP_SUM, 0);
-	store16(d->octets + IP_SUM, (uint16_t)sum_less(0, octets_sum(d->octets, d->header)));
-}
-
-static void put_places(struct datagram *d, struct place source, struct place destination)
-{
-	uint8_t *transport = d->octets + d->header;
-
-	store32(d->octets + IP_SOURCE, source.address);
-	store32(d->octets + IP_DESTINATION, destination.address);
-	if (d->protocol == PROTO_ICMP) {
-		store16(transport + 4, source.port);
-	} else {
-		store16(transport, source.port);
-		store16(transport + 2, destination.port);
-	}
-}
-
-void datagram_write(struct datagram *d, struct place source, struct place destination)
-{
-	size_t at = checksum_at(d);
-	uint32_t was = transport_sum(d);
-	uint32_t beyond_pseudo = at ? sum_less(load16(d->octets + at), pseudo_sum(d)) : 0;
-
-	put_places(d, source, destination);
-	settle_header(d);
-	/* A partial checksum is the pseudo-header's sum as it is; the device adds the rest. */
-	if (d->partial)
-		store16(d->octets + at, (uint16_t)((pseudo_sum(d) + beyond_pseudo) % 65535));
-	else if (at)
-		settle_transport(d, at, was);
-	d->source = source;
-	d->destination = destination;
-}
-
-void datagram_write_ident(struct datagram *d, uint16_t ident)
-{
-	store16(d->octets + 4, ident);
-	settle_header(d);
-	d->ident = ident;
-}
-
-bool datagram_icmp_right(const struct datagram *d)
-{
-	return octets_sum(d->octets + d->header, d->len - d->header) == 0;
-}
-
-void datagram_write_error(struct datagram *d, uint32_t source, uint32_t destination)
-{
-	store32(d->octets + IP_SOURCE, source);
-	store32(d->octets + IP_DESTINATION, destination);
-	settle_header(d);
-	settle_transport(d, d->header + ICMP_SUM, 0);
-}
-
-static void one_zero(uint8_t *field)
-{
-	if (load16(field) == 0xffff)
-		store16(field, 0);
-}
-
-void datagram_one_zero(struct datagram *d)
-{
-	struct datagram inner;
-	size_t at = checksum_at(d);
-
-	one_zero(d->octets + IP_SUM);
-	if (at && (d->protocol != PROTO_UDP || d->partial))
-		one_zero(d->octets + at);
-	if (d->kind == KIND_ERROR && datagram_read_quoted(&inner, d) == REASON_NONE)
-		datagram_one_zero(&inner);
+	*inner = (struct datagram){ .octets = outer->octets + at, .quoted = true, .mtu = -1 };
+	r = read_all(inner, outer->len - at);
+	return r == REASON_NONE && inner->version != outer->version ? REASON_VERSION : r;
 }

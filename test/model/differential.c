@@ -12,11 +12,11 @@
 
 #include "world.h"
 
-enum { EVENTS_USUAL = 270000, DEPENDENCES = 3, CONFIGURATIONS = 27 };
+enum { EVENTS_USUAL = 270000, DEPENDENCES = 3, CONFIGURATIONS = 54 };
 
 struct options {
 	uint64_t events, seed;
-	long workers, mapping, filtering; /* -1: all */
+	long workers, mapping, filtering, six; /* -1: all */
 };
 
 struct totals {
@@ -38,8 +38,8 @@ static void print_difference(const struct world *w, const struct world_seed *s)
 	for (uint64_t i = first; i <= w->events; i++)
 		printf("# %s\n", w->lines[i % WORLD_LINES]);
 	printf("# again: differential --seed %" PRIu64 " --workers %d --mapping %d --filtering %d "
-	       "--events %" PRIu64 "\n",
-	       s->seed, s->workers, (int)s->mapping, (int)s->filtering, w->events + 1);
+	       "--six %d --events %" PRIu64 "\n",
+	       s->seed, s->workers, (int)s->mapping, (int)s->filtering, s->six, w->events + 1);
 }
 
 /* As far as that many events or the first difference; NULL if it cannot begin. */
@@ -72,22 +72,30 @@ static void check(const struct world_seed *s, uint64_t events, struct totals *t)
 	world_free(w);
 }
 
+/* One of so many values, or the one that is asked for; *i counts through all choices. */
+static unsigned chosen(long asked, unsigned values, unsigned *i)
+{
+	unsigned value = *i % values;
+
+	if (asked >= 0)
+		return (unsigned)asked;
+	*i /= values;
+	return value;
+}
+
 /* Configuration number i of those asked for; false: there are no more. */
 static bool configuration(const struct options *o, unsigned i, struct world_seed *s)
 {
 	static const uint16_t workers[] = { 1, 2, 4 };
-	unsigned of_workers = o->workers < 0 ? 3 : 1;
-	unsigned of_mapping = o->mapping < 0 ? DEPENDENCES : 1;
-	unsigned of_filtering = o->filtering < 0 ? DEPENDENCES : 1;
+	uint16_t some = workers[chosen(o->workers < 0 ? -1 : 0, 3, &i)];
 
 	*s = (struct world_seed){
-		.seed = o->seed,
-		.workers = o->workers < 0 ? workers[i % of_workers] : (uint16_t)o->workers,
-		.mapping = o->mapping < 0 ? i / of_workers % of_mapping : (unsigned)o->mapping,
-		.filtering = o->filtering < 0 ? i / of_workers / of_mapping
-					      : (unsigned)o->filtering,
+		.seed = o->seed, .workers = o->workers < 0 ? some : (uint16_t)o->workers,
 	};
-	return i < of_workers * of_mapping * of_filtering;
+	s->mapping = chosen(o->mapping, DEPENDENCES, &i);
+	s->filtering = chosen(o->filtering, DEPENDENCES, &i);
+	s->six = chosen(o->six, 2, &i);
+	return i == 0;
 }
 
 static uint64_t digest(const struct world_seed *s, uint64_t events)
@@ -152,18 +160,20 @@ static bool read_options(int argc, char **argv, struct options *o)
 		{ "workers", required_argument, NULL, 'w' },
 		{ "mapping", required_argument, NULL, 'm' },
 		{ "filtering", required_argument, NULL, 'f' },
+		{ "six", required_argument, NULL, '6' },
 		{ NULL, 0, NULL, 0 },
 	};
 	long events = EVENTS_USUAL, seed = 1;
 	bool good = true;
 
-	*o = (struct options){ .workers = -1, .mapping = -1, .filtering = -1 };
+	*o = (struct options){ .workers = -1, .mapping = -1, .filtering = -1, .six = -1 };
 	for (int c; good && (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
 		good = c == 'e'	  ? read_number(optarg, INT32_MAX, &events)
 		       : c == 's' ? read_number(optarg, INT32_MAX, &seed)
 		       : c == 'w' ? read_number(optarg, WORKERS_MOST, &o->workers) && o->workers
 		       : c == 'm' ? read_number(optarg, DEPENDENCES - 1, &o->mapping)
 		       : c == 'f' ? read_number(optarg, DEPENDENCES - 1, &o->filtering)
+		       : c == '6' ? read_number(optarg, 1, &o->six)
 				  : false;
 	}
 	o->events = (uint64_t)events;
@@ -180,7 +190,7 @@ int main(int argc, char **argv)
 
 	if (!read_options(argc, argv, &o)) {
 		fprintf(stderr, "usage: differential [--events N] [--seed N] [--workers 1-%d] "
-			"[--mapping 0-2] [--filtering 0-2]\n", WORKERS_MOST);
+			"[--mapping 0-2] [--filtering 0-2] [--six 0-1]\n", WORKERS_MOST);
 		return 2;
 	}
 	while (configuration(&o, count, &s))

@@ -22,14 +22,20 @@ struct draft {
 	struct segment tcp; /* len does not count */
 	uint16_t payload_len;
 	uint16_t first_word; /* of the payload */
-	uint16_t fragment;   /* as in the header */
+	uint16_t fragment;   /* as in the header of IPv4 */
 	uint8_t options_len; /* of the IP header */
 	uint8_t option;	     /* the type of all of them, if it is not 0 */
+	uint8_t tos;
+	/* IPv6: extension headers, the last of them 0xff; with a routing header of a type, and with
+	 * segments left or not. */
+	const uint8_t *chain;
+	uint8_t routing, segments_left;
 	enum sum sum;
 };
 
-/* The whole datagram; returns its length. */
+/* The whole datagram; returns its length. IPv6 if its ends are. And the length of its header. */
 size_t draft_write(const struct draft *x, uint8_t *out);
+size_t draft_header(const struct draft *x);
 
 /* Choose the first word of the payload so that the transport's checksum is 0000, or in UDP ffff, once
  * source and destination are these. */
@@ -37,9 +43,10 @@ void draft_tune(struct draft *x, struct place source, struct place destination);
 
 /* An ICMP error from source to destination that quotes len octets. */
 struct draft_error {
-	uint32_t source, destination;
+	ip_number source, destination;
 	uint8_t type, code;
 	uint16_t mtu;
+	uint16_t word; /* in front of that: pointer, or length of the quote */
 	enum sum sum;
 };
 

@@ -7,7 +7,7 @@
 enum { SESSION_COST = 1000, PATIENCE_MS = 30000 };
 
 /* inside 0: of all hosts. */
-static size_t count_sessions(const struct model *m, uint32_t inside)
+static size_t count_sessions(const struct model *m, ip_number inside)
 {
 	size_t count = 0;
 
@@ -23,7 +23,7 @@ static uint32_t share(const struct model *m, uint32_t whole)
 	return (whole + m->config.workers - 1) / m->config.workers;
 }
 
-enum reason limit_of_sessions(const struct model *m, uint32_t inside)
+enum reason limit_of_sessions(const struct model *m, ip_number inside)
 {
 	if (count_sessions(m, inside) >= share(m, m->config.sessions_per_host))
 		return REASON_HOST_LIMIT;
@@ -32,7 +32,7 @@ enum reason limit_of_sessions(const struct model *m, uint32_t inside)
 	return REASON_NONE;
 }
 
-static const struct model_spender *spender_of(const struct model *m, uint32_t inside)
+static const struct model_spender *spender_of(const struct model *m, ip_number inside)
 {
 	for (size_t i = 0; i < MODEL_HOSTS; i++)
 		if (m->spenders[i].inside == inside)
@@ -41,7 +41,7 @@ static const struct model_spender *spender_of(const struct model *m, uint32_t in
 }
 
 /* Every millisecond pays for a rate's worth of thousandths. */
-static uint64_t unpaid(const struct model *m, const struct nat_policy *p, uint32_t inside,
+static uint64_t unpaid(const struct model *m, const struct nat_policy *p, ip_number inside,
 		       uint64_t now)
 {
 	const struct model_spender *s = spender_of(m, inside);
@@ -50,7 +50,7 @@ static uint64_t unpaid(const struct model *m, const struct nat_policy *p, uint32
 	return s && s->spent > paid ? s->spent - paid : 0;
 }
 
-enum reason limit_of_rate(const struct model *m, const struct nat_policy *p, uint32_t inside,
+enum reason limit_of_rate(const struct model *m, const struct nat_policy *p, ip_number inside,
 			  uint64_t now)
 {
 	uint64_t most = (uint64_t)share(m, p->new_burst) * SESSION_COST;
@@ -60,7 +60,7 @@ enum reason limit_of_rate(const struct model *m, const struct nat_policy *p, uin
 	return unpaid(m, p, inside, now) + SESSION_COST > most ? REASON_RATE_LIMIT : REASON_NONE;
 }
 
-void limit_spend(struct model *m, const struct nat_policy *p, uint32_t inside, uint64_t now)
+void limit_spend(struct model *m, const struct nat_policy *p, ip_number inside, uint64_t now)
 {
 	uint64_t spent = unpaid(m, p, inside, now) + SESSION_COST;
 	size_t at = 0;
@@ -74,7 +74,7 @@ void limit_spend(struct model *m, const struct nat_policy *p, uint32_t inside, u
 	m->spenders[at] = (struct model_spender){ inside, spent, now };
 }
 
-enum reason limit_of_ports(const struct model *m, const struct nat_policy *p, uint32_t inside)
+enum reason limit_of_ports(const struct model *m, const struct nat_policy *p, ip_number inside)
 {
 	size_t count = 0;
 
@@ -87,7 +87,7 @@ enum reason limit_of_ports(const struct model *m, const struct nat_policy *p, ui
 
 enum reason limit_of_mapping(const struct model *m, const struct model_mapping *p)
 {
-	const struct nat_policy *policy = rule_policy(&m->config, p->inside.address);
+	const struct nat_policy *policy = rule_policy(&m->config, p->inside.address, p->outside.address);
 
 	return policy && policy->sessions_per_mapping &&
 			       mapping_sessions(m, p) >= policy->sessions_per_mapping
@@ -137,21 +137,14 @@ static bool in_range(struct port_range r, uint16_t port)
  * told from a host that does not listen. */
 static bool is_answered(const struct nat_config *c, struct place outside)
 {
-	uint32_t inside;
-	const struct nat_policy *basic = rule_basic_inwards(c, outside.address, &inside);
+	ip_number inside;
+	const struct nat_policy *basic = rule_basic_inwards(c, outside.address, &inside), *giver;
 
 	if (basic)
 		return basic->unsolicited == NAT_UNSOLICITED_REJECT;
-	for (size_t i = 0; i < c->policy_count; i++) {
-		const struct nat_policy *p = &c->policies[i];
-
-		for (size_t k = 0; p->type == NAT_NAPT44 && k < p->pool_count; k++)
-			if (be32_host(c->pool[p->pool_first + k]) == outside.address)
-				return p->unsolicited == NAT_UNSOLICITED_REJECT &&
-				       (in_range(p->ports, outside.port) ||
-					in_range(p->low_ports, outside.port));
-	}
-	return false;
+	giver = rule_giver(c, outside.address);
+	return giver && giver->unsolicited == NAT_UNSOLICITED_REJECT &&
+	       (in_range(giver->ports, outside.port) || in_range(giver->low_ports, outside.port));
 }
 
 static size_t held_syns(const struct model *m)

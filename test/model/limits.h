@@ -10,15 +10,15 @@
 #include "state.h"
 
 /* What keeps one more session of an inside host from beginning, whoever begins it. */
-enum reason limit_of_sessions(const struct model *m, uint32_t inside);
+enum reason limit_of_sessions(const struct model *m, ip_number inside);
 
 /* The same for one that it begins itself, by its policy; and that it has begun one. */
-enum reason limit_of_rate(const struct model *m, const struct nat_policy *p, uint32_t inside,
+enum reason limit_of_rate(const struct model *m, const struct nat_policy *p, ip_number inside,
 			  uint64_t now);
-void limit_spend(struct model *m, const struct nat_policy *p, uint32_t inside, uint64_t now);
+void limit_spend(struct model *m, const struct nat_policy *p, ip_number inside, uint64_t now);
 
 /* Outside ports and identifiers that it has already. */
-enum reason limit_of_ports(const struct model *m, const struct nat_policy *p, uint32_t inside);
+enum reason limit_of_ports(const struct model *m, const struct nat_policy *p, ip_number inside);
 
 /* One more session that the outside begins with a mapping. */
 enum reason limit_of_mapping(const struct model *m, const struct model_mapping *p);

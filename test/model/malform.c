@@ -15,9 +15,37 @@ static uint16_t any_or(struct chance *c, uint32_t near)
 				   : (uint16_t)(near - 2 + chance_below(c, 5));
 }
 
+/* Of the numbers there are, those that the model knows. */
+static uint8_t some_header(struct chance *c)
+{
+	static const uint8_t all[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV6, PROTO_ICMP, 2 };
+
+	return CHANCE_OF(c, all);
+}
+
+/* IPv6: nothing vouches for it. */
+static void change_six(struct chance *c, uint8_t *octets, size_t len)
+{
+	switch (chance_below(c, 3)) {
+	case 0:
+		store16(octets + 4, any_or(c, (uint32_t)len - 40));
+		break;
+	case 1:
+		octets[6] = some_header(c);
+		break;
+	default:
+		octets[24 + chance_below(c, 16)] ^= 1;
+		break;
+	}
+}
+
 /* A field of the IP header, with a checksum that is right. */
 static void change_header(struct chance *c, uint8_t *octets, size_t len)
 {
+	if (octets[0] >> 4 == 6) {
+		change_six(c, octets, len);
+		return;
+	}
 	switch (chance_below(c, 6)) {
 	case 0:
 		octets[0] = (uint8_t)(0x40 | chance_below(c, 16));
@@ -47,7 +75,7 @@ static void change_transport(struct chance *c, uint8_t *octets, size_t len)
 {
 	size_t header = (octets[0] & 15u) * 4u;
 
-	if (header + 14 > len)
+	if (octets[0] >> 4 != 4 || header + 14 > len)
 		return;
 	if (octets[9] == PROTO_TCP)
 		octets[header + 12] = any_octet(c);
@@ -59,10 +87,14 @@ static void change_transport(struct chance *c, uint8_t *octets, size_t len)
 static void change_any(struct chance *c, uint8_t *octets, size_t len)
 {
 	size_t at = chance_below(c, (uint32_t)len);
+	uint8_t was = octets[0] >> 4;
 
-	octets[at] = any_octet(c);
-	/* IPv6 is not what the model knows. */
-	if (octets[0] >> 4 == 6)
+	/* Next headers lie in the first octets of eight behind the header. */
+	if (was == 6 && (at == 6 || (at >= 40 && at % 8 == 0)))
+		octets[at] = some_header(c);
+	else
+		octets[at] = any_octet(c);
+	if (octets[0] >> 4 == 6 && was != 6)
 		octets[0] = 0x55;
 }
 
@@ -111,6 +143,11 @@ void malform_quoted(struct chance *c, uint8_t *octets, size_t len)
 		octets[10] ^= 0x40; /* its checksum */
 		break;
 	case 3:
+		if (octets[0] >> 4 == 6) {
+			octets[6] = PROTO_ICMPV6;
+			octets[40] = 1;
+			break;
+		}
 		octets[9] = PROTO_ICMP;
 		octets[(octets[0] & 15u) * 4u] = CHANCE_OF(c, errors);
 		draft_fix_header(octets, len);

@@ -1,7 +1,11 @@
 #include "visit.h"
 
 #include "choice.h"
+#include "embed.h"
 #include "rules.h"
+#include "stateless.h"
+
+enum { IKE = 500, MTU_LEAST_FOUR = 68, MTU_LEAST_SIX = 1280 };
 
 /* Towards an address of ours from inside: back in by the other end. */
 static enum nat_verdict way_on(const struct visit *v, const struct model_session *s)
@@ -15,16 +19,50 @@ static bool is_redirected(const struct visit *v, const struct model_session *s)
 	       s->remote[SIDE_INSIDE].address != s->remote[SIDE_OUTSIDE].address;
 }
 
+void visit_check_ident(struct visit *v)
+{
+	find_fault(v, choice_ident_fault(v->m, v->d, v->choice->ident, v->segments));
+}
+
 /* RFC 7857 section 10. */
 static void rename_datagram(struct visit *v)
 {
 	struct datagram *d = v->d;
 
-	if (v->from != SIDE_INSIDE || !v->m->config.unique_idents ||
+	if (v->from != SIDE_INSIDE || d->version == 6 || !v->m->config.unique_idents ||
 	    (d->dont_fragment && !d->first_fragment && !d->later_fragment))
 		return;
-	find_fault(v, choice_ident_fault(v->m, d, v->choice->ident, v->segments));
+	visit_check_ident(v);
 	datagram_write_ident(d, v->choice->ident);
+}
+
+struct terms visit_terms(const struct visit *v, const struct model_session *s)
+{
+	const struct nat_config *c = &v->m->config;
+
+	return (struct terms){ rule_policy(c, s->inside.address, s->outside.address), c->mtu,
+			       SIDE_OUTSIDE, v->choice->ident };
+}
+
+static bool is_of_both(const struct model_session *s)
+{
+	return ip_is_six(s->inside.address) != ip_is_six(s->outside.address);
+}
+
+static void write_ends(struct visit *v, const struct model_session *s, struct place source,
+		       struct place destination)
+{
+	struct terms t = visit_terms(v, s);
+	bool names = v->d->version == 6 && !v->d->fragment;
+
+	if (!is_of_both(s)) {
+		datagram_write(v->d, source, destination);
+		rename_datagram(v);
+		return;
+	}
+	translate(v->d, source, destination, &t);
+	if (names && !v->d->dont_fragment)
+		visit_check_ident(v);
 }
 
 struct model_answer visit_pass(struct visit *v, struct model_session *s)
@@ -33,15 +71,14 @@ struct model_answer visit_pass(struct visit *v, struct model_session *s)
 	struct place far = s->remote[side_other(v->from)];
 	struct model_answer answer = conclude(way_on(v, s), REASON_NONE);
 
+	s->packets[v->from]++;
+	s->octets[v->from] += v->d->len;
 	if (s->protocol == PROTO_ICMP)
 		far.port = near.port;
 	if (v->from == SIDE_INSIDE)
-		datagram_write(v->d, near, far);
+		write_ends(v, s, near, far);
 	else
-		datagram_write(v->d, far, near);
-	rename_datagram(v);
-	s->packets[v->from]++;
-	s->octets[v->from] += v->d->len;
+		write_ends(v, s, far, near);
 	answer.session = s->id;
 	answer.redirected = is_redirected(v, s);
 	return answer;
@@ -83,13 +120,22 @@ static bool has_basic(const struct nat_config *c)
 	return false;
 }
 
-static bool is_basic(const struct nat_config *c, uint32_t local, enum nat_side seen)
+static bool is_basic(const struct nat_config *c, ip_number local, ip_number remote,
+		     enum nat_side seen)
 {
-	const struct nat_policy *p = rule_policy(c, local);
-	uint32_t inside;
+	const struct nat_policy *p = seen == SIDE_OUTSIDE ? NULL
+			: rule_policy(c, local, rule_across(c, local, remote));
+	ip_number inside;
 
-	return seen == SIDE_INSIDE ? p && p->type == NAT_ONE_TO_ONE
-				   : rule_basic_inwards(c, local, &inside) != NULL;
+	if (seen == SIDE_OUTSIDE)
+		p = rule_basic_inwards(c, local, &inside);
+	return p && p->type == NAT_ONE_TO_ONE;
+}
+
+/* RFC 1112 section 4: addresses that are nobody's. */
+static bool is_reserved(const struct datagram *d)
+{
+	return d->source.address >> 28 == 15 || d->destination.address >> 28 == 15;
 }
 
 /* The ends that a session would have as seen from a side, false if none. A quoted datagram was sent
@@ -101,12 +147,40 @@ static bool ends_of(const struct nat_config *c, const struct datagram *d, enum n
 
 	*local = outwards ? d->source : d->destination;
 	*remote = outwards ? d->destination : d->source;
+	if (is_reserved(d))
+		return false;
 	if (d->protocol == PROTO_ICMP)
 		remote->port = 0;
+	if (seen == SIDE_INSIDE)
+		remote->address = rule_plain(c, local->address, remote->address);
 	if (d->kind == KIND_REQUEST || d->kind == KIND_REPLY)
 		return d->kind == (outwards ? KIND_REQUEST : KIND_REPLY) ||
-		       (d->quoted ? has_basic(c) : is_basic(c, local->address, seen));
+		       (d->quoted && d->version == 4
+				? has_basic(c)
+				: is_basic(c, local->address, remote->address, seen));
 	return d->kind == KIND_PORTS;
+}
+
+/* Whether an entry with sessions speaks of the inside end of an IPv6 datagram; what none speaks of is
+ * for routes to judge. */
+static bool is_covered(const struct visit *v)
+{
+	const struct nat_config *c = &v->m->config;
+	ip_number inside = v->d->source.address, across = v->d->destination.address;
+	const struct nat_policy *p;
+
+	if (v->from == SIDE_INSIDE)
+		across = rule_across(c, inside, across);
+	else
+		inside = across;
+	p = rule_policy(c, inside, across);
+	return (p && p->type != NAT_NONE) ||
+	       (v->from == SIDE_OUTSIDE && (rule_is_ours(c, inside) || rule_is_forwarded(c, inside)));
+}
+
+static bool is_routed(const struct visit *v)
+{
+	return v->d->version == 6 && !is_covered(v);
 }
 
 /* Without a session it passes as it is: policy none, or not for the NAT to judge. */
@@ -115,34 +189,116 @@ static bool is_exempt(const struct visit *v)
 	return v->known_only || rule_exempts(&v->m->config, v->d, v->from == SIDE_INSIDE);
 }
 
+/* RFC 6146 section 3.5, RFC 6052 section 3.1. */
+static bool embeds_wrongly(const struct visit *v)
+{
+	const struct datagram *d = v->d;
+	const struct nat_policy *p;
+	const struct ip6_prefix *prefix = d->version == 6 && v->from == SIDE_INSIDE
+		? rule_prefix(&v->m->config, d->source.address, d->destination.address, &p) : NULL;
+
+	return prefix && embed_is_wrong(prefix, embed_taken_out(prefix, d->destination.address));
+}
+
 static struct model_answer without_ends(const struct visit *v)
 {
 	if (v->d->first_fragment || v->d->later_fragment)
 		return drop(REASON_FRAGMENT);
 	if (v->from == SIDE_OUTSIDE)
 		return conclude(NAT_UNMATCHED, REASON_NO_MAPPING);
+	if (is_reserved(v->d))
+		return drop(REASON_MARTIAN_SOURCE);
 	return drop(v->d->protocol == PROTO_ICMP ? REASON_NOT_A_QUERY : REASON_NO_TRANSPORT);
 }
 
-static struct model_answer without_session(struct visit *v, bool has_ends, struct place remote)
+/* RFC 6092 REC-21 to REC-26, RFC 4890 section 4.3.1: what a firewall lets pass anyway. */
+static bool passes_firewall(const struct visit *v)
 {
-	const struct nat_policy *policy = rule_policy(&v->m->config, v->d->source.address);
-	bool from_inside = v->from == SIDE_INSIDE;
+	const struct datagram *d = v->d;
+	struct place inside = v->from == SIDE_INSIDE ? d->source : d->destination;
+	struct place remote = v->from == SIDE_INSIDE ? d->destination : d->source;
+	const struct nat_config *c = &v->m->config;
+	const struct nat_policy *p = rule_policy(c, inside.address, v->from == SIDE_OUTSIDE
+			? inside.address : rule_across(c, inside.address, remote.address));
 
-	if (is_exempt(v))
-		return conclude(NAT_FORWARD, REASON_NONE);
-	if (from_inside && !policy)
-		return drop(REASON_NO_POLICY);
-	if (!has_ends)
-		return without_ends(v);
-	if (!from_inside)
-		return visit_open_inwards(v, remote);
-	/* RFC 4787 section 6: nothing is translated on the way out. */
-	if (policy->hairpin == NAT_HAIRPIN_INTERNAL && rule_is_ours(&v->m->config, remote.address))
+	if (!p || p->type != NAT_FIREWALL || d->first_fragment || d->later_fragment)
+		return false;
+	if (!p->v6.blocks_ipsec &&
+	    (d->ipsec || (d->protocol == PROTO_UDP && (inside.port == IKE || remote.port == IKE))))
+		return true;
+	return !p->v6.blocks_ping && (d->kind == KIND_REQUEST || d->kind == KIND_REPLY);
+}
+
+/* RFC 6146 section 3: TCP, UDP and ICMP only, and whoever tries is told. */
+static bool is_refused(const struct visit *v)
+{
+	const struct datagram *d = v->d;
+	const struct nat_policy *p;
+
+	if (d->protocol == PROTO_TCP || d->protocol == PROTO_UDP || d->protocol == PROTO_ICMP)
+		return false;
+	if (v->from == SIDE_INSIDE)
+		return d->version == 6 && rule_prefix(&v->m->config, d->source.address,
+						      d->destination.address, &p);
+	p = d->version == 4 ? rule_giver(&v->m->config, d->destination.address) : NULL;
+	return p && p->type == NAT_NAT64;
+}
+
+static struct model_answer refuse_protocol(void)
+{
+	struct model_answer answer = drop(REASON_NO_TRANSPORT);
+
+	answer.answer = NAT_ANSWER_PROTOCOL;
+	return answer;
+}
+
+static struct model_answer open_outwards(struct visit *v, const struct nat_policy *policy,
+					 struct place remote)
+{
+	if (embeds_wrongly(v))
+		return drop(REASON_EMBEDDED);
+	/* RFC 4787 section 6: nothing is translated on the way out, if it need not be. */
+	if (policy->hairpin == NAT_HAIRPIN_INTERNAL && policy->type != NAT_NAT64 &&
+	    rule_is_ours(&v->m->config, remote.address))
 		return conclude(NAT_HAIRPIN, REASON_NONE);
 	if (v->d->kind == KIND_REPLY)
 		return drop(REASON_NOT_A_QUERY);
 	return visit_open_outwards(v, policy, remote);
+}
+
+static struct model_answer without_session(struct visit *v, bool has_ends, struct place remote)
+{
+	const struct nat_config *c = &v->m->config;
+	ip_number source = v->d->source.address;
+	bool from_inside = v->from == SIDE_INSIDE;
+	const struct nat_policy *policy =
+		rule_policy(c, source, rule_across(c, source, v->d->destination.address));
+
+	if (from_inside && !v->known_only && rule_is_embedded(c, source))
+		return drop(REASON_PREFIX_SOURCE);
+	if (is_exempt(v) || is_routed(v) || passes_firewall(v))
+		return conclude(NAT_FORWARD, REASON_NONE);
+	if (is_refused(v))
+		return refuse_protocol();
+	if (from_inside && !policy)
+		return drop(REASON_NO_POLICY);
+	if (!has_ends)
+		return without_ends(v);
+	return from_inside ? open_outwards(v, policy, remote) : visit_open_inwards(v, remote);
+}
+
+/* What NAT64 cannot carry leaves sessions alone. */
+static enum reason carrying_fault(const struct visit *v, const struct model_session *s)
+{
+	const struct nat_policy *p;
+
+	if (v->from == SIDE_OUTSIDE)
+		return s && is_of_both(s) ? translate_fault(v->d, visit_terms(v, s).policy)
+					  : REASON_NONE;
+	if (v->d->version == 4 || v->known_only || rule_is_embedded(&v->m->config, v->d->source.address) || embeds_wrongly(v) ||
+	    !rule_prefix(&v->m->config, v->d->source.address, v->d->destination.address, &p))
+		return REASON_NONE;
+	return translate_fault(v->d, p);
 }
 
 static struct model_answer query_or_ports(struct visit *v)
@@ -151,13 +307,33 @@ static struct model_answer query_or_ports(struct visit *v)
 	struct place local, remote;
 	bool has_ends = ends_of(&v->m->config, v->d, v->from, &local, &remote) &&
 			!v->d->first_fragment;
+	enum reason r = REASON_NONE;
 
 	if (has_ends)
 		s = session_with(v->m, v->from, v->d->protocol, local, remote);
+	if (has_ends)
+		r = carrying_fault(v, s);
+	if (r != REASON_NONE)
+		return drop(r);
 	return s ? go_on(v, s) : without_session(v, has_ends, remote);
 }
 
 /* Errors. */
+
+/* The address of who sent or gets an error, as the other side knows it. */
+static ip_number theirs_beyond(const struct visit *v, const struct model_session *s,
+			       ip_number theirs)
+{
+	const struct nat_policy *p;
+
+	if (is_of_both(s) && v->from == SIDE_INSIDE)
+		return s->remote[SIDE_OUTSIDE].address;
+	if (theirs == s->remote[v->from].address)
+		return s->remote[side_other(v->from)].address;
+	return is_of_both(s) ? embed_put_in(rule_prefix(&v->m->config, s->inside.address,
+							s->remote[SIDE_INSIDE].address, &p), theirs)
+			     : theirs;
+}
 
 /* RFC 5508 REQ-4, REQ-5: the quoted datagram becomes what its sender has sent, the error's own
  * address on our end becomes the sender's, and the remote host's what the other side knows. */
@@ -165,25 +341,32 @@ static struct model_answer pass_error(struct visit *v, const struct model_sessio
 				      struct datagram *inner)
 {
 	struct datagram *d = v->d;
-	bool inwards = v->from == SIDE_OUTSIDE;
+	bool inwards = v->from == SIDE_OUTSIDE, names = d->version == 6 && !d->fragment;
 	struct place near = inwards ? s->inside : s->outside;
 	struct place far = s->remote[side_other(v->from)];
-	uint32_t theirs = inwards ? d->source.address : d->destination.address;
-	bool of_remote = theirs == s->remote[v->from].address;
+	ip_number theirs = inwards ? d->source.address : d->destination.address;
+	ip_number beyond = theirs_beyond(v, s, theirs);
+	struct place ends[] = { inwards ? near : far, inwards ? far : near };
+	struct place outer[] = { { inwards ? beyond : near.address, 0 },
+				 { inwards ? near.address : beyond, 0 } };
 	struct model_answer answer = conclude(way_on(v, s), REASON_NONE);
+	struct terms t = visit_terms(v, s);
 
-	answer.redirected = of_remote && is_redirected(v, s);
-	if (of_remote)
-		theirs = far.address;
+	/* A firewall speaks for nobody. */
+	if (place_equal(s->inside, s->outside))
+		outer[0].address = d->source.address;
+	answer.redirected = (is_of_both(s) || theirs == s->remote[v->from].address) &&
+			    is_redirected(v, s);
 	if (s->protocol == PROTO_ICMP)
-		far.port = near.port;
-	if (inwards) {
-		datagram_write(inner, near, far);
-		datagram_write_error(d, theirs, near.address);
-	} else {
-		datagram_write(inner, far, near);
-		datagram_write_error(d, near.address, theirs);
+		ends[0].port = ends[1].port = near.port;
+	if (is_of_both(s)) {
+		translate_error(d, outer, ends, &t);
+		if (names && !d->dont_fragment)
+			visit_check_ident(v);
+		return answer;
 	}
+	datagram_write(inner, ends[0], ends[1]);
+	datagram_write_error(d, outer[0].address, outer[1].address);
 	rename_datagram(v);
 	return answer;
 }
@@ -199,22 +382,32 @@ static bool error_is_exempt(const struct visit *v, const struct datagram *inner)
 		rule_exempts(&v->m->config, inner, outwards));
 }
 
+/* RFC 791 and RFC 8200: no link demands that; but NAT64 guesses what is not said. */
+static bool mtu_is_absurd(const struct datagram *d, const struct model_session *s)
+{
+	if (d->mtu < 0 || (d->mtu == 0 && d->version == 4 && is_of_both(s)))
+		return false;
+	return d->mtu < (d->version == 4 ? MTU_LEAST_FOUR : MTU_LEAST_SIX);
+}
+
 /* What is wrong with an error about a session. */
 static enum reason error_fault(const struct visit *v, const struct model_session *s,
 			       const struct datagram *inner)
 {
-	const struct nat_policy *p = rule_policy(&v->m->config, s->inside.address);
+	const struct nat_policy *p = rule_policy(&v->m->config, s->inside.address,
+						 s->outside.address);
 
 	if (p && p->drop_icmp_errors)
 		return REASON_ICMP_ERRORS_OFF;
 	if (s->protocol == PROTO_TCP &&
 	    !tcp_may_quote(&s->tcp, side_other(v->from), inner->tcp.seq))
 		return REASON_TCP_WINDOW;
-	if (v->d->mtu >= 0 && v->d->mtu < 68)
+	if (mtu_is_absurd(v->d, s))
 		return REASON_ICMP_MTU;
-	if (v->from == SIDE_INSIDE && (v->d->route_option || inner->route_option))
+	if (v->from == SIDE_INSIDE && v->d->version == 4 &&
+	    (v->d->route_option || inner->route_option))
 		return REASON_SOURCE_ROUTE;
-	return REASON_NONE;
+	return is_of_both(s) ? translate_error_fault(v->d, inner, p) : REASON_NONE;
 }
 
 /* What belongs to no session is not for the NAT to judge if it must not be translated; what is wrong
@@ -227,15 +420,18 @@ static struct model_answer error(struct visit *v)
 	struct model_session *s;
 	enum reason r;
 
+	bool not_ours = v->known_only || is_routed(v);
+
 	if (!datagram_icmp_right(v->d))
-		return v->known_only ? without : drop(REASON_ICMP_SUM);
+		return not_ours ? without : drop(REASON_ICMP_SUM);
 	if (datagram_read_quoted(&inner, v->d) != REASON_NONE ||
 	    !ends_of(&v->m->config, &inner, v->from, &local, &remote) ||
 	    inner.source.address != v->d->destination.address)
-		return v->known_only ? without : drop(REASON_ICMP_QUOTE);
+		return not_ours ? without : drop(REASON_ICMP_QUOTE);
 	s = session_with(v->m, v->from, inner.protocol, local, remote);
 	if (!s)
-		return error_is_exempt(v, &inner) ? without : drop(REASON_ICMP_NO_SESSION);
+		return not_ours || error_is_exempt(v, &inner) ? without
+							      : drop(REASON_ICMP_NO_SESSION);
 	r = error_fault(v, s, &inner);
 	return r == REASON_NONE ? pass_error(v, s, &inner) : drop(r);
 }
@@ -245,23 +441,35 @@ struct model_answer model_process(struct model *m, const struct model_arrival *a
 {
 	struct visit v = { m, a->now, a->from, a->known_only, a->hairpinned,
 			   a->segments, d, choice, NULL };
-	struct model_answer answer = d->kind != KIND_ERROR || d->first_fragment
-					     ? query_or_ports(&v) : error(&v);
+	const struct nat_policy *stateless = stateless_entry(&v);
+	struct model_answer answer;
 
+	if (stateless)
+		answer = stateless_pass(&v, stateless);
+	else if (d->kind == KIND_ERROR && !d->first_fragment)
+		answer = error(&v);
+	else
+		answer = query_or_ports(&v);
 	answer.fault = v.fault;
 	return answer;
 }
 
-int model_owner(const struct nat_config *c, const struct datagram *d, enum nat_side from)
+int model_owner(const struct nat_config *c, struct datagram *d, enum nat_side from)
 {
 	struct datagram inner;
 	struct place local, remote;
+	struct model m = { .config = *c };
+	struct visit v = { .m = &m, .from = from, .d = d };
 
-	if (d->first_fragment || d->later_fragment)
+	if (d->first_fragment || d->later_fragment || stateless_entry(&v) || embeds_wrongly(&v))
 		return -1;
 	if (d->kind == KIND_ERROR && datagram_read_quoted(&inner, d) != REASON_NONE)
 		return -1;
 	if (d->kind == KIND_ERROR)
 		d = &inner;
-	return ends_of(c, d, from, &local, &remote) ? rule_owner(c, d->protocol, local, from) : -1;
+	if (!ends_of(c, d, from, &local, &remote) ||
+	    rule_across(c, local.address, remote.address) >> 28 == 15)
+		return -1;
+	return rule_owner(c, d->protocol, local, from == SIDE_OUTSIDE ? local.address
+				: rule_across(c, local.address, remote.address), from);
 }

@@ -44,6 +44,6 @@ struct model_answer model_process(struct model *m, const struct model_arrival *a
 				  struct datagram *d, const struct model_choice *choice);
 
 /* The worker that owns d, or -1 if any may. */
-int model_owner(const struct nat_config *c, const struct datagram *d, enum nat_side from);
+int model_owner(const struct nat_config *c, struct datagram *d, enum nat_side from);
 
 #endif

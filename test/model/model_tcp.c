@@ -93,6 +93,12 @@ void tcp_open(struct tcp *t, enum nat_side from, const struct segment *s)
 		t->side[from].end += (uint32_t)reached;
 }
 
+void tcp_pick_up(struct tcp *t)
+{
+	*t = (struct tcp){ .state = TCP_ESTABLISHED };
+	t->side[SIDE_INSIDE].scale = t->side[SIDE_OUTSIDE].scale = 14;
+}
+
 /* A SYN-ACK must answer the SYN that opened: that, and perhaps some of what it carried. */
 static bool answers(const struct tcp *t, enum nat_side from, const struct segment *s)
 {

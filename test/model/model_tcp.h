@@ -34,6 +34,9 @@ enum segment_class tcp_class(uint8_t flags);
 /* A connection by a SYN: a new one, or the same SYN once more, with or without data. */
 void tcp_open(struct tcp *t, enum nat_side from, const struct segment *s);
 
+/* One that has begun before anybody looked: with windows as wide as can be. */
+void tcp_pick_up(struct tcp *t);
+
 /* A segment of a known connection. *refresh: whether it keeps the session alive. */
 enum reason tcp_take(struct tcp *t, enum nat_side from, const struct segment *s, bool *refresh);
 

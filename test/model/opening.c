@@ -2,6 +2,7 @@
 #include "visit.h"
 
 #include "choice.h"
+#include "embed.h"
 #include "limits.h"
 #include "rules.h"
 
@@ -21,7 +22,7 @@ static enum reason tcp_may_open(const struct datagram *d)
 
 static bool is_short(const struct nat_config *c, const struct model_session *s)
 {
-	const struct nat_policy *p = rule_policy(c, s->inside.address);
+	const struct nat_policy *p = rule_policy(c, s->inside.address, s->outside.address);
 
 	for (int i = 0; p && i < NAT_SHORT_PORTS_MOST && p->short_ports[i]; i++)
 		if (p->short_ports[i] == s->remote[SIDE_OUTSIDE].port)
@@ -46,7 +47,9 @@ static struct model_answer begin(struct visit *v, struct beginning *b)
 	s->seen_ms = v->now;
 	s->short_lived = is_short(&m->config, s);
 	s->hairpin = rule_is_ours(&m->config, s->remote[SIDE_OUTSIDE].address);
-	if (s->protocol == PROTO_TCP)
+	if (s->protocol == PROTO_TCP && tcp_class(v->d->tcp.flags) == CLASS_ACK)
+		tcp_pick_up(&s->tcp);
+	else if (s->protocol == PROTO_TCP)
 		tcp_open(&s->tcp, v->from, &v->d->tcp);
 	if (is_half_open(s))
 		s->half_open_since = ++m->begun;
@@ -82,7 +85,7 @@ static enum reason choose(struct visit *v, const struct nat_policy *policy, stru
 		find_fault(v, fault);
 		return REASON_NONE;
 	}
-	new->remote = b->remote[SIDE_INSIDE];
+	new->remote = b->remote[policy->type == NAT_NAT64 ? SIDE_OUTSIDE : SIDE_INSIDE];
 	/* Or its own towards this remote endpoint, that others have kept since another policy. */
 	b->known = mapping_inside(v->m, new);
 	if (b->known)
@@ -121,7 +124,7 @@ static enum reason seek_own(struct visit *v, const struct nat_policy *policy, st
 	r = limit_of_ports(m, policy, b->new.inside.address);
 	if (r != REASON_NONE)
 		return r;
-	if (policy->type != NAT_ONE_TO_ONE)
+	if (!rule_is_basic(policy))
 		return choose(v, policy, b);
 	outside.address = rule_basic_outwards(policy, outside.address);
 	return take_basic(m, b, outside);
@@ -134,7 +137,8 @@ static enum reason seek_mapping(struct visit *v, const struct nat_policy *policy
 	struct model_mapping *new = &b->new;
 	enum nat_dependence depends = policy->behaviour[nat_class_of(new->protocol)].mapping;
 
-	new->from_forward = rule_forward_outwards(&v->m->config, new->protocol, new->inside, false,
+	new->from_forward = rule_forward_outwards(&v->m->config, new->protocol, new->inside,
+						  b->remote[SIDE_OUTSIDE].address, false,
 						  &new->outside);
 	if (new->from_forward) {
 		b->known = mapping_outside(v->m, new->protocol, new->outside);
@@ -142,9 +146,12 @@ static enum reason seek_mapping(struct visit *v, const struct nat_policy *policy
 		return b->known && !same_inside(b->known, new) ? REASON_SESSION_CONFLICT
 							       : REASON_NONE;
 	}
-	if (policy->type == NAT_ONE_TO_ONE)
+	if (rule_is_basic(policy))
 		depends = NAT_ENDPOINT_INDEPENDENT;
-	new->remote = place_depended_on(depends, b->remote[SIDE_INSIDE]);
+	new->remote = place_depended_on(depends, policy->type == NAT_NAT64
+							 ? b->remote[SIDE_OUTSIDE]
+							 : b->remote[SIDE_INSIDE]);
+	new->six = ip_is_six(b->remote[SIDE_OUTSIDE].address);
 	new->filtering = policy->behaviour[nat_class_of(new->protocol)].filtering;
 	return seek_own(v, policy, b);
 }
@@ -155,6 +162,12 @@ static enum reason may_begin_outwards(struct visit *v, const struct nat_policy *
 	struct model *m = v->m;
 	enum reason r = tcp_may_open(v->d);
 
+	/* RFC 6092 REC-31: it may have begun before the firewall did. */
+	if (r == REASON_TCP_NO_SESSION && policy->type == NAT_FIREWALL &&
+	    tcp_class(v->d->tcp.flags) == CLASS_ACK)
+		r = REASON_NONE;
+	if (policy->type == NAT_NAT64)
+		remote.address = rule_far(policy, remote.address, SIDE_INSIDE);
 	if (r == REASON_NONE && policy->hairpin == NAT_HAIRPIN_OFF &&
 	    rule_is_ours(&m->config, remote.address))
 		r = REASON_HAIRPIN_OFF;
@@ -181,7 +194,7 @@ static struct model_answer refuse(struct visit *v, const struct nat_policy *poli
 		model_tell(v->m, &(struct nat_event){
 			.kind = quota ? EVENT_QUOTA_EXCEEDED : EVENT_PORTS_EXHAUSTED,
 			.protocol = v->d->protocol, .reason = (uint8_t)r,
-			.inside = { be32_from(v->d->source.address), be16_from(v->d->source.port) },
+			.inside = endpoint_of(v->d->source),
 		});
 	return answer;
 }
@@ -231,7 +244,7 @@ static bool filter_passes(const struct visit *v, const struct model_mapping *p, 
 static bool is_stale(const struct model *m, const struct model_mapping *p)
 {
 	const struct nat_forward *f = rule_forward(&m->config, p->protocol, p->outside);
-	uint32_t inside;
+	ip_number inside;
 
 	if (p->basic)
 		return !rule_basic_inwards(&m->config, p->outside.address, &inside) ||
@@ -242,7 +255,7 @@ static bool is_stale(const struct model *m, const struct model_mapping *p)
 
 static struct place seen_from(const struct model *m, struct place inside, struct place remote)
 {
-	const struct nat_policy *policy = rule_policy(&m->config, inside.address);
+	const struct nat_policy *policy = rule_policy(&m->config, inside.address, remote.address);
 
 	if (policy)
 		remote.address = rule_far(policy, remote.address, SIDE_OUTSIDE);
@@ -310,7 +323,7 @@ static enum reason seek_inwards(struct visit *v, struct beginning *b)
 	}
 	new->inside = new->outside;
 	policy = rule_basic_inwards(&m->config, new->outside.address, &new->inside.address);
-	if (!policy)
+	if (!policy || policy->type == NAT_FIREWALL)
 		return REASON_NO_MAPPING;
 	new->basic = true;
 	new->filtering = policy->behaviour[nat_class_of(new->protocol)].filtering;
@@ -343,7 +356,7 @@ static void disguise(struct visit *v, struct beginning *b)
 static enum reason may_begin_inwards(struct visit *v, struct beginning *b)
 {
 	struct model *m = v->m;
-	uint32_t inside = b->new.inside.address;
+	ip_number inside = b->new.inside.address;
 	enum reason r = tcp_may_open(v->d);
 
 	if (r == REASON_NONE)
@@ -365,7 +378,8 @@ static enum reason may_begin_inwards(struct visit *v, struct beginning *b)
 struct model_answer visit_open_inwards(struct visit *v, struct place remote)
 {
 	struct beginning b = {
-		.new = { .protocol = v->d->protocol, .outside = v->d->destination },
+		.new = { .protocol = v->d->protocol, .outside = v->d->destination,
+			 .six = ip_is_six(v->d->destination.address) },
 		.remote = { [SIDE_INSIDE] = remote, [SIDE_OUTSIDE] = remote },
 	};
 	const struct nat_policy *policy;
@@ -378,9 +392,12 @@ struct model_answer visit_open_inwards(struct visit *v, struct place remote)
 		return conclude(NAT_UNMATCHED, r);
 	if (r == REASON_NONE)
 		r = may_begin_inwards(v, &b);
+	policy = rule_policy(&v->m->config, b.new.inside.address, v->d->destination.address);
+	if (r == REASON_NONE && policy && policy->type == NAT_NAT64)
+		r = embed_is_wrong(&policy->v6.prefixes[0], remote.address)
+			    ? REASON_EMBEDDED : translate_fault(v->d, policy);
 	if (r != REASON_NONE)
 		return drop(r);
-	policy = rule_policy(&v->m->config, b.new.inside.address);
 	b.new.refresh = policy ? policy->refresh : NAT_REFRESH_OUTBOUND;
 	disguise(v, &b);
 	return begin(v, &b);

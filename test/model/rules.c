@@ -1,11 +1,22 @@
 #include "rules.h"
 
-static bool covers(be32 prefix, int len, uint32_t address)
+#include "embed.h"
+
+struct place place_of(struct nat_endpoint e)
 {
-	for (int bit = 0; bit < len; bit++)
-		if ((address ^ be32_host(prefix)) >> (31 - bit) & 1)
-			return false;
-	return true;
+	return (struct place){ e.is_v6 ? ip_of_six(&e.address6) : be32_host(e.address),
+			       be16_host(e.port) };
+}
+
+static bool covers(be32 prefix, unsigned len, ip_number address)
+{
+	return !ip_is_six(address) && ip_covers(be32_host(prefix), len, 32, address);
+}
+
+bool rule_has_host(const struct nat_policy *p, ip_number inside)
+{
+	return p->version == 6 ? ip_is_six(inside) && embed_has(&p->v6.match, inside)
+			       : covers(p->prefix, p->prefix_len, inside);
 }
 
 static bool is_exception(const struct nat_policy *p)
@@ -13,13 +24,60 @@ static bool is_exception(const struct nat_policy *p)
 	return p->destination.len || p->destination.protocol || p->destination.ports.last;
 }
 
-const struct nat_policy *rule_policy(const struct nat_config *c, uint32_t inside)
+static bool is_stateless(const struct nat_policy *p)
+{
+	return p->type == NAT_NPTV6 || p->type == NAT_SIIT;
+}
+
+const struct nat_policy *rule_policy(const struct nat_config *c, ip_number inside, ip_number across)
+{
+	bool changes = ip_is_six(inside) != ip_is_six(across);
+
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		if (!is_stateless(p) && (p->type == NAT_NAT64) == changes && !is_exception(p) &&
+		    rule_has_host(p, inside))
+			return p;
+	}
+	return NULL;
+}
+
+const struct ip6_prefix *rule_prefix(const struct nat_config *c, ip_number inside, ip_number remote,
+				     const struct nat_policy **policy)
+{
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		*policy = p;
+		if (p->type == NAT_NAT64 && rule_has_host(p, inside) && embed_prefix_of(p, remote))
+			return embed_prefix_of(p, remote);
+	}
+	return NULL;
+}
+
+ip_number rule_across(const struct nat_config *c, ip_number inside, ip_number remote)
+{
+	const struct nat_policy *p;
+	const struct ip6_prefix *prefix = rule_prefix(c, inside, remote, &p);
+
+	return prefix ? embed_taken_out(prefix, remote) : remote;
+}
+
+ip_number rule_plain(const struct nat_config *c, ip_number inside, ip_number remote)
+{
+	const struct nat_policy *p;
+	const struct ip6_prefix *prefix = rule_prefix(c, inside, remote, &p);
+
+	return prefix ? embed_put_in(prefix, embed_taken_out(prefix, remote)) : remote;
+}
+
+bool rule_is_embedded(const struct nat_config *c, ip_number six)
 {
 	for (size_t i = 0; i < c->policy_count; i++)
-		if (!is_exception(&c->policies[i]) &&
-		    covers(c->policies[i].prefix, c->policies[i].prefix_len, inside))
-			return &c->policies[i];
-	return NULL;
+		if (c->policies[i].type == NAT_NAT64 && embed_prefix_of(&c->policies[i], six))
+			return true;
+	return false;
 }
 
 /* RFC 6888 REQ-6. */
@@ -27,6 +85,8 @@ static bool is_bound_for(const struct nat_policy *p, const struct datagram *d, s
 {
 	struct port_range ports = p->destination.ports;
 
+	if (!is_exception(p))
+		return true;
 	if (!covers(p->destination.prefix, p->destination.len, remote.address))
 		return false;
 	if (p->destination.protocol && p->destination.protocol != d->protocol)
@@ -43,7 +103,7 @@ bool rule_exempts(const struct nat_config *c, const struct datagram *d, bool out
 	for (size_t i = 0; i < c->policy_count; i++) {
 		const struct nat_policy *p = &c->policies[i];
 
-		if (!covers(p->prefix, p->prefix_len, inside.address))
+		if (p->type == NAT_NAT64 || is_stateless(p) || !rule_has_host(p, inside.address))
 			continue;
 		if (p->type == NAT_NONE && is_bound_for(p, d, remote))
 			return true;
@@ -53,55 +113,108 @@ bool rule_exempts(const struct nat_config *c, const struct datagram *d, bool out
 	return false;
 }
 
-static uint32_t moved(uint32_t address, be32 to, int len)
+static ip_number moved(ip_number address, be32 to, unsigned len)
 {
-	uint32_t host_part = len == 32 ? 0 : UINT32_MAX >> len;
-
-	return (be32_host(to) & ~host_part) | (address & host_part);
+	return ip_join(be32_host(to), len, 32, address);
 }
 
-const struct nat_policy *rule_basic_inwards(const struct nat_config *c, uint32_t outside,
-					    uint32_t *inside)
+bool rule_is_basic(const struct nat_policy *p)
+{
+	return p->type == NAT_ONE_TO_ONE || p->type == NAT_FIREWALL;
+}
+
+const struct nat_policy *rule_basic_inwards(const struct nat_config *c, ip_number outside,
+					    ip_number *inside)
 {
 	for (size_t i = 0; i < c->policy_count; i++) {
 		const struct nat_policy *p = &c->policies[i];
+		bool six = p->version == 6 && ip_is_six(outside);
+		const struct ip6_prefix *to = p->type == NAT_FIREWALL ? &p->v6.match
+								      : &p->v6.translated;
 
-		if (p->type != NAT_ONE_TO_ONE || !covers(p->translated, p->prefix_len, outside))
+		if (!rule_is_basic(p) ||
+		    !(six ? embed_has(to, outside)
+			  : p->version != 6 && covers(p->translated, p->prefix_len, outside)))
 			continue;
-		*inside = moved(outside, p->prefix, p->prefix_len);
-		return p;
+		*inside = six ? embed_moved(&p->v6.match, to->len, outside)
+			      : moved(outside, p->prefix, p->prefix_len);
+		if (rule_policy(c, *inside, outside) == p)
+			return p;
 	}
 	return NULL;
 }
 
-uint32_t rule_basic_outwards(const struct nat_policy *p, uint32_t inside)
+ip_number rule_basic_outwards(const struct nat_policy *p, ip_number inside)
 {
-	return moved(inside, p->translated, p->prefix_len);
+	if (p->type == NAT_FIREWALL)
+		return inside;
+	return ip_is_six(inside) ? embed_moved(&p->v6.translated, p->v6.match.len, inside)
+				 : moved(inside, p->translated, p->prefix_len);
 }
 
-uint32_t rule_far(const struct nat_policy *p, uint32_t remote, enum nat_side from)
+ip_number rule_far(const struct nat_policy *p, ip_number remote, enum nat_side from)
 {
 	bool outwards = from == SIDE_INSIDE;
 	be32 known = outwards ? p->twice.seen : p->twice.real;
 
+	if (p->type == NAT_NAT64)
+		return outwards ? embed_taken_out(embed_prefix_of(p, remote), remote)
+				: embed_put_in(&p->v6.prefixes[0], remote);
 	if (!p->twice.len || !covers(known, p->twice.len, remote))
 		return remote;
 	return moved(remote, outwards ? p->twice.real : p->twice.seen, p->twice.len);
 }
 
-static bool in_pool(const struct nat_config *c, uint32_t address)
+ip_number rule_pool(const struct nat_config *c, size_t place)
+{
+	return nat_is_v6_beside(c->pool[place]) ? ip_of_six(&c->pool6[place])
+						: be32_host(c->pool[place]);
+}
+
+const struct nat_policy *rule_giver(const struct nat_config *c, ip_number address)
+{
+	for (size_t i = 0; i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		for (size_t k = 0; rule_gives_ports(p) && k < p->pool_count; k++)
+			if (rule_pool(c, p->pool_first + k) == address)
+				return p;
+	}
+	return NULL;
+}
+
+static bool in_pool(const struct nat_config *c, ip_number address)
 {
 	for (size_t i = 0; i < c->pool_count; i++)
-		if (be32_host(c->pool[i]) == address)
+		if (rule_pool(c, i) == address)
 			return true;
 	return false;
 }
 
-bool rule_is_ours(const struct nat_config *c, uint32_t address)
+bool rule_is_ours(const struct nat_config *c, ip_number address)
 {
-	uint32_t inside;
+	ip_number inside;
+	const struct nat_policy *p = rule_basic_inwards(c, address, &inside);
 
-	return in_pool(c, address) || rule_basic_inwards(c, address, &inside);
+	return in_pool(c, address) || (p && p->type == NAT_ONE_TO_ONE);
+}
+
+static ip_number one_of_both(be32 four, const struct ip6 *six)
+{
+	return nat_is_v6_beside(four) ? ip_of_six(six) : be32_host(four);
+}
+
+ip_number rule_external(const struct nat_forward *f)
+{
+	return one_of_both(f->external, &f->external6);
+}
+
+bool rule_is_forwarded(const struct nat_config *c, ip_number address)
+{
+	for (size_t i = 0; i < c->forward_count; i++)
+		if (rule_external(&c->forwards[i]) == address)
+			return true;
+	return false;
 }
 
 const struct nat_forward *rule_forward(const struct nat_config *c, uint8_t protocol,
@@ -110,7 +223,7 @@ const struct nat_forward *rule_forward(const struct nat_config *c, uint8_t proto
 	for (size_t i = 0; i < c->forward_count; i++) {
 		const struct nat_forward *f = &c->forwards[i];
 
-		if (f->protocol == protocol && be32_host(f->external) == outside.address &&
+		if (f->protocol == protocol && rule_external(f) == outside.address &&
 		    outside.port >= f->first && outside.port <= f->last)
 			return f;
 	}
@@ -119,12 +232,12 @@ const struct nat_forward *rule_forward(const struct nat_config *c, uint8_t proto
 
 struct place rule_target(const struct nat_forward *f, struct place outside)
 {
-	return (struct place){ be32_host(f->internal),
+	return (struct place){ one_of_both(f->internal, &f->internal6),
 			       (uint16_t)(f->internal_first + outside.port - f->first) };
 }
 
 bool rule_forward_outwards(const struct nat_config *c, uint8_t protocol, struct place inside,
-			   bool grouped, struct place *outside)
+			   ip_number across, bool grouped, struct place *outside)
 {
 	bool found = false;
 
@@ -132,9 +245,10 @@ bool rule_forward_outwards(const struct nat_config *c, uint8_t protocol, struct 
 		const struct nat_forward *f = &c->forwards[i];
 
 		for (unsigned port = f->first; port <= f->last; port++) {
-			struct place external = { be32_host(f->external), (uint16_t)port };
+			struct place external = { rule_external(f), (uint16_t)port };
 
 			if (f->protocol != protocol || (f->grouped && !grouped) ||
+			    ip_is_six(external.address) != ip_is_six(across) ||
 			    !place_equal(rule_target(f, external), inside) ||
 			    (found && outside->port <= port))
 				continue;
@@ -183,7 +297,7 @@ bool rule_port_allowed(const struct nat_config *c, const struct nat_policy *p, u
 	return rule_share_allowed(c, p, protocol, inside, outside);
 }
 
-int rule_owner(const struct nat_config *c, uint8_t protocol, struct place local,
+int rule_owner(const struct nat_config *c, uint8_t protocol, struct place local, ip_number across,
 	       enum nat_side from)
 {
 	const struct nat_forward *f = rule_forward(c, protocol, local);
@@ -193,6 +307,6 @@ int rule_owner(const struct nat_config *c, uint8_t protocol, struct place local,
 		return class_of(c, local.port);
 	if (from == SIDE_OUTSIDE)
 		inside = rule_target(f, local);
-	rule_forward_outwards(c, protocol, inside, true, &outside);
+	rule_forward_outwards(c, protocol, inside, across, true, &outside);
 	return class_of(c, outside.port);
 }

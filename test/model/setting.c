@@ -19,7 +19,7 @@ static const uint32_t host_limits[] = { 6, 20, 60, 400 };
  * that are not of the pool, one of which is another host's by basic NAT; several targets. */
 static const struct {
 	uint8_t protocol;
-	uint32_t external, internal;
+	ip_number external, internal;
 	uint16_t first, last, to;
 	uint16_t targets; /* the same row and those behind it */
 	uint32_t source;
@@ -38,6 +38,13 @@ static const struct {
 	{ PROTO_TCP, ADDRESS(192, 0, 2, 2), ADDRESS(10, 0, 1, 3), 5000, 5001, 5006, 0, 0 },
 	{ PROTO_UDP, ADDRESS(192, 0, 2, 3), ADDRESS(10, 0, 1, 3), 443, 443, 443, 0,
 	  ADDRESS(10, 0, 0, 1) },
+	/* IPv6: NAPT66, pinholes, NAT64; these follow all of IPv4. */
+	{ PROTO_TCP, SIX(0x2001, 0xdb8, 9, 0, 0, 1), SIX(0xfd00, 2, 0, 0, 0, 2), 8080, 8081, 80, 0, 0 },
+	{ PROTO_UDP, SIX(0x2001, 0xdb8, 9, 0, 0, 2), SIX(0xfd00, 2, 0, 0, 0, 3), 5002, 65529, 502, 0, 0 },
+	{ PROTO_TCP, SIX(0x2001, 0xdb8, 1, 0, 0, 2), SIX(0x2001, 0xdb8, 1, 0, 0, 2), 22, 22, 22, 0, 0 },
+	{ PROTO_UDP, SIX(0x2001, 0xdb8, 1, 0, 0, 3), SIX(0x2001, 0xdb8, 1, 0, 0, 3), 5000, 5003, 5000, 0, 0 },
+	{ PROTO_TCP, ADDRESS(192, 0, 2, 3), SIX(0x2001, 0xdb8, 1, 0, 0, 2), 80, 80, 80, 0, 0 },
+	{ PROTO_UDP, ADDRESS(192, 0, 2, 1), SIX(0x2001, 0xdb8, 1, 0, 0, 3), 500, 501, 500, 0, 0 },
 };
 
 /* Time. */
@@ -98,14 +105,12 @@ static void draw_limits(struct nat_policy *p, struct chance *c)
 	p->sessions_per_mapping = CHANCE_OF(c, visitors);
 }
 
-static struct nat_policy draw_policy(uint32_t prefix, uint8_t prefix_len, struct chance *c)
+struct nat_policy setting_draw_policy(struct chance *c)
 {
 	static const enum nat_hairpin hairpins[] = {
 		NAT_HAIRPIN_EXTERNAL, NAT_HAIRPIN_EXTERNAL, NAT_HAIRPIN_INTERNAL, NAT_HAIRPIN_OFF,
 	};
-	struct nat_policy p = {
-		.prefix = be32_from(prefix), .prefix_len = prefix_len, .type = NAT_NAPT44,
-	};
+	struct nat_policy p = { .type = NAT_NAPT44 };
 
 	for (int i = 0; i < NAT_CLASS_COUNT; i++) {
 		p.behaviour[i].mapping = chance_below(c, 3);
@@ -124,6 +129,15 @@ static struct nat_policy draw_policy(uint32_t prefix, uint8_t prefix_len, struct
 	}
 	draw_limits(&p, c);
 	draw_times(&p, c);
+	return p;
+}
+
+static struct nat_policy draw_policy(uint32_t prefix, uint8_t prefix_len, struct chance *c)
+{
+	struct nat_policy p = setting_draw_policy(c);
+
+	p.prefix = be32_from(prefix);
+	p.prefix_len = prefix_len;
 	return p;
 }
 
@@ -178,6 +192,8 @@ static void make_policies(struct setting *s, struct chance *c)
 	p = draw_policy(ADDRESS(10, 0, 0, 0), 24, c);
 	p.behaviour[NAT_CLASS_UDP] = p.behaviour[NAT_CLASS_TCP] = s->asked;
 	add_policy(s, p);
+	if (s->six)
+		setting_add_six(s, c);
 	if (chance_one_in(c, 8))
 		return;
 	if (!chance_one_in(c, 3))
@@ -188,6 +204,16 @@ static void make_policies(struct setting *s, struct chance *c)
 		add_policy(s, draw_policy(ADDRESS(172, 16, 0, 0), 12, c));
 }
 
+static bool is_of_six(size_t row)
+{
+	return ip_is_six(forwards[row].internal);
+}
+
+static struct ip6 six_beside(ip_number a)
+{
+	return ip_is_six(a) ? ip_to_six(a) : (struct ip6){ { 0 } };
+}
+
 static void make_forwards(struct setting *s, struct chance *c)
 {
 	size_t count = 0;
@@ -195,15 +221,17 @@ static void make_forwards(struct setting *s, struct chance *c)
 	for (size_t i = 0; i < sizeof(forwards) / sizeof(forwards[0]); i++) {
 		size_t rows = forwards[i].targets ? forwards[i].targets : 1;
 
-		if (chance_one_in(c, 4)) {
+		if ((is_of_six(i) && !s->six) || chance_one_in(c, 4)) {
 			i += rows - 1;
 			continue;
 		}
 		for (size_t row = i; row < i + rows; row++)
 			s->forwards[count++] = (struct nat_forward){
 				.protocol = forwards[row].protocol,
-				.external = be32_from(forwards[row].external),
-				.internal = be32_from(forwards[row].internal),
+				.external = ip_or_beside(forwards[row].external),
+				.internal = ip_or_beside(forwards[row].internal),
+				.external6 = six_beside(forwards[row].external),
+				.internal6 = six_beside(forwards[row].internal),
 				.first = forwards[row].first,
 				.last = forwards[row].last,
 				.internal_first = forwards[row].to,
@@ -229,11 +257,16 @@ static void draw_knobs(struct setting *s, struct chance *c)
 }
 
 void setting_make(struct setting *s, struct chance *c, uint16_t workers,
-		  enum nat_dependence mapping, enum nat_dependence filtering)
+		  enum nat_dependence mapping, enum nat_dependence filtering, bool six)
 {
-	*s = (struct setting){ .config = nat_config_default(), .asked = { mapping, filtering } };
+	*s = (struct setting){ .config = nat_config_default(), .asked = { mapping, filtering },
+			       .six = six };
 	for (size_t i = 0; i < SETTING_POOL; i++)
 		s->pool[i] = be32_from(pool_addresses[i]);
+	for (size_t i = 0; i < SETTING_POOL_SIX; i++) {
+		s->pool[SETTING_POOL + i] = nat_v6_beside();
+		s->pool6[SETTING_POOL + i] = ip_to_six(six_pool[i]);
+	}
 	s->config.workers = workers;
 	s->config.sessions = CHANCE_OF(c, session_limits);
 	s->config.half_open = chance_one_in(c, 2) ? 0 : 1 + chance_below(c, 8);
@@ -242,7 +275,8 @@ void setting_make(struct setting *s, struct chance *c, uint16_t workers,
 	s->config.events = 4096;
 	s->config.policies = s->policies;
 	s->config.pool = s->pool;
-	s->config.pool_count = SETTING_POOL;
+	s->config.pool6 = s->pool6;
+	s->config.pool_count = SETTING_POOL + (six ? SETTING_POOL_SIX : 0);
 	s->config.forwards = s->forwards;
 	draw_knobs(s, c);
 	make_forwards(s, c);
@@ -281,9 +315,9 @@ void setting_describe(const struct setting *s, char *out, size_t len)
 
 	p += p->type == NAT_NONE;
 	snprintf(out, len,
-		 "workers %d, mapping %s, filtering %s, ports %d-%d %s%s%s, refresh %s%s, "
+		 "%sworkers %d, mapping %s, filtering %s, ports %d-%d %s%s%s, refresh %s%s, "
 		 "%zu policies, %zu forwards, %u sessions, %u per host",
-		 c->workers, dependence[s->asked.mapping], dependence[s->asked.filtering],
+		 s->six ? "IPv6, " : "", c->workers, dependence[s->asked.mapping], dependence[s->asked.filtering],
 		 p->ports.first, p->ports.last, selection[p->port_selection],
 		 p->parity ? " parity" : "", p->low_ports.last ? " low" : "", refresh[p->refresh],
 		 p->hairpin == NAT_HAIRPIN_OFF ? ", no hairpin" : "", c->policy_count,

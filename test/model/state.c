@@ -59,7 +59,7 @@ struct model_mapping *mapping_inside(struct model *m, const struct model_mapping
 		struct model_mapping *p = &m->mappings[i];
 
 		if (p->alive && !p->from_forward && p->protocol == wanted->protocol &&
-		    place_equal(p->inside, wanted->inside) &&
+		    p->six == wanted->six && place_equal(p->inside, wanted->inside) &&
 		    place_equal(p->remote, wanted->remote))
 			return p;
 	}
@@ -85,7 +85,7 @@ static enum nat_timeout timeout_of(const struct model_session *s)
 /* That of the policy which the inside host has by now, if it says one. */
 uint64_t model_end(const struct model *m, const struct model_session *s)
 {
-	const struct nat_policy *p = rule_policy(&m->config, s->inside.address);
+	const struct nat_policy *p = rule_policy(&m->config, s->inside.address, s->outside.address);
 	enum nat_timeout class = timeout_of(s);
 
 	return s->seen_ms + (p && p->timeout_ms[class] ? p->timeout_ms[class]
@@ -146,6 +146,12 @@ static uint64_t mixed(uint64_t h, uint64_t word)
 	return h ^ h >> 29;
 }
 
+static uint64_t mixed_place(uint64_t h, struct place p)
+{
+	h = mixed(h, (uint64_t)(p.address >> 64));
+	return mixed(mixed(h, (uint64_t)p.address), p.port);
+}
+
 uint64_t event_weight(const struct nat_event *e)
 {
 	bool ends = e->kind == EVENT_MAPPING_DELETED;
@@ -155,9 +161,9 @@ uint64_t event_weight(const struct nat_event *e)
 	struct place remote = of_session ? place_of(e->remote) : (struct place){ 0 };
 
 	h = mixed(h, e->reason);
-	h = mixed(h, (uint64_t)inside.address << 16 | inside.port);
-	h = mixed(h, (uint64_t)outside.address << 16 | outside.port);
-	h = mixed(h, (uint64_t)remote.address << 16 | remote.port);
+	h = mixed_place(h, inside);
+	h = mixed_place(h, outside);
+	h = mixed_place(h, remote);
 	return ends ? 0 - h : h;
 }
 
@@ -167,9 +173,15 @@ void model_tell(struct model *m, const struct nat_event *e)
 		m->told += event_weight(e);
 }
 
-static struct endpoint endpoint_of(struct place p)
+struct nat_endpoint endpoint_of(struct place p)
 {
-	return (struct endpoint){ be32_from(p.address), be16_from(p.port) };
+	struct nat_endpoint e = { .port = be16_from(p.port), .is_v6 = ip_is_six(p.address) };
+
+	if (e.is_v6)
+		e.address6 = ip_to_six(p.address);
+	else
+		e.address = ip_to_four(p.address);
+	return e;
 }
 
 static void tell_of_mapping(struct model *m, const struct model_mapping *p,
@@ -191,7 +203,7 @@ static void tell_of_session(struct model *m, const struct model_session *s,
 	});
 }
 
-static bool has_sessions(const struct model *m, uint32_t inside)
+static bool has_sessions(const struct model *m, ip_number inside)
 {
 	for (size_t i = 0; i < MODEL_SESSIONS; i++)
 		if (m->sessions[i].alive && m->sessions[i].inside.address == inside)
@@ -200,7 +212,7 @@ static bool has_sessions(const struct model *m, uint32_t inside)
 }
 
 /* Nothing is remembered of a host without sessions. */
-static void forget_host(struct model *m, uint32_t inside)
+static void forget_host(struct model *m, ip_number inside)
 {
 	for (size_t i = 0; i < MODEL_HOSTS; i++)
 		if (m->spenders[i].inside == inside && !has_sessions(m, inside))
@@ -222,14 +234,14 @@ void model_end_session(struct model *m, struct model_session *s, uint64_t now)
 	forget_host(m, s->inside.address);
 }
 
-static bool is_taken(struct model *m, const struct model_mapping *p, uint32_t address)
+static bool is_taken(struct model *m, const struct model_mapping *p, ip_number address)
 {
 	struct place to = { address, p->outside.port };
 
 	return !p->alone && mapping_outside(m, p->protocol, to);
 }
 
-static void move_session(struct model *m, struct model_session *s, uint32_t address)
+static void move_session(struct model *m, struct model_session *s, ip_number address)
 {
 	struct model_mapping *p = &m->mappings[s->mapping];
 
@@ -245,7 +257,7 @@ static void move_session(struct model *m, struct model_session *s, uint32_t addr
 }
 
 /* Ports belong to the place, whatever its address. */
-static void rename_ports(struct model *m, uint32_t was, uint32_t now)
+static void rename_ports(struct model *m, ip_number was, ip_number now)
 {
 	for (size_t i = 0; i < MODEL_RESTS; i++)
 		if (m->rests[i].outside.address == was)
@@ -255,7 +267,7 @@ static void rename_ports(struct model *m, uint32_t was, uint32_t now)
 			m->given[i].address = now;
 }
 
-void model_readdress(struct model *m, uint32_t was, uint32_t now, bool moves, uint64_t time)
+void model_readdress(struct model *m, ip_number was, ip_number now, bool moves, uint64_t time)
 {
 	rename_ports(m, was, now);
 	for (size_t i = 0; i < MODEL_SESSIONS; i++) {
@@ -279,7 +291,7 @@ void model_readdress(struct model *m, uint32_t was, uint32_t now, bool moves, ui
 	}
 }
 
-void pairing_readdress(struct model_pairing *p, uint32_t was, uint32_t now)
+void pairing_readdress(struct model_pairing *p, ip_number was, ip_number now)
 {
 	for (size_t i = 0; i < p->count; i++)
 		if (p->host[i].outside == was)

@@ -40,6 +40,7 @@ struct model_mapping {
 	bool basic; /* of basic NAT */
 	uint8_t protocol;
 	struct place inside, outside;
+	bool six; /* outside, so that it is not that of another family */
 	struct place remote; /* as much of it as the mapping depends on; the rest is zero */
 	enum nat_dependence filtering; /* this and refresh: as they were when it was made */
 	enum nat_refresh refresh;
@@ -49,18 +50,18 @@ struct model_mapping {
  * and which target of a forward each visitor. */
 struct model_pairing {
 	size_t count;
-	struct { uint32_t inside, outside; uint16_t first, slice; } host[MODEL_HOSTS];
+	struct { ip_number inside, outside; uint16_t first, slice; } host[MODEL_HOSTS];
 	size_t visitor_count;
 	struct model_visitor { uint8_t protocol; struct place outside, remote, inside; }
 		visitor[MODEL_VISITORS];
 	/* Identifications that left last, per destination and protocol. */
 	size_t ident_count;
-	struct { uint32_t destination; uint8_t protocol; uint16_t ident; } ident[MODEL_IDENTS];
+	struct { ip_number destination; uint8_t protocol; uint16_t ident; } ident[MODEL_IDENTS];
 };
 
 /* The port given last on an address, for sequential selection. */
 struct model_given {
-	uint32_t address;
+	ip_number address;
 	uint8_t protocol;
 	bool unknown; /* one was taken back, by a conflict that shows no port */
 	uint16_t port;
@@ -75,7 +76,7 @@ struct model_rest {
 
 /* How much an inside host has opened and time has not paid for, in thousandths. */
 struct model_spender {
-	uint32_t inside; /* 0: no entry */
+	ip_number inside; /* 0: no entry */
 	uint64_t spent, at_ms;
 };
 
@@ -112,8 +113,8 @@ void model_end_session(struct model *m, struct model_session *s, uint64_t now);
 
 /* Another address takes the place of one in the pool: what has the old one follows, if it is to move and
  * nobody has what it would become, or ends. Once for all workers: what they agree on. */
-void model_readdress(struct model *m, uint32_t was, uint32_t now, bool moves, uint64_t time);
-void pairing_readdress(struct model_pairing *p, uint32_t was, uint32_t now);
+void model_readdress(struct model *m, ip_number was, ip_number now, bool moves, uint64_t time);
+void pairing_readdress(struct model_pairing *p, ip_number was, ip_number now);
 
 /* When a session's time is up, and the tick (of 256 ms) after that, when it ends. */
 uint64_t model_end(const struct model *m, const struct model_session *s);
@@ -148,6 +149,7 @@ struct model_session *session_add(struct model *m, struct model_mapping *p,
 
 /* What the log is told, as a number; what a NAT takes back is subtracted. Mappings that end count
  * against those that begin, so that one that never was in use is nothing. */
+struct nat_endpoint endpoint_of(struct place p);
 uint64_t event_weight(const struct nat_event *e);
 void model_tell(struct model *m, const struct nat_event *e);
 

@@ -25,6 +25,7 @@ struct scene {
 	struct chance *chance;
 	const struct model *models;
 	uint16_t workers;
+	bool six; /* IPv6, too */
 };
 
 void traffic_next(const struct scene *scene, struct event *e);

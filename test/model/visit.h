@@ -8,6 +8,7 @@
 #define MODEL_VISIT_H
 
 #include "model.h"
+#include "translate.h"
 
 struct visit {
 	struct model *m;
@@ -34,6 +35,12 @@ static inline void find_fault(struct visit *v, const char *fault)
 {
 	v->fault = v->fault ? v->fault : fault;
 }
+
+/* The terms of the session's policy. */
+struct terms visit_terms(const struct visit *v, const struct model_session *s);
+
+/* The identification that the NAT has chosen. */
+void visit_check_ident(struct visit *v);
 
 static inline bool is_half_open(const struct model_session *s)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "rules.h"
 
 static uint16_t workers_of(const struct world *w)
 {
@@ -49,9 +50,10 @@ struct world *world_make(const struct world_seed *seed)
 	if (!w)
 		return NULL;
 	w->chance.state = seed->seed * 1000 + seed->workers * 100u + seed->mapping * 10u +
-			  seed->filtering;
+			  seed->filtering + (seed->six ? 5 : 0);
 	w->now = chance_below(&w->chance, 100000);
-	setting_make(&w->setting, &w->chance, seed->workers, seed->mapping, seed->filtering);
+	setting_make(&w->setting, &w->chance, seed->workers, seed->mapping, seed->filtering,
+		     seed->six);
 	w->models = calloc(seed->workers, sizeof(*w->models));
 	fault = nat_config_fault(&w->setting.config);
 	if (fault)
@@ -172,7 +174,7 @@ static bool moves(const struct setting *s, size_t place)
 	for (size_t i = 0; i < s->config.policy_count; i++) {
 		const struct nat_policy *p = &s->policies[i];
 
-		if (p->type == NAT_NAPT44 && place >= p->pool_first &&
+		if (rule_gives_ports(p) && place >= p->pool_first &&
 		    place < (size_t)p->pool_first + p->pool_count)
 			return p->on_address_change == NAT_CHANGE_MOVE;
 	}
@@ -230,8 +232,8 @@ static void digest(struct world *w, const struct passage *p)
 {
 	uint64_t h = w->digest ^ (uint64_t)p->job.verdict << 8 ^ p->job.reason;
 
-	for (size_t i = 0; i < p->event.len; i++)
-		h = (h ^ p->out[i]) * 0x100000001b3;
+	for (size_t i = 0; i < passage_len(p); i++)
+		h = (h ^ p->p.ip[i]) * 0x100000001b3;
 	w->digest = h;
 }
 
@@ -240,7 +242,7 @@ static unsigned segments_of(const struct event *e, const struct datagram *d)
 	return e->offload.gso_size ? (unsigned)(d->len / e->offload.gso_size + 1) : 1;
 }
 
-static bool choose_worker(struct world *w, struct passage *p, const struct datagram *d)
+static bool choose_worker(struct world *w, struct passage *p, struct datagram *d)
 {
 	const struct nat *asked = w->single[chance_below(&w->chance, workers_of(w))];
 	int owner = model_owner(&w->setting.config, d, p->event.from);
@@ -253,6 +255,16 @@ static bool choose_worker(struct world *w, struct passage *p, const struct datag
 	return false;
 }
 
+/* What a device is asked, whose words count from the IP header. */
+static struct pkt_offload offload_after(const struct passage *p)
+{
+	struct pkt_offload o = p->event.offload;
+
+	if (o.partial)
+		o.checksum_start = p->p.transport;
+	return o;
+}
+
 /* Through the single NAT and its model; what was learned is what came out. */
 static void pass_single(struct world *w, struct passage *p, struct datagram *d)
 {
@@ -261,17 +273,19 @@ static void pass_single(struct world *w, struct passage *p, struct datagram *d)
 					 p->event.hairpinned, segments_of(&p->event, d) };
 	struct model_choice choice;
 	struct model_answer answer;
+	struct pkt_offload offload;
 	struct datagram out;
 
 	p->job = (struct nat_job){ .p = &p->p, .from = arrival.from,
 				   .known_only = arrival.known_only,
-				   .hairpinned = arrival.hairpinned };
+				   .hairpinned = arrival.hairpinned, .room = DRAFT_MOST };
 	nat_process(w->single[p->worker], (nat_time){ w->now }, &p->job);
 	w->reasons[p->job.reason]++;
 	w->verdicts[p->job.verdict]++;
-	datagram_read(&out, p->out, p->event.len, &p->event.offload);
+	offload = offload_after(p);
+	datagram_read(&out, p->p.ip, passage_len(p), &offload);
 	choice = (struct model_choice){ p->job.verdict, p->job.reason, out.source, out.destination,
-					out.ident, p->job.session };
+					(uint16_t)out.ident, p->job.session };
 	answer = model_process(m, &arrival, d, &choice);
 	compare_answers(p, &answer, d, w->difference);
 	if (!is_different(w))
@@ -281,14 +295,22 @@ static void pass_single(struct world *w, struct passage *p, struct datagram *d)
 	digest(w, p);
 }
 
+/* Of protocols that are told apart by other things than ports and identifiers, the model knows nothing.
+ * These are none that may be translated. */
+static bool is_known(const struct datagram *d)
+{
+	return d->protocol == PROTO_TCP || d->protocol == PROTO_UDP || d->protocol == PROTO_ICMP ||
+	       d->protocol == PROTO_ICMPV6 || d->protocol == PROTO_AH || d->protocol == 2;
+}
+
 /* An event that came out of the parser as the model thinks it should. */
 static bool parse(struct world *w, struct passage *p, struct datagram *d, uint8_t *octets)
 {
 	struct event *e = &p->event;
 	enum reason r, expected = datagram_read(d, octets, e->len, &e->offload);
 
-	memcpy(p->out, e->octets, e->len);
-	r = pkt_parse(&p->p, p->out, e->len, &e->offload);
+	memcpy(p->out.octets + NAT_HEADROOM, e->octets, e->len);
+	r = pkt_parse(&p->p, p->out.octets + NAT_HEADROOM, e->len, &e->offload);
 	if (r != expected)
 		snprintf(w->difference, WORLD_LINE, "pkt_parse() says %s, the model %s",
 			 reason_name(r), reason_name(expected));
@@ -308,7 +330,9 @@ static void come_back(struct world *w, const struct passage *p)
 	e->from = SIDE_OUTSIDE;
 	e->known_only = false;
 	e->hairpinned = true;
-	memcpy(e->octets, p->out, e->len);
+	e->len = passage_len(p);
+	e->offload = offload_after(p);
+	memcpy(e->octets, p->p.ip, e->len);
 }
 
 static void send_single(struct world *w, const struct scene *scene)
@@ -325,7 +349,7 @@ static void send_single(struct world *w, const struct scene *scene)
 	memcpy(octets, p->event.octets, p->event.len);
 	p->worker = 0;
 	note_line(w, p, &(struct datagram){ .octets = octets, .len = p->event.len });
-	if (!parse(w, p, &d, octets) || !choose_worker(w, p, &d))
+	if (!parse(w, p, &d, octets) || !is_known(&d) || !choose_worker(w, p, &d))
 		return;
 	note_line(w, p, &d);
 	pass_single(w, p, &d);
@@ -347,11 +371,13 @@ static void send_batch(struct world *w, uint16_t worker)
 
 		if (p->worker != worker)
 			continue;
-		memcpy(p->batch_out, p->event.octets, p->event.len);
-		pkt_parse(&p->batch_p, p->batch_out, p->event.len, &p->event.offload);
+		memcpy(p->batch_out.octets + NAT_HEADROOM, p->event.octets, p->event.len);
+		pkt_parse(&p->batch_p, p->batch_out.octets + NAT_HEADROOM, p->event.len,
+			  &p->event.offload);
 		jobs[count] = (struct nat_job){ .p = &p->batch_p, .from = p->event.from,
 						.known_only = p->event.known_only,
-						.hairpinned = p->event.hairpinned };
+						.hairpinned = p->event.hairpinned,
+						.room = DRAFT_MOST };
 		of[count++] = p;
 	}
 	nat_process_batch(w->batch[worker], (nat_time){ w->now }, jobs, count);
@@ -385,7 +411,7 @@ static size_t batch_size(struct world *w)
 
 bool world_turn(struct world *w, size_t most)
 {
-	struct scene scene = { &w->chance, w->models, workers_of(w) };
+	struct scene scene = { &w->chance, w->models, workers_of(w), w->setting.six };
 	size_t count = batch_size(w);
 
 	w->now = next_time(w, &scene);

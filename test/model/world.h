@@ -20,18 +20,28 @@ struct world_seed {
 	uint64_t seed;
 	uint16_t workers;
 	enum nat_dependence mapping, filtering;
+	bool six;
 };
+
+/* Room for a datagram, in front of it and behind. */
+struct room { uint8_t octets[NAT_HEADROOM + DRAFT_MOST]; };
 
 /* A datagram's way through the NATs. */
 struct passage {
 	struct event event;
 	uint16_t worker;
-	struct nat_job job;	   /* what nat_process() made of it … */
-	struct pkt p;		   /* … in out */
-	uint8_t out[DRAFT_MOST];
-	struct pkt batch_p;	   /* and nat_process_batch(), in batch_out */
-	uint8_t batch_out[DRAFT_MOST];
+	struct nat_job job;  /* what nat_process() made of it … */
+	struct pkt p;	     /* … in out */
+	struct room out;
+	struct pkt batch_p;  /* and nat_process_batch(), in batch_out */
+	struct room batch_out;
 };
+
+/* Octets that came out: with padding, if the header is still the old one. */
+static inline size_t passage_len(const struct passage *p)
+{
+	return p->p.ip == p->out.octets + NAT_HEADROOM ? p->event.len : p->p.len;
+}
 
 struct world {
 	struct chance chance;

@@ -66,6 +66,8 @@ def syslog_at(path):
 # IANA, "IPFIX Information Elements": number to name and octets.
 ELEMENTS = {4: ("protocolIdentifier", 1), 7: ("sourceTransportPort", 2), 8: ("sourceIPv4Address", 4),
             11: ("destinationTransportPort", 2), 12: ("destinationIPv4Address", 4),
+            27: ("sourceIPv6Address", 16), 28: ("destinationIPv6Address", 16),
+            281: ("postNATSourceIPv6Address", 16), 282: ("postNATDestinationIPv6Address", 16),
             133: ("droppedPacketDeltaCount", 8), 225: ("postNATSourceIPv4Address", 4),
             226: ("postNATDestinationIPv4Address", 4), 228: ("postNAPTDestinationTransportPort", 2),
             227: ("postNAPTSourceTransportPort", 2), 230: ("natEvent", 1),
@@ -108,5 +110,6 @@ class Ipfix(Collector):
             record = {}
             for name, size in self.templates[number]:
                 value, body = int.from_bytes(body[:size], "big"), body[size:]
-                record[name] = str(ipaddress.IPv4Address(value)) if "Address" in name else value
+                kind = ipaddress.IPv6Address if "IPv6Address" in name else ipaddress.IPv4Address
+                record[name] = str(kind(value)) if "Address" in name else value
             self.records.append(record | {"event": record["natEvent"]})

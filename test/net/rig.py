@@ -1,7 +1,7 @@
 """The network that tests run in: a client behind the gateway, the gateway, a server.
 
     client 192.168.7.2, .3 --lan0-- 192.168.7.1 gateway 203.0.113.1 --wan0-- 203.0.113.9, .10 server
-           fd07::2                  fd07::1             2001:db8::1          2001:db8::9
+           2001:db8:7::2            2001:db8:7::1       2001:db8::1          2001:db8::9
 
 lan0 is a TUN device whose kernel's end lives in the client's namespace, unless a test says otherwise. wan0, by topology:
     tun     a TUN device, too, with its kernel's end in the server's namespace; pool 203.0.113.5
@@ -23,7 +23,7 @@ from sniffer import Sniffer, judge, leaks
 CLIENT, CLIENT_B, ROUTER, INSIDE = "192.168.7.2", "192.168.7.3", "192.168.7.1", "192.168.7.0/24"
 SERVER, SERVER_B, WAN, POOL = "203.0.113.9", "203.0.113.10", "203.0.113.1", "203.0.113.5"
 HOST = "203.0.113.2"
-CLIENT6, ROUTER6, WAN6, SERVER6 = "fd07::2", "fd07::1", "2001:db8::1", "2001:db8::9"
+CLIENT6, ROUTER6, WAN6, SERVER6 = "2001:db8:7::2", "2001:db8:7::1", "2001:db8::1", "2001:db8::9"
 CONTROL = "/run/router.sock"
 
 _numbers = itertools.count(1)
@@ -151,8 +151,8 @@ class Network:
 
     def run(self, lan=(), wan=(), nat=(), interfaces=(), entries=(), **conf):
         """Run the gateway. lan, wan, nat: keys to be added to the first of each in the
-        configuration; interfaces, entries (of nat): further ones; conf: other keys of the top
-        level."""
+        configuration, and None takes one of nat away; interfaces, entries (of nat): further ones;
+        conf: other keys of the top level."""
         self.values = self._values(dict(lan), dict(wan), dict(nat), list(interfaces)) | conf
         self.values["nat"] += entries
         self.conf = self.directory / f"router-{self.number}.conf"
@@ -202,7 +202,7 @@ class Network:
         outside = dict(name="wan0", side="outside", offload=self.setup.offload)
         if self.setup.makes_device:
             outside |= dict(type=self.setup.topology, netns=self.server.name, mtu=1500, io_uring=uring,
-                            address=[WAN + "/24", WAN6 + "/64"], host_routes=["fd07::/64"],
+                            address=[WAN + "/24", WAN6 + "/64"], host_routes=["2001:db8:7::/64"],
                             host_address=[SERVER + "/24", SERVER_B + "/24", SERVER6 + "/64"])
         else:
             kind = {"xdp": "xdp", "nfqueue": "nfqueue"}.get(self.setup.topology, "packet")
@@ -214,7 +214,8 @@ class Network:
             napt |= dict(pool=["interface:wan0"], ports="4096-65535")
         return dict(workers=self.setup.workers, control=CONTROL,
                     interfaces=[inside | lan, outside | wan] + interfaces,
-                    routes=[dict(prefix="0.0.0.0/0", interface="wan0")], nat=[napt | nat])
+                    routes=[dict(prefix="0.0.0.0/0", interface="wan0")],
+                    nat=[{key: value for key, value in (napt | nat).items() if value is not None}])
 
     def namespace(self, name):
         self.namespaces.append(Namespace(f"{name}-{self.number}"))

@@ -140,5 +140,4 @@ def leaks(sniffer, inside):
     """Packets from the gateway that show an address of the inside prefix, quoted or not."""
     prefix = ipaddress.ip_network(inside)
     return [f"{sniffer.name}: inside address: {p}" for p in sniffer.packets
-            if not p.outgoing and p.version == 4
-            and any(ipaddress.ip_address(a) in prefix for a in p.everyone())]
+            if not p.outgoing and any(ipaddress.ip_address(a) in prefix for a in p.everyone())]

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+import nat64
 from collectors import Ipfix, Syslog, syslog_at
 from netns import until
 from peers import exchange
@@ -105,6 +106,27 @@ def test_blocks_are_told_instead_of_ports(prepared, devlog, workers):
         assert [b[0] for b in blocks if b[1] == address and b[2] <= port <= b[3]] == [CLIENT]
     assert blocks == [(r["sourceIPv4Address"], r["postNATSourceIPv4Address"], r["portRangeStart"],
                        r["portRangeEnd"]) for r in collector.read()]
+
+
+def test_records_of_nat64(prepared, devlog):
+    """8158-L1: sessions of NAT64 have events and elements of their own, among them both names of the peer."""
+    net = prepared(Setup(workers=2))
+    collector = Ipfix(net.gateway.udp(LOGHOST, 4739))
+    nat64.translate(net, timeouts=FAST, log=dict(syslog=[path_of(devlog)], ipfix=[f"{LOGHOST}:4739"],
+                                                 sessions=True, destinations=True))
+    a, b = net.client.udp(nat64.HOST, 5000), net.server.udp(SERVER, 53)
+    outside, port = exchange(a, (nat64.embedded(SERVER), 53), b)
+    assert net.router.sessions() == [("udp", f"[{nat64.HOST}]:5000", f"{outside}:{port}", f"{SERVER}:53")]
+    for number in (6, 7):
+        record, = collector.until(number, 1)
+        assert (record["sourceIPv6Address"], record["postNATSourceIPv4Address"], record["sourceTransportPort"],
+                record["postNAPTSourceTransportPort"]) == (nat64.HOST, outside, 5000, port)
+        assert (record["destinationIPv6Address"], record["postNATDestinationIPv4Address"],
+                record["destinationTransportPort"]) == (nat64.embedded(SERVER), SERVER, 53)
+    assert {r["event"] for r in collector.records} == {6, 7, 10, 11}
+    record, = devlog.until("session-created")
+    assert (record["inside"], record["inside-port"], record["outside"], record["remote"]) == (
+        nat64.HOST, "5000", outside, SERVER)
 
 
 def test_refusals_are_few_records(prepared, devlog):

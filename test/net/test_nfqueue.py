@@ -256,7 +256,7 @@ class TestDetails:
         net = prepared(setup)
         net.gateway.ip(f"address add {WAN6}/64 dev wan0 nodad")
         net.server.ip(f"address add {SERVER6}/64 dev wan0 nodad")
-        net.server.ip(f"route add fd07::/64 via {WAN6}")
+        net.server.ip(f"route add 2001:db8:7::/64 via {WAN6}")
         net.start(routes=[dict(prefix="::/0", interface="wan0")])
         a, b = net.client.tcp(CLIENT6), net.server.listen(SERVER6, 80)
         a.connect((SERVER6, 80))

@@ -96,7 +96,7 @@ def test_nd_is_answered(prepared, setup):
     """For an IPv6 address that is the gateway's alone; what it sends finds its neighbours, too."""
     net = prepared(setup, acquainted=False)
     net.server.ip(f"address add {SERVER6}/64 dev wan0 nodad")
-    net.server.ip(f"route add fd07::/64 via {WAN6}")
+    net.server.ip(f"route add 2001:db8:7::/64 via {WAN6}")
     net.start(wan=dict(address=[WAN + "/24", WAN6 + "/64"]))
     ping(net.server, WAN6)
     mac = net.gateway.ask_ip("link show wan0")[0]["address"]

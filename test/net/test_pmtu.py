@@ -100,7 +100,7 @@ def test_udp_learns_it(network, setup):
 @pytest.mark.parametrize("setup", TUNS, ids=str, indirect=True)
 def test_ipv6_packet_too_big(network, setup):
     net = network(setup, wan=dict(mtu=1400))
-    net.server.ip("-6 route replace fd07::/64 dev wan0 advmss 1440")
+    net.server.ip("-6 route replace 2001:db8:7::/64 dev wan0 advmss 1440")
     a = net.client.tcp(CLIENT6)
     b, _ = connect(a, (SERVER6, 80), net.server.listen(SERVER6, 80))
     transfer(a, b, 1 << 20)

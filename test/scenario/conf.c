@@ -38,8 +38,7 @@ struct nat_policy *settings_policy(struct settings *s)
 	return &s->policies[s->nat.policy_count - 1];
 }
 
-/* The next word cut in two at a sign; what is behind it, or NULL without the sign. */
-static char *cut_word(struct words *w, char *text, size_t room, char sign)
+char *settings_cut_word(struct words *w, char *text, size_t room, char sign)
 {
 	char *at;
 
@@ -74,7 +73,7 @@ static struct port_range range(struct words *w)
 static be32 prefix(struct words *w, uint8_t *len)
 {
 	char text[32];
-	char *length = cut_word(w, text, sizeof(text), '/');
+	char *length = settings_cut_word(w, text, sizeof(text), '/');
 
 	if (!length)
 		words_fault(w, "\"%s\" is not PREFIX/LENGTH", text);
@@ -82,42 +81,65 @@ static be32 prefix(struct words *w, uint8_t *len)
 	return be32_from(words_address_of(w, text));
 }
 
-/* A policy for another prefix; the first one said replaces the one for 10.0.0.0/8 only if nothing
- * was said about that. */
-static void add_policy(struct words *w, struct settings *s, enum nat_type type)
+static bool is_v6(const char *word)
+{
+	return strchr(word, ':') != NULL;
+}
+
+static void read_match(struct words *w, struct nat_policy *p)
+{
+	char text[64];
+	const char *len;
+
+	if (!is_v6(words_peek(w))) {
+		p->prefix = prefix(w, &p->prefix_len);
+		return;
+	}
+	len = settings_cut_word(w, text, sizeof(text), '/');
+	p->version = 6;
+	p->prefix_len = 0;
+	p->v6.match = settings_prefix6(w, text, len);
+}
+
+/* The first one said replaces the one for 10.0.0.0/8 only if nothing was said about that. */
+struct nat_policy *settings_add_policy(struct words *w, struct settings *s, enum nat_type type)
 {
 	struct nat_policy *p = settings_policy(s);
 
 	if (p->pool_count || p->type != NAT_NAPT44) {
 		if (s->nat.policy_count == POLICIES_MOST) {
 			words_fault(w, "more than %d policies", POLICIES_MOST);
-			return;
+			return p;
 		}
 		p = &s->policies[s->nat.policy_count++];
 	}
 	*p = usual;
 	p->type = type;
-	p->prefix = prefix(w, &p->prefix_len);
+	read_match(w, p);
+	return p;
 }
 
 static void conf_nat(struct words *w, struct settings *s)
 {
-	add_policy(w, s, NAT_NAPT44);
+	settings_add_policy(w, s, NAT_NAPT44);
 }
 
 static void conf_one_to_one(struct words *w, struct settings *s)
 {
-	add_policy(w, s, NAT_ONE_TO_ONE);
-	settings_policy(s)->translated = be32_from(words_address_of(w, words_next(w)));
+	struct nat_policy *p = settings_add_policy(w, s, NAT_ONE_TO_ONE);
+
+	p->translated = settings_address(w, words_next(w), &p->v6.translated.address);
+	if (p->version != 6)
+		return;
+	p->translated = (be32){ 0 };
+	p->v6.translated.len = p->v6.match.len;
 }
 
 /* none 10.0.0.0/8 to 203.0.113.0/24 udp ports 53 */
 static void conf_none(struct words *w, struct settings *s)
 {
-	struct nat_policy *p;
+	struct nat_policy *p = settings_add_policy(w, s, NAT_NONE);
 
-	add_policy(w, s, NAT_NONE);
-	p = settings_policy(s);
 	if (words_take(w, "to"))
 		p->destination.prefix = prefix(w, &p->destination.len);
 	if (words_take(w, "udp"))
@@ -137,40 +159,49 @@ static void conf_twice(struct words *w, struct settings *s)
 	p->twice.real = be32_from(words_address_of(w, words_next(w)));
 }
 
-static size_t pool_place(const struct settings *s, be32 address)
+static size_t pool_place(const struct settings *s, be32 address, const struct ip6 *beside)
 {
 	size_t i = 0;
 
-	while (i < s->nat.pool_count && !be32_equal(s->pool[i], address))
+	while (i < s->nat.pool_count &&
+	       !(be32_equal(s->pool[i], address) && ip6_equal(&s->pool6[i], beside)))
 		i++;
 	return i;
 }
 
 /* Policies may share addresses, if they name them in the same order. */
-static void pool_add(struct words *w, struct settings *s, uint32_t address)
+static void pool_add(struct words *w, struct settings *s, be32 address, const struct ip6 *beside)
 {
-	size_t at = pool_place(s, be32_from(address));
+	size_t at = pool_place(s, address, beside);
 
 	if (at == POOL_MOST || (settings_policy(s)->pool_count &&
 				at != (size_t)settings_policy(s)->pool_first + settings_policy(s)->pool_count)) {
 		words_fault(w, "pool of more than %d, or not in one piece", POOL_MOST);
 		return;
 	}
-	if (at == s->nat.pool_count)
-		s->pool[s->nat.pool_count++] = be32_from(address);
+	s->pool[at] = address;
+	s->pool6[at] = *beside;
+	s->nat.pool_count += at == s->nat.pool_count;
 	if (!settings_policy(s)->pool_count++)
 		settings_policy(s)->pool_first = (uint16_t)at;
 }
 
 static void conf_pool(struct words *w, struct settings *s)
 {
-	char text[64];
-	char *last = cut_word(w, text, sizeof(text), '-');
-	uint32_t first = words_address_of(w, text);
-	uint32_t end = last ? words_address_of(w, last) : first;
+	char text[96];
+	char *last = settings_cut_word(w, text, sizeof(text), '-');
+	struct ip6 beside = { { 0 } }, end6 = { { 0 } };
+	be32 first = settings_address(w, text, &beside);
+	be32 end = settings_address(w, last ? last : text, &end6);
+	bool v6 = nat_is_v6_beside(first);
+	uint32_t a = v6 ? load32(beside.octets + 12) : be32_host(first);
+	uint32_t most = v6 ? load32(end6.octets + 12) : be32_host(end);
 
-	for (uint32_t a = first; a <= end && !w->fault[0]; a++)
-		pool_add(w, s, a);
+	for (; a <= most && !w->fault[0]; a++) {
+		if (v6)
+			store32(beside.octets + 12, a);
+		pool_add(w, s, v6 ? first : be32_from(a), &beside);
+	}
 }
 
 /* A place for the address that the pool's will have one day. */
@@ -277,13 +308,16 @@ static uint8_t protocol(struct words *w)
 	return (uint8_t)words_number(w, UINT8_MAX);
 }
 
-/* ADDRESS:PORT or ADDRESS:PORT-PORT; without ports: 0 to 65535. */
-static struct port_range ends(struct words *w, be32 *address)
+/* ADDRESS:PORT or ADDRESS:PORT-PORT, an IPv6 address in brackets; without ports: 0 to 65535. */
+static struct port_range ends(struct words *w, be32 *address, struct ip6 *beside)
 {
 	char text[64];
-	char *ports = cut_word(w, text, sizeof(text), ':');
+	char *ports = settings_cut_word(w, text, sizeof(text), *words_peek(w) == '[' ? ']' : ':');
+	bool v6 = *text == '[';
 
-	*address = be32_from(words_address_of(w, text));
+	*address = settings_address(w, text + v6, beside);
+	if (v6 && ports)
+		ports = *ports ? ports + 1 : NULL;
 	return ports ? range_of(w, ports) : (struct port_range){ 0, UINT16_MAX };
 }
 
@@ -298,7 +332,7 @@ static struct nat_forward *add_forward(struct words *w, struct settings *s)
 /* Where a forward leads, and how often. */
 static void read_target(struct words *w, struct nat_forward *f)
 {
-	f->internal_first = ends(w, &f->internal).first;
+	f->internal_first = ends(w, &f->internal, &f->internal6).first;
 	f->weight = words_take(w, "weight") ? (uint16_t)words_number(w, UINT16_MAX) : 1;
 }
 
@@ -309,7 +343,7 @@ static void conf_forward(struct words *w, struct settings *s)
 	struct port_range r;
 
 	*f = (struct nat_forward){ .protocol = protocol(w) };
-	r = ends(w, &f->external);
+	r = ends(w, &f->external, &f->external6);
 	f->first = r.first;
 	f->last = r.last;
 	read_target(w, f);
@@ -368,7 +402,7 @@ static bool read_word(struct words *w, struct settings *s)
 		words_of_conf[i].read(w, s);
 		return true;
 	}
-	return settings_read_knob(w, s);
+	return settings_read6(w, s) || settings_read_knob(w, s);
 }
 
 void settings_read(struct words *w, struct settings *s)
@@ -383,6 +417,7 @@ void settings_finish(struct settings *s)
 {
 	s->nat.policies = s->policies;
 	s->nat.pool = s->pool;
+	settings_finish6(s);
 	s->nat.forwards = s->forwards;
 	/* All may end at once, each with its mapping and block. */
 	s->nat.events = 4 * s->nat.sessions + 64;

@@ -36,6 +36,9 @@ static const char *const changes[] = {
 	[NAT_CHANGE_END] = "end", [NAT_CHANGE_IDLE] = "idle", [NAT_CHANGE_MOVE] = "move", NULL,
 };
 static const char *const switches[] = { "off", "on", NULL };
+static const char *const negative[] = { "on", "off", NULL }; /* what is kept says the opposite */
+static const char *const unsummed[] = { "compute", "drop", NULL };
+static const char *const zeros[] = { "translate", "drop", NULL };
 static const char *const errors[] = { "pass", "drop", NULL };
 
 enum whose { OF_POLICY, OF_ALL, OF_STORY };
@@ -70,6 +73,14 @@ static const struct knob knobs[] = {
 	{ "block_size", POLICY(block_size), NULL },
 	{ "blocks_per_host", POLICY(blocks_per_host), NULL },
 	{ "dynamic_shares", POLICY(dynamic_shares), NULL },
+	{ "lowest_mtu", POLICY(v6.lowest_mtu), NULL },
+	{ "copy_tos", POLICY(v6.fixed_tos), negative },
+	{ "udp_zero_checksum", POLICY(v6.no_checksum_drops), unsummed },
+	{ "ipsec", POLICY(v6.blocks_ipsec), negative },
+	{ "ping", POLICY(v6.blocks_ping), negative },
+	{ "all_zeros", POLICY(v6.drops_zero_ids), zeros },
+	{ "mtu_inside", ALL(mtu[SIDE_INSIDE]), NULL },
+	{ "mtu_outside", ALL(mtu[SIDE_OUTSIDE]), NULL },
 	{ "sessions", ALL(sessions), NULL },
 	{ "sessions_per_host", ALL(sessions_per_host), NULL },
 	{ "fragments", ALL(fragments), NULL },

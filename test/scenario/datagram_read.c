@@ -108,6 +108,13 @@ static void read_type(struct words *w, struct datagram *d, const struct attribut
 	(void)w;
 	d->type = (uint8_t)a->number;
 	d->code = 0;
+	d->named = false;
+}
+
+static void read_echo(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	read_type(w, d, a);
+	d->named = true;
 }
 
 /* The chunk, and the tag that it chooses. */
@@ -130,6 +137,7 @@ static void read_type_code(struct words *w, struct datagram *d, const struct att
 		return;
 	}
 	*slash = '\0';
+	d->named = false;
 	d->type = (uint8_t)words_number_of(w, text, UINT8_MAX);
 	d->code = (uint8_t)words_number_of(w, slash + 1, UINT8_MAX);
 }
@@ -139,7 +147,8 @@ static void read_id(struct words *w, struct datagram *d, const struct attribute 
 	char text[NAME_MOST * 2];
 
 	snprintf(text, sizeof(text), "%s", words_next(w));
-	d->field[IDENTIFIER] = words_value_of(w, text, a->number);
+	d->field[a->at] = words_value_of(w, text, a->number);
+	d->any_ipid &= a->at != IPID;
 }
 
 static void read_sum(struct words *w, struct datagram *d, const struct attribute *a)
@@ -201,6 +210,27 @@ static void read_ip_option(struct words *w, struct datagram *d, const struct att
 	d->ip_option_len = (uint8_t)read_hex(w, d->ip_options, d->ip_option_len, OPTIONS_MOST);
 }
 
+/* ext 60 010400000000: type and what follows the first two octets; filled up with zeros to whole words of
+ * eight octets. */
+static void read_extension(struct words *w, struct datagram *d, const struct attribute *a)
+{
+	struct extension *e = &d->extensions[d->own_extensions ? d->extension_count : 0];
+
+	(void)a;
+	if (!d->own_extensions)
+		d->extension_count = 0;
+	d->own_extensions = true;
+	if (d->extension_count == EXTENSIONS_MOST) {
+		words_fault(w, "more than %d extension headers", EXTENSIONS_MOST);
+		return;
+	}
+	*e = (struct extension){ .type = (uint8_t)words_number(w, UINT8_MAX) };
+	e->behind = d->piece_end || d->offset || d->more || d->atomic;
+	e->len = (uint8_t)((read_hex(w, e->octets + 1, 0, EXTENSION_MOST - 2) + 2 + 7) / 8 * 8);
+	e->octets[0] = (uint8_t)(e->len / 8 - 1);
+	d->extension_count++;
+}
+
 static uint8_t *more_options(struct words *w, struct datagram *d, uint8_t len)
 {
 	if (!d->own_options)
@@ -247,10 +277,14 @@ static void read_option_octets(struct words *w, struct datagram *d, const struct
 static const struct attribute attributes[] = {
 	{ "tos", ANY, read_number, UINT8_MAX, PLACE(tos) },
 	{ "ttl", ANY, read_number, UINT8_MAX, PLACE(ttl) },
-	{ "ipid", ANY, read_number, UINT16_MAX, PLACE(ipid) },
+	{ "ipid", ANY, read_id, UINT32_MAX, IPID },
+	{ "flow", ANY, read_number, 0xfffff, PLACE(flow) },
+	{ "ext", ANY, read_extension, 0, 0 },
 	{ "offset", ANY, read_number, UINT16_MAX, PLACE(offset) },
 	{ "piece", ANY, read_piece, 0, 0 },
 	{ "df", ANY, read_true, 0, PLACE(df) },
+	{ "atomic", ANY, read_true, 0, PLACE(atomic) },
+	{ "pieces", ANY, read_number, UINT16_MAX, PLACE(pieces) },
 	{ "more", ANY, read_true, 0, PLACE(more) },
 	{ "ip_option", ANY, read_ip_option, 0, 0 },
 	{ "header_sum", ANY, read_sum, 0, PLACE(header_sum) },
@@ -272,12 +306,13 @@ static const struct attribute attributes[] = {
 	{ "mss", TCP, read_option, 2, 0 },
 	{ "wscale", TCP, read_option, 3, 0 },
 	{ "option", TCP, read_option_octets, 0, 0 },
-	{ "echo", ICMP, read_type, 8, 0 },
-	{ "echo-reply", ICMP, read_type, 0, 0 },
+	{ "echo", ICMP, read_echo, 8, 0 },
+	{ "echo-reply", ICMP, read_echo, 0, 0 },
 	{ "timestamp", ICMP, read_type, 13, 0 },
 	{ "timestamp-reply", ICMP, read_type, 14, 0 },
 	{ "type", ICMP, read_type_code, 0, 0 },
-	{ "id", ICMP, read_id, UINT16_MAX, 0 },
+	{ "id", ICMP, read_id, UINT16_MAX, IDENTIFIER },
+	{ "pointer", ICMP, read_number, UINT32_MAX, PLACE(pointer) },
 	{ "mtu", ICMP, read_number, UINT32_MAX, PLACE(seq) },
 	{ "coverage", UDPLITE, read_number, UINT16_MAX, PLACE(coverage) },
 	{ "request", DCCP, read_type, 0, 0 },
@@ -332,23 +367,68 @@ static bool read_attribute(struct words *w, struct datagram *d)
 	return false;
 }
 
+/* What stands behind the address and its colon, or NULL; the address without its brackets. */
+static char *split_endpoint(struct words *w, char **address, bool ports)
+{
+	char *end = strchr(*address, ']');
+
+	if (**address != '[' || !end) {
+		end = ports ? strchr(*address, ':') : NULL;
+		if (end && strchr(end + 1, ':'))
+			words_fault(w, "an IPv6 address with a port stands in brackets: \"%s\"", *address);
+	} else {
+		++*address;
+		*end++ = '\0';
+		if (*end && *end != ':')
+			words_fault(w, "\"%s\" stands behind an address", end);
+	}
+	if (!end || !*end)
+		return NULL;
+	*end = '\0';
+	return end + 1;
+}
+
 static void read_endpoint(struct words *w, struct datagram *d, enum field address, enum field port)
 {
 	char text[64];
-	char *colon;
+	char *at = text, *number;
+	bool ports = PORTS & 1 << d->kind;
 
 	snprintf(text, sizeof(text), "%s", words_next(w));
-	colon = strchr(text, ':');
-	if ((colon != NULL) != !!(PORTS & 1 << d->kind)) {
+	number = split_endpoint(w, &at, ports);
+	if ((number != NULL) != ports) {
 		words_fault(w, "%s and %s a port: \"%s\"", kinds[d->kind],
-			    colon ? "has not" : "needs", text);
+			    number ? "has not" : "needs", text);
 		return;
 	}
-	if (colon) {
-		*colon = '\0';
-		d->field[port] = words_value_of(w, colon + 1, UINT16_MAX);
+	if (number)
+		d->field[port] = words_value_of(w, number, UINT16_MAX);
+	d->field[address] = words_value_of(w, at, UINT32_MAX);
+	d->field[address].is6 |= *text == '[';
+}
+
+static bool is_v4(const struct value *v)
+{
+	return v->number.low && !v->is6;
+}
+
+/* Of the version that the endpoints show, or of the one before. What the other one does not have is gone,
+ * and what it has is what RFC 7915 makes of a datagram that is whole and small. */
+static void set_version(struct words *w, struct datagram *d)
+{
+	const struct value *a = &d->field[SOURCE], *b = &d->field[DESTINATION];
+	uint8_t version = a->is6 || b->is6 ? 6 : is_v4(a) || is_v4(b) || !d->version ? 4 : d->version;
+
+	if ((a->is6 || b->is6) && (is_v4(a) || is_v4(b)))
+		words_fault(w, "one endpoint is of IPv4, and the other of IPv6");
+	if (d->version && version != d->version) {
+		d->any_ipid = version == 4 && !d->piece_end && !d->offset && !d->more && !d->atomic;
+		d->df = false;
+		d->flow = 0;
+		d->header_sum.how = SUM_RIGHT;
+		d->extension_count = d->ip_option_len = 0;
 	}
-	d->field[address] = words_value_of(w, text, UINT32_MAX);
+	d->version = version;
 }
 
 /* Kind and endpoints. What was inherited stays only for the same kind. */
@@ -359,13 +439,14 @@ static void read_head(struct words *w, struct datagram *d)
 	if (d->kind != kind || !d->said)
 		*d = (struct datagram){ .kind = kind, .ttl = 64, .win = 65535, .cut = UINT16_MAX };
 	d->said = true;
-	d->own_flags = d->own_options = d->own_ip_options = false;
+	d->own_flags = d->own_options = d->own_ip_options = d->own_extensions = false;
 	if (kind == KIND_RAW)
 		return;
 	read_endpoint(w, d, SOURCE, SOURCE_PORT);
 	if (!words_take(w, ">"))
 		words_fault(w, "\">\" stands between the endpoints");
 	read_endpoint(w, d, DESTINATION, DESTINATION_PORT);
+	set_version(w, d);
 }
 
 static void read_raw(struct words *w, struct octets *o)
@@ -387,7 +468,9 @@ void message_read(struct words *w, struct message *m)
 			d = &m->quoted;
 			read_head(w, d);
 		} else if (d == &m->outer && d->kind == KIND_ICMP && words_take(w, "extension")) {
-			m->extension.len = read_hex(w, m->extension.at, 0, OCTETS_MOST);
+			m->extension.len = words_take(w, "none") ? 0 : read_hex(w, m->extension.at, 0, OCTETS_MOST);
+		} else if (d == &m->outer && d->kind == KIND_ICMP && words_take(w, "padded")) {
+			m->padded = (uint16_t)words_number(w, OCTETS_MOST);
 		} else if (!read_attribute(w, d)) {
 			words_fault(w, "\"%s\" is no word of %s", words_peek(w), kinds[d->kind]);
 		}

@@ -5,7 +5,8 @@
 
 #include "nat/mss.h"
 
-enum { ALIGNMENT = 64, PRINTED_MOST = 20 };
+/* ROOM: octets behind a datagram that the gateway may use. */
+enum { ALIGNMENT = 64, PRINTED_MOST = 20, ROOM = 1024 };
 
 static const uint8_t seed[32] = "the same for all workers";
 
@@ -51,38 +52,59 @@ const char *gateway_open(struct gateway *g, const struct settings *s, uint16_t w
 void gateway_close(struct gateway *g)
 {
 	for (size_t i = 0; i < g->held_count; i++)
-		free(g->held[i].p.ip);
+		free(g->held[i].buffer);
 	for (size_t i = 0; i < g->released_count; i++)
-		free(g->released[i].octets);
+		free(g->released[i].buffer);
 	for (uint16_t i = 0; i < g->workers; i++)
 		free(g->nats[i]);
 	free(g->settings);
 }
 
+static void put(struct settings *s, uint16_t place, const struct place *now)
+{
+	s->pool[place] = now->address;
+	s->pool6[place] = now->beside;
+}
+
+static bool is_at(const struct settings *s, uint16_t place, const struct place *what)
+{
+	return be32_equal(s->pool[place], what->address) && ip6_equal(&s->pool6[place], &what->beside);
+}
+
 /* What the policy has in that place, and where the sessions go that stay. */
-static void replace(struct settings *s, struct nat_policy *p, uint16_t place, be32 now)
+static void replace(struct settings *s, struct nat_policy *p, uint16_t place, const struct place *now)
 {
 	uint16_t spare = (uint16_t)(p->left - 1);
 
 	if (p->on_address_change != NAT_CHANGE_IDLE || !p->left) {
-		s->pool[place] = now;
+		put(s, place, now);
 		return;
 	}
-	s->pool[spare] = now;
+	put(s, spare, now);
 	p->pool_first = spare;
 	p->left = (uint16_t)(place + 1);
 }
 
-static bool readdress(struct settings *s, be32 was, be32 now)
+static void readdress_forwards(struct settings *s, const struct place *was, const struct place *now)
 {
-	for (size_t i = 0; i < s->nat.forward_count; i++)
-		if (be32_equal(s->forwards[i].external, was))
-			s->forwards[i].external = now;
+	for (size_t i = 0; i < s->nat.forward_count; i++) {
+		struct nat_forward *f = &s->forwards[i];
+
+		if (!be32_equal(f->external, was->address) || !ip6_equal(&f->external6, &was->beside))
+			continue;
+		f->external = now->address;
+		f->external6 = now->beside;
+	}
+}
+
+static bool readdress(struct settings *s, const struct place *was, const struct place *now)
+{
+	readdress_forwards(s, was, now);
 	for (size_t i = 0; i < s->nat.policy_count; i++) {
 		struct nat_policy *p = &s->policies[i];
 
 		for (uint16_t k = 0; k < p->pool_count; k++) {
-			if (!be32_equal(s->pool[p->pool_first + k], was))
+			if (!is_at(s, (uint16_t)(p->pool_first + k), was))
 				continue;
 			replace(s, p, (uint16_t)(p->pool_first + k), now);
 			return true;
@@ -92,7 +114,7 @@ static bool readdress(struct settings *s, be32 was, be32 now)
 }
 
 /* What was before is freed: nobody may look at it any more. */
-const char *gateway_readdress(struct gateway *g, be32 was, be32 now)
+const char *gateway_readdress(struct gateway *g, const struct place *was, const struct place *now)
 {
 	struct settings *s = copy(g->settings);
 	struct nat_config c;
@@ -123,8 +145,30 @@ static bool came_back(const struct gateway *g, const struct pkt *p, const uint8_
 
 static bool is_redirected(const struct nat_job *job, const uint8_t *was)
 {
-	return job->from == SIDE_INSIDE && job->p->version == 4 &&
-	       memcmp(pkt_destination(job->p), was + (pkt_destination(job->p) - job->p->ip), 4) != 0;
+	const struct pkt *p = job->p;
+
+	if (job->from != SIDE_INSIDE)
+		return job->redirected;
+	return p->version != was[0] >> 4 ||
+	       memcmp(pkt_destination(p), was + (pkt_destination(p) - p->ip), p->version == 4 ? 4 : 16) != 0;
+}
+
+/* Undone, the octets are what came in; then they are as before again. */
+static bool undoes(const struct gateway *g, const struct nat *n, struct nat_job *job, const uint8_t *was,
+		   size_t len)
+{
+	struct pkt *p = job->p, done = *p;
+	uint8_t *now = malloc(p->len);
+	bool good;
+
+	if (!now)
+		abort();
+	memcpy(now, p->ip, p->len);
+	good = nat_undo(n, job) && came_back(g, p, was, len);
+	*p = done;
+	memcpy(p->ip, now, p->len);
+	free(now);
+	return good;
 }
 
 /* What every answer of nat_process() promises about verdict, reason and octets. was: as before. */
@@ -134,8 +178,6 @@ static const char *broken_promise(const struct gateway *g, const struct nat *n,
 	struct nat_job again = *done, *job = &again;
 	struct pkt *p = job->p;
 	bool refused = job->verdict == NAT_DROP || job->verdict == NAT_UNMATCHED;
-	uint8_t *now;
-	const char *fault = NULL;
 
 	if (refused != (job->reason != REASON_NONE))
 		return "a refusal needs a reason, and nothing else has one";
@@ -146,40 +188,56 @@ static const char *broken_promise(const struct gateway *g, const struct nat *n,
 			       ? NULL : "octets changed although refused";
 	if (job->verdict != NAT_FORWARD || (p->flags & PKT_ICMP_ERROR))
 		return NULL;
-	now = malloc(p->len);
-	if (!now)
-		abort();
-	memcpy(now, p->ip, p->len);
-	nat_undo(n, job);
-	if (!came_back(g, p, was, len))
-		fault = "nat_undo() does not bring back what came in";
-	memcpy(p->ip, now, p->len);
-	free(now);
-	return fault;
+	return undoes(g, n, job, was, len) ? NULL : "nat_undo() does not bring back what came in";
+}
+
+/* All doors are to be the same. */
+static void enter(const struct gateway *g, struct nat *n, nat_time now, struct nat_job *job)
+{
+	if (g->workers == 1) {
+		nat_process(n, now, job);
+	} else if (g->workers == 2) {
+		nat_process_batch(n, now, job, 1);
+	} else {
+		nat_seek(n, &job, 1);
+		nat_finish(n, now, &job, 1);
+	}
+}
+
+/* The worker that all name; where each names itself, which is right where nothing is remembered, each in
+ * its turn. One that is none: they do not agree. */
+static uint16_t owner_of(struct gateway *g, const struct pkt *p, enum nat_side from)
+{
+	uint16_t first = nat_owner(g->nats[0], p, from), same = 0, self = 0;
+
+	for (uint16_t i = 0; i < g->workers; i++) {
+		uint16_t owner = nat_owner(g->nats[i], p, from);
+
+		same = (uint16_t)(same + (owner == first));
+		self = (uint16_t)(self + (owner == i));
+	}
+	if (same == g->workers)
+		return first;
+	if (self != g->workers)
+		return g->workers;
+	return (uint16_t)(g->turn++ % g->workers);
 }
 
 /* One worker's part, with its promises checked. */
 static const char *process(struct gateway *g, nat_time now, struct nat_job *job)
 {
-	uint16_t owner = nat_owner(g->nats[0], job->p, job->from);
+	uint16_t owner = owner_of(g, job->p, job->from);
 	size_t len = job->p->len;
 	uint8_t *was;
 	const char *fault;
 
-	for (uint16_t i = 1; i < g->workers; i++)
-		if (nat_owner(g->nats[i], job->p, job->from) != owner)
-			return "workers do not agree about the owner";
 	if (owner >= g->workers)
-		return "the owner is no worker";
+		return "the owner is no worker, or workers do not agree about it";
 	was = malloc(len);
 	if (!was)
 		abort();
 	memcpy(was, job->p->ip, len);
-	/* Both doors are to be the same. */
-	if (g->workers == 1)
-		nat_process(g->nats[owner], now, job);
-	else
-		nat_process_batch(g->nats[owner], now, job, 1);
+	enter(g, g->nats[owner], now, job);
 	fault = broken_promise(g, g->nats[owner], job, was, len);
 	free(was);
 	if (job->from == SIDE_OUTSIDE && job->reason != REASON_NONE)
@@ -192,15 +250,17 @@ static const char *process(struct gateway *g, nat_time now, struct nat_job *job)
 }
 
 /* From the NAT on, with ports known; hairpinned datagrams twice. */
-static struct passage translate(struct gateway *g, nat_time now, struct pkt *p, enum nat_side from)
+static struct passage translate(struct gateway *g, nat_time now, struct pkt *p, enum nat_side from,
+				uint8_t *buffer)
 {
-	struct nat_job job = { .p = p, .from = from, .room = p->len + GATEWAY_ROOM };
-	struct passage way = { .to = side_other(from), .octets = p->ip };
+	const uint8_t *end = p->ip + p->len + ROOM;
+	struct nat_job job = { .p = p, .from = from, .room = (uint32_t)(end - p->ip) };
+	struct passage way = { .to = side_other(from), .buffer = buffer };
 
 	way.fault = process(g, now, &job);
 	if (!way.fault && job.verdict == NAT_HAIRPIN) {
-		job.from = SIDE_OUTSIDE;
-		job.hairpinned = true;
+		job = (struct nat_job){ .p = p, .from = SIDE_OUTSIDE, .hairpinned = true,
+					.room = (uint32_t)(end - p->ip) };
 		way.to = SIDE_INSIDE;
 		way.fault = process(g, now, &job);
 		if (job.verdict == NAT_HAIRPIN)
@@ -211,7 +271,12 @@ static struct passage translate(struct gateway *g, nat_time now, struct pkt *p, 
 	way.verdict = job.verdict;
 	way.reason = job.reason;
 	way.answer = job.answer;
+	way.octets = p->ip;
 	way.len = p->len;
+	/* As the router goes by it. */
+	if (p->version == 6 && !(p->flags & PKT_DONT_FRAGMENT) && p->len > job.piece)
+		way.piece = job.piece;
+	way.ident = be16_host(p->ident);
 	return way;
 }
 
@@ -221,57 +286,90 @@ static void drop_held(struct gateway *g, size_t at)
 	memmove(&g->held[at], &g->held[at + 1], (g->held_count - at) * sizeof(g->held[0]));
 }
 
-static void release(struct gateway *g, nat_time now, const struct pkt *first, uint16_t worker,
+static bool is_held_for(const struct held *h, uint16_t worker, uint32_t datagram)
+{
+	return h->worker == worker && h->datagram == datagram;
+}
+
+static void let_go(struct gateway *g, nat_time now, struct held *h, const struct pkt *known)
+{
+	if (h->gone)
+		return;
+	pkt_follow(&h->p, known);
+	h->way = translate(g, now, &h->p, h->from, h->buffer);
+	h->gone = true;
+}
+
+/* The first of the fragments that are held opens what the others need. */
+static void release_first(struct gateway *g, nat_time now, const struct pkt *known, uint16_t worker,
+			  uint32_t datagram)
+{
+	for (size_t i = 0; i < g->held_count; i++)
+		if (is_held_for(&g->held[i], worker, datagram) &&
+		    (g->held[i].p.flags & PKT_FRAGMENT_FIRST))
+			let_go(g, now, &g->held[i], known);
+}
+
+static void release(struct gateway *g, nat_time now, const struct pkt *known, uint16_t worker,
 		    uint32_t datagram)
 {
 	for (size_t i = 0; i < g->held_count;) {
-		struct held h = g->held[i];
-
-		if (h.worker != worker || h.datagram != datagram) {
+		if (!is_held_for(&g->held[i], worker, datagram)) {
 			i++;
 			continue;
 		}
-		pkt_follow(&h.p, first);
+		let_go(g, now, &g->held[i], known);
+		g->released[g->released_count++] = g->held[i].way;
 		drop_held(g, i);
-		g->released[g->released_count++] = translate(g, now, &h.p, h.from);
 	}
 }
 
 static struct passage pass_fragment(struct gateway *g, nat_time now, struct pkt *p,
-				    enum nat_side from)
+				    enum nat_side from, uint8_t *buffer)
 {
-	uint16_t worker = nat_owner(g->nats[0], p, from);
+	uint16_t worker = owner_of(g, p, from) % g->workers;
 	struct nat_fragment_note note;
 	enum nat_fragment learned = nat_learn(g->nats[worker], now, p, from, &note);
-	struct passage way = { .verdict = NAT_DROP, .octets = p->ip, .reason = note.reason };
+	struct passage way = { .verdict = NAT_DROP, .buffer = buffer, .reason = note.reason };
 	/* The ports inside, for those that are released: translation changes the view's. */
-	struct pkt first = *p;
+	struct pkt known = *p;
 
 	if (learned == FRAGMENT_KNOWN) {
-		way = translate(g, now, p, from);
 		if (note.release)
-			release(g, now, &first, worker, note.datagram);
+			release_first(g, now, &known, worker, note.datagram);
+		way = translate(g, now, p, from, buffer);
+		if (note.release)
+			release(g, now, &known, worker, note.datagram);
 	} else if (learned == FRAGMENT_HOLD && g->held_count == HELD_FRAGMENTS_MOST) {
 		way.fault = "a story has at most 16 fragments held";
 	} else if (learned == FRAGMENT_HOLD) {
 		way.held = true;
-		way.octets = NULL;
-		g->held[g->held_count++] = (struct held){ *p, from, worker, note.datagram, now };
+		way.buffer = NULL;
+		g->held[g->held_count++] = (struct held){
+			*p, buffer, from, worker, note.datagram, now, false, { 0 },
+		};
 	}
 	return way;
 }
 
-struct passage gateway_pass(struct gateway *g, nat_time now, enum nat_side from, uint8_t *octets,
-			    size_t len)
+/* The datagram lies in memory of just its size, with the room that the library is told of, so that the
+ * sanitizer sees a step beyond it. */
+struct passage gateway_pass(struct gateway *g, nat_time now, enum nat_side from,
+			    const uint8_t *octets, size_t len)
 {
+	uint8_t *buffer = malloc(NAT_HEADROOM + len + ROOM);
+	enum reason r;
 	struct pkt p;
-	enum reason r = pkt_parse(&p, octets, len, NULL);
 
+	if (!buffer)
+		abort();
+	memcpy(buffer + NAT_HEADROOM, octets, len);
+	r = pkt_parse(&p, buffer + NAT_HEADROOM, len, NULL);
 	if (r != REASON_NONE)
-		return (struct passage){ .verdict = NAT_DROP, .reason = r, .octets = octets };
-	if (p.version == 4 && pkt_is_fragment(&p))
-		return pass_fragment(g, now, &p, from);
-	return translate(g, now, &p, from);
+		return (struct passage){ .verdict = NAT_DROP, .reason = r, .buffer = buffer };
+	if (pkt_is_fragment(&p))
+		return pass_fragment(g, now, &p, from, buffer);
+	return translate(g, now, &p, from, buffer);
 }
 
 bool gateway_next_released(struct gateway *g, struct passage *way)
@@ -297,7 +395,7 @@ static const char *hear(struct gateway *g, nat_time now)
 const char *gateway_expire(struct gateway *g, nat_time now)
 {
 	while (g->held_count && now.ms - g->held[0].since.ms >= g->fragment_ms) {
-		free(g->held[0].p.ip);
+		free(g->held[0].buffer);
 		drop_held(g, 0);
 	}
 	for (uint16_t i = 0; i < g->workers; i++)
@@ -371,12 +469,15 @@ bool gateway_state(const struct gateway *g, nat_time now, enum tcp_state *state)
 	return false;
 }
 
-static void print_endpoint(FILE *out, const struct endpoint *e)
+static void print_endpoint(FILE *out, const struct nat_endpoint *e)
 {
-	struct in_addr a = { e->address.raw };
-	char text[INET_ADDRSTRLEN];
+	char text[INET6_ADDRSTRLEN];
 
-	fprintf(out, " %s:%u", inet_ntop(AF_INET, &a, text, sizeof(text)), be16_host(e->port));
+	if (e->is_v6)
+		inet_ntop(AF_INET6, &e->address6, text, sizeof(text));
+	else
+		inet_ntop(AF_INET, &e->address, text, sizeof(text));
+	fprintf(out, e->is_v6 ? " [%s]:%u" : " %s:%u", text, be16_host(e->port));
 }
 
 void gateway_print(const struct gateway *g, nat_time now, FILE *out)

@@ -21,24 +21,31 @@ struct passage {
 	enum nat_answer answer;
 	bool held;
 	enum nat_side to; /* where a forwarded datagram comes out */
-	uint8_t *octets;  /* what comes out; free() it */
+	uint8_t *octets;  /* what comes out */
 	size_t len;
+	uint16_t piece; /* the router is to cut it so that none is longer, with this identification; 0: not */
+	uint16_t ident;
+	uint8_t *buffer; /* that the octets lie in; free() it */
 	const char *fault;
 };
 
 enum { HELD_FRAGMENTS_MOST = 16 };
 
-/* A fragment that waits for its first one; then, a passage that waits to be looked at. */
+/* A fragment that waits for its first one, or for all; then, its passage, and this waits to be looked at. */
 struct held {
 	struct pkt p;
+	uint8_t *buffer;
 	enum nat_side from;
 	uint16_t worker;
 	uint32_t datagram;
 	nat_time since;
+	bool gone; /* way says whither */
+	struct passage way;
 };
 
 struct gateway {
 	uint16_t workers, mss;
+	uint16_t turn; /* whose it is to do what any worker may */
 	bool helped; /* a policy has helpers */
 	struct settings *settings; /* of now */
 	struct nat *nats[NAT_WORKERS_MOST];
@@ -56,19 +63,16 @@ struct gateway {
 const char *gateway_open(struct gateway *g, const struct settings *s, uint16_t workers);
 void gateway_close(struct gateway *g);
 
-enum { GATEWAY_ROOM = 1024 }; /* octets behind a datagram that the gateway may use */
-
-/* Send a datagram through. Its octets, from malloc(), belong to the gateway, and those of the
- * passage to the caller. There is room for GATEWAY_ROOM more. */
-struct passage gateway_pass(struct gateway *g, nat_time now, enum nat_side from, uint8_t *octets,
-			    size_t len);
+/* Send a datagram through. Its octets are copied; those of the passage are the caller's. */
+struct passage gateway_pass(struct gateway *g, nat_time now, enum nat_side from,
+			    const uint8_t *octets, size_t len);
 
 /* What became of the next datagram that was released; false if there is none. */
 bool gateway_next_released(struct gateway *g, struct passage *way);
 
 /* Another address takes the place of one in the pool (0.0.0.0: none), with the forwards from it; where
  * sessions stay with theirs, it is the spare place that is taken. NULL, or what is wrong. */
-const char *gateway_readdress(struct gateway *g, be32 was, be32 now);
+const char *gateway_readdress(struct gateway *g, const struct place *was, const struct place *now);
 
 /* End what is over, and hear what the workers have to say. NULL, or what is wrong with that. */
 const char *gateway_expire(struct gateway *g, nat_time now);

@@ -50,7 +50,8 @@ static const char *count_event(struct notes *s, nat_time now, const struct nat_e
 
 	if (e->kind >= EVENT_COUNT || e->at.ms != now.ms)
 		return "an event of no kind, or another time";
-	if (!of_session && e->kind != EVENT_PLAN && (e->remote.address.raw || e->remote.port.raw))
+	if (!of_session && e->kind != EVENT_PLAN &&
+	    (e->remote.address.raw || e->remote.port.raw || e->remote.is_v6))
 		return "an event that is not about a session says a destination";
 	s->events[e->kind]++;
 	return NULL;

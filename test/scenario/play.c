@@ -1,6 +1,7 @@
 #include "play.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway.h"
 
@@ -41,7 +42,7 @@ static void print_drop(FILE *out, const char *name, enum reason r, enum nat_answ
 {
 	static const char *const answers[] = {
 		[NAT_ANSWER_REASON] = "", [NAT_ANSWER_PROHIBITED] = " prohibited",
-		[NAT_ANSWER_SILENT] = " silent",
+		[NAT_ANSWER_SILENT] = " silent", [NAT_ANSWER_PROTOCOL] = " protocol",
 	};
 
 	fprintf(out, "  %s drop %s%s\n", name, reason_name(r), answers[a]);
@@ -80,15 +81,33 @@ static bool compare(struct play *p, const struct step *s, const struct passage *
 	return false;
 }
 
+/* What the router is told to cut it into, and with which identification. */
+static bool judge_pieces(struct play *p, const struct step *s, const struct passage *way)
+{
+	const struct datagram *d = &s->awaited.outer;
+	struct number ident;
+
+	if (way->piece != d->pieces) {
+		fail(p, s->outcome_line, "other pieces");
+		fprintf(p->why, "  expected %u\n  came     %u\n", d->pieces, way->piece);
+		return false;
+	}
+	if (!d->pieces || (value_of(&d->field[IPID], &p->vars, &ident) && ident.low == way->ident))
+		return true;
+	return fail(p, s->outcome_line, "pieces with another identification");
+}
+
 static bool judge_arrival(struct play *p, const struct step *s, const struct passage *way)
 {
+	struct message awaited = s->awaited;
 	size_t len;
 
-	message_bind(&s->awaited, way->octets, way->len, &p->vars);
-	len = message_build(p->octets, &s->awaited, &p->vars);
+	message_bind(&awaited, way->octets, way->len, &p->vars);
+	message_adopt(&awaited, way->octets, way->len);
+	len = message_build(p->octets, &awaited, &p->vars);
 	if (!len)
 		return fail(p, s->outcome_line, "a variable is not bound");
-	return compare(p, s, way, len);
+	return compare(p, s, way, len) && judge_pieces(p, s, way);
 }
 
 static enum outcome outcome_of(const struct passage *way)
@@ -126,25 +145,19 @@ static bool judge(struct play *p, const struct step *s, const struct passage *wa
 	return false;
 }
 
-/* The datagram lies in memory of just its size, so that the sanitizer sees a step beyond it. */
 static bool play_pass(struct play *p, const struct step *s)
 {
 	size_t len = message_build(p->octets, &s->sent, &p->vars);
 	struct passage way;
-	uint8_t *octets;
 	bool good;
 
 	if (p->gateway.released_count)
 		return fail(p, s->line, "before this one, a datagram that was held has come");
 	if (!len)
 		return fail(p, s->line, "a variable is not bound");
-	octets = malloc(len + GATEWAY_ROOM);
-	if (!octets)
-		abort();
-	memcpy(octets, p->octets, len);
-	way = gateway_pass(&p->gateway, p->now, s->from, octets, len);
+	way = gateway_pass(&p->gateway, p->now, s->from, p->octets, len);
 	good = judge(p, s, &way);
-	free(way.octets);
+	free(way.buffer);
 	return good;
 }
 
@@ -156,20 +169,20 @@ static bool play_released(struct play *p, const struct step *s)
 	if (!gateway_next_released(&p->gateway, &way))
 		return fail(p, s->line, "nothing that was held has come");
 	good = judge(p, s, &way);
-	free(way.octets);
+	free(way.buffer);
 	return good;
 }
 
 static bool play_number(struct play *p, const struct step *s, uint32_t came)
 {
-	uint32_t expected;
+	struct number expected;
 
 	if (!value_of(&s->a, &p->vars, &expected))
 		return fail(p, s->line, "a variable is not bound");
-	if (came == expected)
+	if (came == expected.low)
 		return true;
 	fail(p, s->line, "another number");
-	fprintf(p->why, "  expected %u\n  came     %u\n", expected, came);
+	fprintf(p->why, "  expected %u\n  came     %u\n", expected.low, came);
 	return false;
 }
 
@@ -199,11 +212,14 @@ static bool play_rejected(struct play *p, const struct step *s)
 static bool play_address(struct play *p, const struct step *s)
 {
 	const char *fault;
-	uint32_t was, now;
+	struct place was, now;
+	struct number a, b;
 
-	if (!value_of(&s->a, &p->vars, &was) || !value_of(&s->b, &p->vars, &now))
+	if (!value_of(&s->a, &p->vars, &a) || !value_of(&s->b, &p->vars, &b))
 		return fail(p, s->line, "a variable is not bound");
-	fault = gateway_readdress(&p->gateway, be32_from(was), be32_from(now));
+	was = settings_place(&a, s->a.is6);
+	now = settings_place(&b, s->b.is6);
+	fault = gateway_readdress(&p->gateway, &was, &now);
 	return fault ? fail(p, s->line, fault) : true;
 }
 
@@ -221,35 +237,37 @@ static bool play_state(struct play *p, const struct step *s)
 	return false;
 }
 
-static bool holds(enum relation r, uint32_t a, uint32_t b)
+static bool holds(enum relation r, const struct number *a, const struct number *b)
 {
+	bool same = memcmp(a, b, sizeof(*a)) == 0;
+
 	switch (r) {
 	case EQUAL:
-		return a == b;
+		return same;
 	case UNEQUAL:
-		return a != b;
+		return !same;
 	case BELOW:
-		return a < b;
+		return a->low < b->low;
 	case NOT_BELOW:
-		return a >= b;
+		return a->low >= b->low;
 	case EVEN:
-		return a % 2 == 0;
+		return a->low % 2 == 0;
 	default:
-		return a % 2 == 1;
+		return a->low % 2 == 1;
 	}
 }
 
 static bool play_expect(struct play *p, const struct step *s)
 {
-	uint32_t a, b;
+	struct number a, b;
 
 	if (!value_of(&s->a, &p->vars, &a) || !value_of(&s->b, &p->vars, &b))
 		return fail(p, s->line, "a variable is not bound");
-	if (holds(s->relation, a, b))
+	if (holds(s->relation, &a, &b))
 		return true;
 	fail(p, s->line, "does not hold");
-	fprintf(p->why, "  came     %u (%#x) on the left", a, a);
-	fprintf(p->why, s->relation < EVEN ? ", %u (%#x) on the right\n" : "\n", b, b);
+	fprintf(p->why, "  came     %u (%#x) on the left", a.low, a.low);
+	fprintf(p->why, s->relation < EVEN ? ", %u (%#x) on the right\n" : "\n", b.low, b.low);
 	return false;
 }
 
@@ -280,7 +298,7 @@ static bool play_for(struct play *p, const struct step *s, size_t body)
 	for (uint32_t i = s->first; good && i <= s->last; i++) {
 		p->vars = before;
 		p->vars.bound[s->a.variable - 1] = true;
-		p->vars.value[s->a.variable - 1] = i;
+		p->vars.value[s->a.variable - 1] = (struct number){ .low = i };
 		good = play_steps(p, body, s->end);
 		if (!good)
 			fprintf(p->why, "  in the round $%s = %u\n",

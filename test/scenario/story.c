@@ -69,6 +69,8 @@ static enum nat_answer read_answer(struct words *w)
 {
 	if (words_take(w, "prohibited"))
 		return NAT_ANSWER_PROHIBITED;
+	if (words_take(w, "protocol"))
+		return NAT_ANSWER_PROTOCOL;
 	return words_take(w, "silent") ? NAT_ANSWER_SILENT : NAT_ANSWER_REASON;
 }
 
@@ -88,7 +90,8 @@ static void read_outcome(struct words *w, struct reading *r)
 		/* Whether a sum is right, and by how much not, is inherited; its value is not. */
 		if (s->awaited.outer.sum.how == SUM_EXACT)
 			s->awaited.outer.sum.how = SUM_RIGHT;
-		message_read(w, &s->awaited);
+		if (*words_peek(w))
+			message_read(w, &s->awaited);
 		return;
 	}
 	if (words_take(w, "unmatched")) {
@@ -174,7 +177,7 @@ static void read_for(struct words *w, struct reading *r, struct step *s)
 	s->a = read_value(w);
 	snprintf(text, sizeof(text), "%s", words_next(w));
 	dash = strchr(text, '-');
-	if (!dash || !s->a.variable || s->a.number || r->loop_count == LOOPS_MOST) {
+	if (!dash || !s->a.variable || s->a.number.low || r->loop_count == LOOPS_MOST) {
 		words_fault(w, "for $NAME FIRST-LAST, at most %d in one another", LOOPS_MOST);
 		return;
 	}

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { PSEUDO_HEADER = 12, CHUNK_HEADER = 4, INIT_CHUNK = 20 };
+enum { PSEUDO_HEADER_MOST = 40, CHUNK_HEADER = 4, INIT_CHUNK = 20 };
 
 /* DCCP types (RFC 4340 section 5.1) with the octets that follow the generic header (sections 5.2 to
  * 5.8), and where among them the service code is. */
@@ -22,6 +22,18 @@ void put32(uint8_t *at, uint32_t number)
 {
 	put16(at, number >> 16);
 	put16(at + 2, number);
+}
+
+size_t put_addresses(uint8_t *at, uint8_t version, const struct number *value)
+{
+	size_t each = version == 6 ? 16 : 4;
+
+	for (int end = SOURCE; end <= DESTINATION; end++, at += each) {
+		for (size_t i = 0; i < each / 4 - 1; i++)
+			put32(at + 4 * i, value[end].high[i]);
+		put32(at + each - 4, value[end].low);
+	}
+	return 2 * each;
 }
 
 /* RFC 1071 as its text says it: big-endian words added up, carries added in, complemented. */
@@ -59,35 +71,47 @@ static size_t put_options(uint8_t *at, const uint8_t *options, size_t len)
 	return padded;
 }
 
-static void put_ports(uint8_t *at, const uint32_t *value)
+static void put_ports(uint8_t *at, const struct number *value)
 {
-	put16(at, value[SOURCE_PORT]);
-	put16(at + 2, value[DESTINATION_PORT]);
+	put16(at, value[SOURCE_PORT].low);
+	put16(at + 2, value[DESTINATION_PORT].low);
 }
 
-/* The checksum over pseudo-header (which ICMP has not), and cover octets of header and body. */
-static uint16_t checksum(const uint8_t *at, size_t len, size_t cover, const struct datagram *d,
-			 const uint32_t *value)
+/* RFC 793 section 3.1, RFC 8200 section 8.1: addresses, length and protocol. Returns its octets. */
+static size_t put_pseudo(uint8_t *at, size_t len, const struct datagram *d,
+			 const struct number *value)
 {
-	uint8_t covered[PSEUDO_HEADER + DATAGRAM_MOST];
+	size_t ends = put_addresses(at, d->version, value);
+
+	memset(at + ends, 0, 8);
+	if (d->version == 6) {
+		put32(at + ends, (uint32_t)len);
+		at[ends + 7] = transport_protocol(d);
+		return ends + 8;
+	}
+	at[ends + 1] = transport_protocol(d);
+	put16(at + ends + 2, (uint32_t)len);
+	return ends + 4;
+}
+
+/* The checksum over pseudo-header (which ICMPv4 has not), and cover octets of header and body. */
+static uint16_t checksum(const uint8_t *at, size_t len, size_t cover, const struct datagram *d,
+			 const struct number *value)
+{
+	uint8_t covered[PSEUDO_HEADER_MOST + DATAGRAM_MOST];
+	bool bare = d->kind == KIND_ICMP && d->version == 4;
+	size_t pseudo = bare ? 0 : put_pseudo(covered, len, d, value);
 	uint16_t sum;
 
-	memset(covered, 0, PSEUDO_HEADER);
-	if (d->kind != KIND_ICMP) {
-		put32(covered, value[SOURCE]);
-		put32(covered + 4, value[DESTINATION]);
-		covered[9] = transport_protocol(d);
-		put16(covered + 10, (uint32_t)len);
-	}
-	memcpy(covered + PSEUDO_HEADER, at, cover);
-	sum = sum_spoilt(internet_checksum(covered, PSEUDO_HEADER + cover), &d->sum);
+	memcpy(covered + pseudo, at, cover);
+	sum = sum_spoilt(internet_checksum(covered, pseudo + cover), &d->sum);
 	/* RFC 768, RFC 3828: a computed zero is sent as all ones. */
 	if ((d->kind == KIND_UDP || d->kind == KIND_UDPLITE) && !sum && d->sum.how != SUM_NONE)
 		sum = 0xffff;
 	return sum;
 }
 
-static size_t put_udp(uint8_t *at, const struct datagram *d, const uint32_t *value,
+static size_t put_udp(uint8_t *at, const struct datagram *d, const struct number *value,
 		      const struct octets *body)
 {
 	size_t len = 8u + body->len;
@@ -102,7 +126,7 @@ static size_t put_udp(uint8_t *at, const struct datagram *d, const uint32_t *val
 	return len;
 }
 
-static size_t put_tcp(uint8_t *at, const struct datagram *d, const uint32_t *value,
+static size_t put_tcp(uint8_t *at, const struct datagram *d, const struct number *value,
 		      const struct octets *body)
 {
 	size_t header = 20 + put_options(at + 20, d->tcp_options, d->tcp_option_len);
@@ -120,23 +144,32 @@ static size_t put_tcp(uint8_t *at, const struct datagram *d, const uint32_t *val
 	return len;
 }
 
-static size_t put_icmp(uint8_t *at, const struct datagram *d, const uint32_t *value,
+/* Of echo and its reply (RFC 792, RFC 4443 section 4); all else is said by its number. */
+static uint8_t icmp_type(const struct datagram *d)
+{
+	if (!d->named || d->version == 4)
+		return d->type;
+	return d->type ? 128 : 129;
+}
+
+/* Identifier and number, or the MTU; the pointer is an octet in IPv4, in IPv6 all. */
+static size_t put_icmp(uint8_t *at, const struct datagram *d, const struct number *value,
 		       const struct octets *body)
 {
 	size_t len = 8u + body->len;
 
 	memset(at, 0, 8);
-	at[0] = d->type;
+	at[0] = icmp_type(d);
 	at[1] = d->code;
-	put16(at + 4, value[IDENTIFIER]);
-	put16(at + 6, d->seq);
+	put32(at + 4, (value[IDENTIFIER].low << 16) + d->seq +
+			      (d->version == 4 ? d->pointer << 24 : d->pointer));
 	memcpy(at + 8, body->at, body->len);
 	put16(at + 2, checksum(at, len, len, d, value));
 	return len;
 }
 
 /* RFC 4340 section 5.1, with 48-bit sequence numbers unless it says brief. */
-static size_t put_dccp(uint8_t *at, const struct datagram *d, const uint32_t *value,
+static size_t put_dccp(uint8_t *at, const struct datagram *d, const struct number *value,
 		       const struct octets *body)
 {
 	size_t generic = d->brief ? 12 : 16;
@@ -173,7 +206,7 @@ static uint32_t crc32c(const uint8_t *octets, size_t len)
 }
 
 /* One chunk, padded; of INIT and INIT ACK (types 1 and 2) with what they must have. */
-static size_t put_sctp(uint8_t *at, const struct datagram *d, const uint32_t *value,
+static size_t put_sctp(uint8_t *at, const struct datagram *d, const struct number *value,
 		       const struct octets *body)
 {
 	bool init = d->type == 1 || d->type == 2;
@@ -200,7 +233,7 @@ static size_t put_sctp(uint8_t *at, const struct datagram *d, const uint32_t *va
 }
 
 /* RFC 2784 with RFC 2890's key, or RFC 2637 section 4.1 with a call ID. */
-static size_t put_gre(uint8_t *at, const struct datagram *d, const uint32_t *value,
+static size_t put_gre(uint8_t *at, const struct datagram *d, const struct number *value,
 		      const struct octets *body)
 {
 	size_t header = d->call || d->key ? 8 : 4;
@@ -219,7 +252,7 @@ static size_t put_gre(uint8_t *at, const struct datagram *d, const uint32_t *val
 	return header + body->len;
 }
 
-static size_t put_esp(uint8_t *at, const struct datagram *d, const uint32_t *value,
+static size_t put_esp(uint8_t *at, const struct datagram *d, const struct number *value,
 		      const struct octets *body)
 {
 	(void)value;
@@ -229,7 +262,7 @@ static size_t put_esp(uint8_t *at, const struct datagram *d, const uint32_t *val
 	return 8u + body->len;
 }
 
-static size_t put_nothing(uint8_t *at, const struct datagram *d, const uint32_t *value,
+static size_t put_nothing(uint8_t *at, const struct datagram *d, const struct number *value,
 			  const struct octets *body)
 {
 	(void)d;
@@ -240,7 +273,7 @@ static size_t put_nothing(uint8_t *at, const struct datagram *d, const uint32_t 
 
 static const struct {
 	uint8_t protocol;
-	size_t (*put)(uint8_t *at, const struct datagram *d, const uint32_t *value,
+	size_t (*put)(uint8_t *at, const struct datagram *d, const struct number *value,
 		      const struct octets *body);
 } transports[KIND_COUNT] = {
 	[KIND_RAW] = { 0, put_nothing },   [KIND_IP] = { 0, put_nothing },
@@ -252,10 +285,12 @@ static const struct {
 
 uint8_t transport_protocol(const struct datagram *d)
 {
+	if (d->kind == KIND_ICMP && d->version == 6)
+		return 58;
 	return d->kind == KIND_IP ? d->protocol : transports[d->kind].protocol;
 }
 
-size_t transport_put(uint8_t *at, const struct datagram *d, const uint32_t *value,
+size_t transport_put(uint8_t *at, const struct datagram *d, const struct number *value,
 		     const struct octets *body)
 {
 	return transports[d->kind].put(at, d, value, body);

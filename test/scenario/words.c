@@ -141,6 +141,15 @@ uint32_t words_address_of(struct words *w, const char *text)
 	return ntohl(a.s_addr);
 }
 
+struct number words_address6_of(struct words *w, const char *text)
+{
+	uint32_t words[4] = { 0 };
+
+	if (inet_pton(AF_INET6, text, words) != 1)
+		words_fault(w, "\"%s\" is not an IPv6 address", text);
+	return (struct number){ { ntohl(words[0]), ntohl(words[1]), ntohl(words[2]) }, ntohl(words[3]) };
+}
+
 static uint8_t name_place(struct words *w, const char *name)
 {
 	struct names *n = &w->names;
@@ -154,6 +163,17 @@ static uint8_t name_place(struct words *w, const char *name)
 	}
 	strcpy(n->name[n->count], name);
 	return n->count++;
+}
+
+/* What stands before the variable, or alone. */
+static void read_constant(struct words *w, struct value *v, const char *text, uint32_t most)
+{
+	v->is6 = strchr(text, ':') != NULL;
+	if (v->is6)
+		v->number = words_address6_of(w, text);
+	else
+		v->number.low = strchr(text, '.') ? words_address_of(w, text)
+						  : words_number_of(w, text, most);
 }
 
 struct value words_value_of(struct words *w, char *text, uint32_t most)
@@ -171,15 +191,20 @@ struct value words_value_of(struct words *w, char *text, uint32_t most)
 		}
 		variable[-1] = '\0';
 	}
-	v.number = strchr(text, '.') ? words_address_of(w, text) : words_number_of(w, text, most);
+	read_constant(w, &v, text, most);
 	return v;
 }
 
-bool value_of(const struct value *v, const struct variables *vars, uint32_t *out)
+bool value_of(const struct value *v, const struct variables *vars, struct number *out)
 {
+	const struct number *more;
+
 	*out = v->number;
 	if (!v->variable)
 		return true;
-	*out += vars->value[v->variable - 1];
+	more = &vars->value[v->variable - 1];
+	out->low += more->low;
+	for (int i = 0; i < 3; i++)
+		out->high[i] += more->high[i];
 	return vars->bound[v->variable - 1];
 }

@@ -15,10 +15,16 @@
 
 enum { VARIABLES_MOST = 32, NAME_MOST = 16, WORDS_MOST = 96, LINE_MOST = 8192 };
 
-/* A number or an address (host order), plus a variable if there is one: 5000, $p, 5000+$i. */
+/* A number or an address, in host order; only IPv6 addresses are more than low. */
+struct number {
+	uint32_t high[3], low;
+};
+
+/* A number plus a variable if there is one: 5000, $p, 5000+$i. */
 struct value {
-	uint32_t number;
+	struct number number;
 	uint8_t variable; /* its place in names plus one; 0: none */
+	bool is6;	  /* written as an IPv6 address */
 };
 
 struct names {
@@ -29,7 +35,7 @@ struct names {
 /* What variables hold while a story is played. */
 struct variables {
 	bool bound[VARIABLES_MOST];
-	uint32_t value[VARIABLES_MOST];
+	struct number value[VARIABLES_MOST];
 };
 
 struct words {
@@ -64,9 +70,11 @@ unsigned words_choice(struct words *w, const char *const *list);
 /* The same for text that is only a part of a word. */
 uint32_t words_number_of(struct words *w, const char *text, uint32_t most);
 uint32_t words_address_of(struct words *w, const char *text);
+struct number words_address6_of(struct words *w, const char *text);
 struct value words_value_of(struct words *w, char *text, uint32_t most);
 
-/* What a value is. False if its variable is not bound. */
-bool value_of(const struct value *v, const struct variables *vars, uint32_t *out);
+/* What a value is. False if its variable is not bound. Of IPv6
+ * addresses each 32 bits are added by themselves. */
+bool value_of(const struct value *v, const struct variables *vars, struct number *out);
 
 #endif

@@ -43,7 +43,7 @@ static const struct { struct nat_policy policy; const char *fault; } policies[] 
 	{ { NAPT }, "policy without ports" },
 	{ { NAPT, .ports = { 2, 1 } }, "port range ends before it begins" },
 	{ { NAPT, PORTS, .low_ports = { 2, 1 } }, "port range ends before it begins" },
-	{ { .prefix_len = 28, .type = NAT_ONE_TO_ONE + 1 }, "behaviour that there is not" },
+	{ { .prefix_len = 28, .type = NAT_SIIT + 1 }, "behaviour that there is not" },
 	{ { NAPT, PORTS, .behaviour = { { 3, 0 } } }, "behaviour that there is not" },
 	{ { NAPT, PORTS, .behaviour = { { 0, 0 }, { 0, 3 } } }, "behaviour that there is not" },
 	{ { NAPT, PORTS, .port_selection = 7 }, "behaviour that there is not" },

@@ -81,6 +81,19 @@ static const struct bad {
 	  V6("0014", "2c") "1100000112345678" "000102030405060708090a0b", REASON_FRAGMENT_BAD, false },
 	{ "IPv6 fragment beyond 65535",
 	  V6("0010", "2c") "1100fff812345678" "0001020304050607", REASON_FRAGMENT_BAD, false },
+	{ "IPv6 fragment beyond 65535 with the options in front of it",
+	  V6("0017", "3c") "2c00010400000000" "1100fff812345678" "00010203040506", REASON_FRAGMENT_BAD, false },
+	{ "IPv6 fragment over TCP flags",
+	  V6("0010", "2c") "0600000812345678" "0001020304050607", REASON_FRAGMENT_BAD, false },
+	{ "fragment of a fragment",
+	  V6("0018", "2c") "2c00000012345678" "1100000012345678" UDP("0008"), REASON_EXTENSION, false },
+	{ "first fragment that ends inside options (RFC 7112)",
+	  V6("0010", "2c") "3c00000112345678" "1101010400000000", REASON_EXTENSION, false },
+	{ "first fragment of nothing but options",
+	  V6("0010", "2c") "3c00000112345678" "1100010400000000", REASON_TRANSPORT_SHORT, false },
+	{ "first fragment with half a TCP header",
+	  V6("0010", "2c") "0600000112345678" "1388005000000001", REASON_TRANSPORT_SHORT, false },
+	{ "jumbo payload", V6("0000", "00") "11 00 c204 00010000" UDP("0000"), REASON_EXTENSION, false },
 };
 
 enum { BAD_COUNT = sizeof(bad) / sizeof(bad[0]) };
@@ -151,13 +164,27 @@ static void use(struct pkt *p)
 	icmp_echo_answer(p);
 }
 
+/* Of fragments that are refused their senders are told. */
+static void tell(const struct pkt *p, enum reason r)
+{
+	static const uint8_t ours[16] = { 0x20, 0x01 };
+	const struct icmp_error e = { .reason = r, .source = ours, .ttl = 64 };
+	uint8_t out[ICMP_ERROR_MOST];
+
+	if (p->version == 6 && p->fragment)
+		icmp_error_make(out, &e, p);
+}
+
 static void parse_and_use(const uint8_t *octets, size_t len)
 {
 	uint8_t *exact = octets_exact(octets, len);
 	struct pkt p;
+	enum reason r = pkt_parse(&p, exact, len, NULL);
 
-	if (pkt_parse(&p, exact, len, NULL) == REASON_NONE)
+	if (r == REASON_NONE)
 		use(&p);
+	else
+		tell(&p, r);
 	free(exact);
 }
 

@@ -123,6 +123,41 @@ static void test_type_of_service(void **state)
 	assert_int_equal(pkt_tos(&p), 0xb8);
 }
 
+/* Where the fragment header is (RFC 6946: of a datagram that is whole, too), and the first routing header
+ * with segments left. */
+static void test_where_extension_headers_are(void **state)
+{
+	static const struct { const char *octets; uint16_t fragment, routing; bool more; } cases[] = {
+		{ V6("0008", "11") UDP("0008"), 0, 0, false },
+		{ V6("0018", "00") "3c00010400000000" "1100010400000000" UDP("0008"), 0, 0, false },
+		{ V6("0010", "2c") "1100000012345678" UDP("0008"), 40, 0, false },
+		{ V6("0010", "2c") "1100000112345678" UDP("0fa0"), 40, 0, true },
+		{ V6("0010", "2c") "1100059912345678" UDP("0fa0"), 40, 0, true },
+		{ V6("000b", "2c") "1100059812345678" "010203", 40, 0, false },
+		{ V6("0020", "3c") "2c00010400000000" "3c00000012345678" "1100010400000000" UDP("0008"),
+		  48, 0, false },
+		{ V6("0010", "2b") "1100000100000000" UDP("0008"), 0, 40, false },
+		{ V6("0010", "2b") "1100020100000000" UDP("0008"), 0, 40, false },
+		{ V6("0010", "2b") "1100020000000000" UDP("0008"), 0, 0, false },
+		{ V6("0028", "3c") "2b00010400000000" "2b00040000000000" "2b00040100000000"
+		  "1100040200000000" UDP("0008"), 0, 56, false },
+		{ V6("0020", "2b") "2c00040100000000" "2b00000112345678" "1100040200000000" UDP("0008"),
+		  48, 40, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t room[OCTETS_ROOM];
+		size_t len = octets_read(room, cases[i].octets);
+		struct pkt p;
+
+		assert_int_equal(pkt_parse(&p, room, len, NULL), REASON_NONE);
+		if (p.fragment != cases[i].fragment || p.routing != cases[i].routing ||
+		    pkt_has_more(&p) != cases[i].more)
+			fail_msg("%s: fragment %u routing %u", cases[i].octets, p.fragment, p.routing);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +168,7 @@ int main(void)
 		cmocka_unit_test(test_checksum_valid_with_octets_behind_udp),
 		cmocka_unit_test(test_checksum_that_was_not_sent),
 		cmocka_unit_test(test_type_of_service),
+		cmocka_unit_test(test_where_extension_headers_are),
 	};
 
 	return cmocka_run_group_tests_name("packet_fields", tests, NULL, NULL);

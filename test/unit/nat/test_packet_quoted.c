@@ -15,7 +15,8 @@ static size_t quote(uint8_t at[static OCTETS_ROOM], uint8_t version, const uint8
 /* What a quoted view must hold at least: the header and eight octets (RFC 792). */
 static size_t needed(const struct good *g)
 {
-	bool known = g->protocol == 6 || g->protocol == 17 || g->protocol == 1 || g->protocol == 58;
+	bool known = g->protocol == 6 || g->protocol == 17 || g->protocol == 1 || g->protocol == 58 ||
+		     g->protocol == PROTO_ESP;
 
 	if (g->protocol == PROTO_GRE)
 		return (size_t)g->transport + 4;

@@ -110,8 +110,8 @@ static inline bool has_word(const char *text, const char *word)
 static inline bool manual_key(char **page, char name[static 64])
 {
 	for (char *line; (line = strsep(page, "\n"));) {
-		if (sscanf(line, ".B %63[a-z_]%*c", name) != 1 &&
-		    sscanf(line, ".SH %63[a-z]", name) != 1)
+		if (sscanf(line, ".B %63[a-z0-9_]%*c", name) != 1 &&
+		    sscanf(line, ".SH %63[a-z0-9]", name) != 1)
 			continue;
 		if (strncmp(line, ".B router check", 15) &&
 		    strncmp(*page, "Not in this version", 19))

@@ -65,7 +65,7 @@ static inline struct conf *plan_make(struct plan *p, const char *outside, const 
 	p->conf.interface_count = 2;
 	p->conf.nat.policies = &p->policy;
 	p->conf.nat.policy_count = 1;
-	p->conf.nat.pool = p->pool;
+	p->conf.nat.pool = p->conf.pool = p->pool;
 	p->conf.nat.pool_count = 2;
 	p->conf.nat.forwards = &p->forward;
 	p->conf.nat.forward_count = 1;

@@ -31,6 +31,7 @@ struct setting {
 	bool mute[INTERFACES]; /* no ICMP errors */
 	const char *reverse_path[INTERFACES];
 	bool outer; /* lan1 is outside, too */
+	const char *more; /* of the file, as it stands there */
 };
 
 #define RIG_LIMITS "sessions = 4096; sessions_per_host = 4096; fragments = 64;"
@@ -99,7 +100,7 @@ static inline void rig_write(FILE *f, const struct setting *s)
 	fprintf(f, "nat = ( %s );\n", rig_or(s->nat, RIG_NAT("\"198.51.100.2\"", "")));
 	fprintf(f, "forwards = ( %s );\n", rig_or(s->forwards, ""));
 	fprintf(f, "rewrite = ( %s );\n", rig_or(s->rewrite, ""));
-	fprintf(f, "log = { %s };\n", rig_or(s->log, ""));
+	fprintf(f, "log = { %s };\n%s\n", rig_or(s->log, ""), rig_or(s->more, ""));
 }
 
 static inline struct conf *rig_conf(const struct setting *s)

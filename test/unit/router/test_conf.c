@@ -187,6 +187,7 @@ static void assert_all_globals(const struct conf *c)
 	assert_int_equal(c->nat.half_open, 500);
 	assert_int_equal(c->nat.held_ports, 17);
 	assert_int_equal(c->nat.unsolicited, 18);
+	assert_int_equal(c->error_rate, 11);
 	assert_int_equal(c->nat.timeout_ms[TIMEOUT_UDP], 10000);
 	assert_int_equal(c->nat.timeout_ms[TIMEOUT_TCP_OPENING], 6000);
 	assert_int_equal(c->nat.timeout_ms[TIMEOUT_TCP_ESTABLISHED], 100000);
@@ -433,14 +434,16 @@ static void every_key_is_read_by_a_test(void **state)
 	char *page = manual(), *rest = page, name[64];
 	char *all = contents("test/unit/router/conf/all.conf");
 	char *dial = contents("test/unit/router/conf/dial.conf");
+	char *six = contents("test/unit/router/conf/six.conf");
 
 	(void)state;
 	while (manual_key(&rest, name))
-		if (!has_word(all, name) && !has_word(dial, name))
-			fail_msg("neither all.conf nor dial.conf has %s", name);
+		if (!has_word(all, name) && !has_word(dial, name) && !has_word(six, name))
+			fail_msg("neither all.conf nor dial.conf nor six.conf has %s", name);
 	free(page);
 	free(all);
 	free(dial);
+	free(six);
 }
 
 int main(void)

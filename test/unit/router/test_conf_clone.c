@@ -2,7 +2,8 @@
 #include "conf_good.h"
 
 static const char *const files[] = {
-	"test/unit/router/conf/all.conf", "test/unit/router/conf/dial.conf", "router.conf",
+	"test/unit/router/conf/all.conf", "test/unit/router/conf/dial.conf",
+	"test/unit/router/conf/six.conf", "router.conf",
 };
 
 static void assert_same_array(const void *a, const void *b, size_t count, size_t size)
@@ -30,6 +31,20 @@ static void assert_same_interface(const struct conf_interface *a, const struct c
 			  sizeof(*a->host_routes));
 }
 
+/* The values of both are the same; what they point to is in arrays of their own. */
+static void assert_same_policies(const struct conf *a, const struct conf *b)
+{
+	for (size_t i = 0; i < a->nat_count; i++) {
+		struct nat_policy one = a->policies[i], other = b->policies[i];
+
+		assert_same_array(one.v6.eams, other.v6.eams, one.v6.eam_count, sizeof(*one.v6.eams));
+		assert_same_array(one.v6.eams_by6, other.v6.eams_by6, one.v6.eam_count,
+				  sizeof(*one.v6.eams));
+		one.v6.eams = one.v6.eams_by6 = other.v6.eams = other.v6.eams_by6 = NULL;
+		assert_memory_equal(&one, &other, sizeof(one));
+	}
+}
+
 static void assert_same_nat(const struct conf *a, const struct conf *b)
 {
 	assert_ptr_equal(b->nat.policies, b->policies);
@@ -37,8 +52,10 @@ static void assert_same_nat(const struct conf *a, const struct conf *b)
 	assert_ptr_equal(b->nat.forwards, b->forwards);
 	for (size_t i = 0; i < a->nat_count; i++)
 		assert_same_text(a->nats[i].name, b->nats[i].name);
-	assert_same_array(a->policies, b->policies, a->nat_count, sizeof(*a->policies));
+	assert_ptr_equal(b->nat.pool6, b->pool6);
+	assert_same_policies(a, b);
 	assert_same_array(a->pool, b->pool, a->nat.pool_count, sizeof(*a->pool));
+	assert_same_array(a->pool6, b->pool6, a->nat.pool_count, sizeof(*a->pool6));
 	assert_same_array(a->forwards, b->forwards, a->nat.forward_count, sizeof(*a->forwards));
 	assert_same_array(a->forward_interfaces, b->forward_interfaces, a->nat.forward_count,
 			  sizeof(*a->forward_interfaces));

@@ -39,7 +39,7 @@ static void moves_the_ports_of_the_host(void **state)
 	assert_true(local_ports_are("32768-60999"));
 	assert_true(shell("test -z \"`nft list tables`\""));
 	/* An address of the NAT's own leaves the host all of its ports. */
-	plan.conf.nat.pool = &plan.pool[1];
+	plan.conf.nat.pool = plan.conf.pool = &plan.pool[1];
 	plan.conf.nat.pool_count = 1;
 	g = install(&plan.conf);
 	assert_true(local_ports_are("32768-60999"));
@@ -111,6 +111,52 @@ static void needs_privilege_only_for_packet_interfaces(void **state)
 	guard_remove(NULL);
 }
 
+static bool has_rule(const char *rule)
+{
+	return shell("nft list ruleset | grep -qF '%s'", rule);
+}
+
+/* What of IPv6 is the NAT's: addresses and ports of a pool, prefixes that stand for inside hosts. A pinhole
+ * of a firewall has its ports at somebody else's address. */
+static void knows_what_is_ours_of_ipv6(void **state)
+{
+	static const struct nat_eam eam = { { 0 }, 24, { { { 0x20, 1, 0x0d, 0xb8, 0, 0xc } }, 120 } };
+	struct nat_policy policies[] = {
+		{ .type = NAT_NAPT66, .version = 6, .pool_count = 2, .ports = { 4096, 8191 } },
+		{ .type = NAT_NPTV6, .version = 6,
+		  .v6.translated = { { { 0x20, 1, 0x0d, 0xb8, 0, 5 } }, 48 } },
+		{ .type = NAT_SIIT, .version = 4, .v6 = { .eams = &eam, .eam_count = 1 } },
+		{ .type = NAT_NAT64, .version = 6, .ports = { 10000, 10001 } },
+	};
+	struct ip6 pool6[] = { { { 0x20, 1, 0x0d, 0xb8, 0, 6, [15] = 5 } }, { { 0 } } };
+	struct plan plan;
+	struct guard *g;
+
+	NETNS_TEST(state);
+	make_links();
+	plan_make(&plan, "v0", "w0");
+	plan.pool[0] = nat_v6_beside();
+	plan.conf.pool6 = pool6;
+	plan.conf.nat.policies = policies;
+	plan.conf.nat.policy_count = sizeof(policies) / sizeof(policies[0]);
+	plan.forward.external = plan.forward.internal = nat_v6_beside();
+	plan.forward.external6 = plan.forward.internal6 = (struct ip6){ { 0x20, 1, 0x0d, 0xb8, 0, 8 } };
+	g = install(&plan.conf);
+	assert_true(has_rule("ip6 daddr 2001:db8:6::5 fib daddr type != local drop"));
+	assert_true(has_rule("ip daddr 203.0.113.5 fib daddr type != local drop"));
+	assert_true(has_rule("ip6 daddr 2001:db8:5::/48 fib daddr type != local drop"));
+	assert_true(has_rule("ip6 daddr 2001:db8:c::/120 fib daddr type != local drop"));
+	assert_true(has_rule("ip6 daddr 2001:db8:6::5 jump pool"));
+	assert_true(has_rule("tcp dport { 4096-8191, 10000-10001 } goto shared"));
+	assert_false(has_rule("80"));
+	guard_remove(g);
+	/* No address of IPv4, or of IPv6: no empty sets. */
+	for (int i = 0; i < 2; i++) {
+		plan.pool[0] = plan.pool[1] = i ? nat_v6_beside() : be32_from(POOL);
+		guard_remove(install(&plan.conf));
+	}
+}
+
 /* One side only, and no NAT at all. */
 static void installs_for_any_set_of_interfaces(void **state)
 {
@@ -137,6 +183,7 @@ int main(void)
 		cmocka_unit_test(leaves_what_others_changed),
 		cmocka_unit_test(ends_with_the_process),
 		cmocka_unit_test(needs_privilege_only_for_packet_interfaces),
+		cmocka_unit_test(knows_what_is_ours_of_ipv6),
 		cmocka_unit_test(installs_for_any_set_of_interfaces),
 	};
 

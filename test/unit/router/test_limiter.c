@@ -2,6 +2,7 @@
 #include "rig.h"
 
 static const struct setting plain[] = RIG_WIDTHS();
+static const struct setting slow[] = RIG_WIDTHS(.limits = RIG_LIMITS " icmp_errors = 2;");
 
 /* A datagram that is answered with time exceeded: the number tells ports, destination and protocol
  * apart, as traceroutes of different kinds do. */
@@ -48,6 +49,20 @@ static void a_burst_of_ten_then_ten_a_second(void **state)
 	assert_int_equal(probe_often(r, 10, 30), 10);
 	rig_later(r, 10000);
 	assert_int_equal(probe_often(r, 10, 30), 10);
+}
+
+/* Requirement 4443-R11: how many is for the operator to say. */
+static void as_many_as_configured(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(probe_often(r, 10, 30), 2);
+	rig_later(r, 499);
+	assert_int_equal(probe_often(r, 10, 30), 0);
+	rig_later(r, 1);
+	assert_int_equal(probe_often(r, 10, 30), 1);
+	rig_later(r, 5000);
+	assert_int_equal(probe_often(r, 10, 30), 2);
 }
 
 /* Time in small steps gives no more and no less than in one. */
@@ -140,6 +155,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_ROW(a_burst_of_ten_then_ten_a_second, &plain[0], "1 worker"),
+		RIG_ROW(as_many_as_configured, &slow[0], "1 worker"),
 		RIG_ROW(ten_a_second_for_a_minute, &plain[0], "1 worker"),
 		RIG_ROWS(workers_count_each_for_itself, plain),
 		RIG_ROW(others_have_their_own, &plain[0], "1 worker"),

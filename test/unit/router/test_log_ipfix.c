@@ -11,6 +11,7 @@
 enum { IDS = 300, FIELDS = 16, RECORDS = 64 };
 
 struct field { uint16_t element, len; };
+/* Of an IPv6 address, the sum of its halves. */
 struct values { uint16_t id; uint64_t of[512]; uint8_t len[512]; };
 
 struct collector_of_test {
@@ -41,7 +42,7 @@ static size_t learn(struct collector_of_test *c, const uint8_t *at)
 		c->templates[id].fields[i].element = (uint16_t)number(at + 4 + 4 * i, 2);
 		c->templates[id].fields[i].len = (uint16_t)number(at + 6 + 4 * i, 2);
 		assert_in_range(c->templates[id].fields[i].element, 1, 511);
-		assert_in_range(c->templates[id].fields[i].len, 1, 8);
+		assert_in_range(c->templates[id].fields[i].len, 1, 16);
 	}
 	return 4 + 4 * count;
 }
@@ -57,7 +58,8 @@ static size_t take(struct collector_of_test *c, uint16_t id, const uint8_t *at)
 	for (size_t i = 0; i < c->templates[id].count; i++) {
 		struct field f = c->templates[id].fields[i];
 
-		v->of[f.element] = number(at, f.len);
+		v->of[f.element] = f.len == 16 ? number(at, 8) + number(at + 8, 8)
+					       : number(at, f.len);
 		v->len[f.element] = (uint8_t)f.len;
 		at += f.len;
 	}
@@ -147,6 +149,95 @@ static void mappings_and_sessions(void **state)
 	ASSERT_RECORD(&c.records[2], { 230, 1, 4 }, BINDING);
 	ASSERT_RECORD(&c.records[3], { 230, 1, 5 }, BINDING, { 12, 4, 0xc6336409 }, { 11, 2, 53 },
 		      { 226, 4, 0xc6336409 }, { 228, 2, 53 });
+}
+
+#define V6(element, last) { element, 16, 0x20010db800000000 + last }
+#define PORTS { 4, 1, 17 }, { 7, 2, 5000 }, { 227, 2, 6000 }
+
+/* RFC 8158 section 5: NAT64 has numbers and elements of its own. Of NAT66 there is nothing: it is NAT44
+ * with longer addresses. */
+static void addresses_of_either_version(void **state)
+{
+	struct collector_of_test c = { 0 };
+	struct log_record r;
+	struct ipfix x;
+
+	(void)state;
+	ipfix_init(&x, 1000, 10);
+	add(&x, record_of(mapping_event64(EVENT_MAPPING_CREATED)));
+	r = record_of(mapping_event64(EVENT_SESSION_DELETED));
+	r.destinations = true;
+	add(&x, r);
+	finish(&x, &c);
+	assert_int_equal(c.templates_seen, 8);
+	ASSERT_RECORD(&c.records[0], { 230, 1, 10 }, V6(27, 2), { 225, 4, 0xc0000201 }, PORTS);
+	ASSERT_RECORD(&c.records[1], { 230, 1, 7 }, V6(27, 2), { 225, 4, 0xc0000201 }, PORTS,
+		      { 28, 16, 0x0064ff9bc6336409 }, { 226, 4, 0xc6336409 },
+		      { 11, 2, 53 }, { 228, 2, 53 });
+	add(&x, record_of(mapping_event66(EVENT_MAPPING_DELETED)));
+	r = record_of(mapping_event66(EVENT_SESSION_CREATED));
+	r.destinations = true;
+	add(&x, r);
+	finish(&x, &c);
+	assert_int_equal(c.templates_seen, 0);
+	ASSERT_RECORD(&c.records[0], { 230, 1, 9 }, V6(27, 2), V6(281, 1), PORTS);
+	ASSERT_RECORD(&c.records[1], { 230, 1, 4 }, V6(27, 2), V6(281, 1), PORTS, V6(28, 9), V6(282, 9),
+		      { 11, 2, 53 }, { 228, 2, 53 });
+}
+
+static void limits_and_blocks_of_ipv6_hosts(void **state)
+{
+	struct collector_of_test c = { 0 };
+	struct nat_event events[4] = {
+		limit_event(EVENT_PORTS_EXHAUSTED, REASON_OUT_OF_PORTS),
+		limit_event(EVENT_QUOTA_EXCEEDED, REASON_HOST_LIMIT),
+		block_event(EVENT_BLOCK_ASSIGNED), block_event(EVENT_BLOCK_RELEASED),
+	};
+	struct ipfix x;
+
+	(void)state;
+	ipfix_init(&x, 1000, 10);
+	events[3].outside = endpoint6(1, 0);
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		events[i].inside = endpoint6(2, 5000);
+		add(&x, record_of(events[i]));
+	}
+	finish(&x, &c);
+	ASSERT_RECORD(&c.records[0], { 230, 1, 12 }, V6(27, 2), { 4, 1, 6 }, { 133, 8, 7 });
+	ASSERT_RECORD(&c.records[1], { 230, 1, 13 }, { 466, 4, 3 }, { 473, 4, 10 }, V6(27, 2),
+		      { 133, 8, 7 });
+	ASSERT_RECORD(&c.records[2], { 230, 1, 16 }, V6(27, 2), { 225, 4, 0xc0000201 },
+		      { 361, 2, 1024 }, { 362, 2, 1535 });
+	ASSERT_RECORD(&c.records[3], { 230, 1, 17 }, V6(27, 2), V6(281, 1), { 361, 2, 1024 },
+		      { 362, 2, 1535 });
+}
+
+/* Templates of a version come in front of its first record, and again when they are due. */
+static void templates_of_ipv6_come_when_needed(void **state)
+{
+	static struct collector_of_test c;
+	struct log_record four = record_of(mapping_event(EVENT_MAPPING_CREATED));
+	struct log_record six = record_of(mapping_event64(EVENT_MAPPING_CREATED));
+	struct ipfix x;
+
+	(void)state;
+	memset(&c, 0, sizeof(c));
+	ipfix_init(&x, 1000, 10);
+	for (unsigned i = 0; i < 3 * IPFIX_TEMPLATES_MESSAGES; i++) {
+		bool first = i % IPFIX_TEMPLATES_MESSAGES == 0;
+
+		add(&x, four);
+		/* One message has no room for the templates of both. */
+		assert_int_equal(ipfix_add(&x, &six), !first);
+		finish(&x, &c);
+		assert_int_equal(c.templates_seen, first ? 6 : 0);
+		if (!first)
+			continue;
+		add(&x, six);
+		finish(&x, &c);
+		assert_int_equal(c.templates_seen, 8);
+		i++;
+	}
 }
 
 /* Both ends of the range, always. */
@@ -244,6 +335,9 @@ int main(void)
 		cmocka_unit_test(mappings_and_sessions), cmocka_unit_test(blocks),
 		cmocka_unit_test(limits), cmocka_unit_test(many_messages),
 		cmocka_unit_test(templates_come_again),
+		cmocka_unit_test(addresses_of_either_version),
+		cmocka_unit_test(limits_and_blocks_of_ipv6_hosts),
+		cmocka_unit_test(templates_of_ipv6_come_when_needed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

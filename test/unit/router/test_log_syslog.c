@@ -53,6 +53,25 @@ static void sessions(void **state)
 		    " remote=\"198.51.100.9\" remote-port=\"53\"]");
 }
 
+/* RFC 8158 names no record of NAT66; a text needs none. */
+static void addresses_of_either_version(void **state)
+{
+	struct log_record r = record_of(mapping_event64(EVENT_SESSION_CREATED));
+
+	(void)state;
+	r.destinations = true;
+	assert_says(&r, HEAD("30", "session-created") " protocol=\"udp\" inside=\"2001:db8::2\" "
+		    "inside-port=\"5000\" outside=\"192.0.2.1\" outside-port=\"6000\" "
+		    "remote=\"198.51.100.9\" remote-port=\"53\"]");
+	r.event = mapping_event66(EVENT_MAPPING_CREATED);
+	assert_says(&r, HEAD("30", "mapping-created") " protocol=\"udp\" inside=\"2001:db8::2\" "
+		    "inside-port=\"5000\" outside=\"2001:db8::1\" outside-port=\"6000\"]");
+	r.event = limit_event(EVENT_QUOTA_EXCEEDED, REASON_HOST_LIMIT);
+	r.event.inside = endpoint6(2, 5000);
+	assert_says(&r, HEAD("28", "quota-exceeded") " protocol=\"tcp\" reason=\"host_limit\" "
+		    "count=\"7\" inside=\"2001:db8::2\"]");
+}
+
 static void blocks(void **state)
 {
 	struct log_record r = record_of(block_event(EVENT_BLOCK_ASSIGNED));
@@ -135,7 +154,7 @@ static void the_origin_is_printable(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mappings), cmocka_unit_test(sessions), cmocka_unit_test(blocks),
+		cmocka_unit_test(mappings), cmocka_unit_test(sessions), cmocka_unit_test(addresses_of_either_version), cmocka_unit_test(blocks),
 		cmocka_unit_test(plans), cmocka_unit_test(limits), cmocka_unit_test(stamps),
 		cmocka_unit_test(the_origin_is_printable),
 	};

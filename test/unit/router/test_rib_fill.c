@@ -49,6 +49,13 @@ static void fills_in_addresses_and_networks(void **state)
 	rib_free(r);
 }
 
+static struct ip6 v6(const char *text)
+{
+	struct address a = address(text);
+
+	return ip6_load(a.octets);
+}
+
 static void fills_in_pools(void **state)
 {
 	struct prefix addresses[] = { prefix("203.0.113.5/24") };
@@ -69,6 +76,60 @@ static void fills_in_pools(void **state)
 	assert_int_equal(rib_fill(r, &c), 0);
 	expect_all(r, expected, sizeof(expected) / sizeof(expected[0]));
 	assert_int_equal(route_count(r), 7);
+	rib_free(r);
+}
+
+/* What IPv6 hosts reach IPv4 by, and what stands for inside hosts; a longer prefix of a route goes before
+ * (requirement 7915-R1). What hosts are inside is reached by ordinary routes. */
+static void fills_in_what_is_translated(void **state)
+{
+	struct prefix addresses[] = { prefix("2001:db8:f::1/64"), prefix("2001:db8:5:1::1/64") };
+	struct conf_interface interfaces[] = { { .addresses = addresses, .address_count = 2 } };
+	struct conf_route routes[] = {
+		{ .prefix = prefix("2001:db8:64::c000:200/120"), .via = address("2001:db8:f::2") },
+		{ .prefix = prefix("::/0"), .via = address("2001:db8:f::2") },
+		{ .prefix = prefix("0.0.0.0/0"), .via = address("2001:db8:f::2") },
+	};
+	be32 pool[] = { nat_v6_beside(), nat_v6_beside() };
+	struct ip6 pool6[] = { v6("2001:db8:6::5"), v6("2001:db8:f::1") };
+	const struct nat_eam eams[] = { { be32_from(0xc0000250), 28, { v6("2001:db8:a::50"), 124 } } };
+	struct nat_policy policies[] = {
+		{ .type = NAT_NAT64, .version = 6,
+		  .v6 = { .prefixes = { { v6("2001:db8:64::"), 96 } }, .prefix_count = 1 } },
+		{ .type = NAT_NAT64, .version = 6, /* the same for other hosts */
+		  .v6 = { .prefixes = { { v6("2001:db8:64::"), 96 } }, .prefix_count = 1 } },
+		{ .type = NAT_SIIT, .version = 6,
+		  .v6 = { .match = { v6("2001:db8:96::c633:6400"), 120 }, .eams = eams, .eam_count = 1,
+			  .prefixes = { { v6("2001:db8:96::"), 96 } }, .prefix_count = 1 } },
+		{ .type = NAT_SIIT, .version = 4,
+		  .v6 = { .eams = eams, .eam_count = 1,
+			  .prefixes = { { v6("2001:db8:97::"), 96 } }, .prefix_count = 1 } },
+		{ .type = NAT_NPTV6, .version = 6, .v6.translated = { v6("2001:db8:5::"), 48 } },
+		{ .type = NAT_NPTV6, .version = 6, .v6.translated = { v6("::"), 48 } }, /* not known yet */
+		{ .type = NAT_ONE_TO_ONE, .version = 6, .v6.translated = { v6("2001:db8:7::"), 64 } },
+		{ .type = NAT_FIREWALL, .version = 6, .v6.match = { v6("2001:db8:8::"), 64 } },
+	};
+	struct conf c = { .interfaces = interfaces, .interface_count = 1, .routes = routes,
+			  .route_count = sizeof(routes) / sizeof(routes[0]), .policies = policies,
+			  .nat_count = sizeof(policies) / sizeof(policies[0]), .pool = pool,
+			  .pool6 = pool6, .nat = { .pool = pool, .pool6 = pool6, .pool_count = 2 } };
+	static const struct expected expected[] = {
+		{ "2001:db8:64::808:808", HOP_POOL, 0 }, { "2001:db8:64::c000:209", HOP_VIA, 0 },
+		{ "2001:db8:96::808:808", HOP_POOL, 0 }, { "2001:db8:97::808:808", HOP_VIA, 0 },
+		{ "192.0.2.81", HOP_POOL, 0 },		 { "192.0.2.96", HOP_VIA, 0 },
+		{ "198.51.100.7", HOP_POOL, 0 },	 { "198.51.101.7", HOP_VIA, 0 },
+		{ "2001:db8:a::51", HOP_POOL, 0 },	 { "2001:db8:a::60", HOP_VIA, 0 },
+		{ "2001:db8:5:2::9", HOP_POOL, 0 },	 { "2001:db8:5:1::9", HOP_LINK, 0 },
+		{ "2001:db8:7::9", HOP_POOL, 0 },	 { "2001:db8:8::9", HOP_VIA, 0 },
+		{ "2001:db8:6::5", HOP_POOL, 0 },	 { "2001:db8:f::1", HOP_POOL_LOCAL, 0 },
+		{ "::1", HOP_VIA, 0 },
+	};
+	struct rib *r = rib_new();
+
+	(void)state;
+	assert_int_equal(rib_fill(r, &c), 0);
+	expect_all(r, expected, sizeof(expected) / sizeof(expected[0]));
+	assert_int_equal(route_count(r), 16);
 	rib_free(r);
 }
 
@@ -110,6 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fills_in_addresses_and_networks),
 		cmocka_unit_test(fills_in_pools),
+		cmocka_unit_test(fills_in_what_is_translated),
 		cmocka_unit_test(fills_in_static_routes),
 	};
 
