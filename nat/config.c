@@ -127,7 +127,7 @@ const struct nat_policy *policy_of6(const struct nat_config *c, const struct ip6
 		const struct nat_policy *p = &c->policies[i];
 
 		if (p->version == 6 && !nat_type_is_stateless(p->type) &&
-		    (p->type == NAT_NAT64) == to_v4 && ip6_prefix_has(&p->v6.match, inside))
+		    (p->type == NAT_NONE || (p->type == NAT_NAT64) == to_v4) && ip6_prefix_has(&p->v6.match, inside))
 			return p;
 	}
 	return NULL;

@@ -198,8 +198,7 @@ static void sum_up(struct pkt *p)
 }
 
 enum reason family_error(struct pkt *p, const struct pkt *quoted, const struct family_ends *outer,
-			 const struct family_ends *inner, const struct family_rules *r,
-			 uint32_t room)
+			 const struct family_ends *inner, const struct family_rules *r)
 {
 	struct message m = { 0 };
 	enum reason why = admits(&m, p, quoted);
@@ -213,7 +212,7 @@ enum reason family_error(struct pkt *p, const struct pkt *quoted, const struct f
 	if (why == REASON_NONE)
 		why = measure(&m.was, p, quoted);
 	if (why == REASON_NONE)
-		why = arrange(&m, p, room);
+		why = arrange(&m, p, r->room);
 	if (why != REASON_NONE)
 		return why;
 	m.outer.carries = ICMP_HEADER + m.now.padded + m.now.extension;

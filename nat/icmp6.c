@@ -81,6 +81,7 @@ static enum reason join_families(struct nat *n, struct nat_job *job, const struc
 	struct family_ends outer = { .has_ports = false }, quoted = { .has_ports = false };
 	enum reason r;
 
+	rules.room = job->room;
 	quoted_ends(n, s, job->from, &quoted);
 	if (inwards) {
 		struct tuple router = { .remote = be32_load(pkt_source(job->p)), .tag = now->tag };
@@ -96,7 +97,7 @@ static enum reason join_families(struct nat *n, struct nat_job *job, const struc
 		rules.ident = ident_take(n, now->remote, job->p);
 	}
 	before_keep_header(job);
-	r = family_error(job->p, inner, &outer, &quoted, &rules, job->room);
+	r = family_error(job->p, inner, &outer, &quoted, &rules);
 	/* Of an error nobody is told anything. */
 	job->kept = false;
 	job->redirected = r == REASON_NONE && !inwards;

@@ -382,12 +382,6 @@ static bool is_current(const struct nat *n, const struct mapping *m)
 	       (policy_of_outside(n, outside->local, &now) && be32_equal(now, inside->local));
 }
 
-/* NAT64: an IPv4 address that stands for an IPv6 host. */
-static bool leads_to_six(be32 inside, be32 outside)
-{
-	return is_name(inside) && !is_name(outside);
-}
-
 /* What the configuration says about an outside endpoint that no mapping has; or, if it is stale, one
  * that may not be used: then a forward's new mapping is its session's alone. */
 static enum reason plan_static(struct nat *n, const struct tuple *t, const struct opening *o,
@@ -420,7 +414,8 @@ static enum reason plan_static(struct nat *n, const struct tuple *t, const struc
 		.local_port = internal.port,
 		.protocol = t->protocol,
 		.side = SIDE_INSIDE,
-		.tag = be16_from(leads_to_six(internal.address, t->local) ? MAPPING_TO_V4 : 0),
+		.tag = be16_from(is_name(internal.address) && !is_name(t->local) ? MAPPING_TO_V4
+										  : 0),
 	};
 	return r;
 }
@@ -469,26 +464,6 @@ static bool must_rest(const struct nat *n, const struct mapping *m)
 		return false;
 	return m->filtering == NAT_ENDPOINT_INDEPENDENT && m->used && !m->forward &&
 	       nat_class_of(m->key[SIDE_INSIDE].protocol) != NAT_CLASS_TCP;
-}
-
-void mapping_unclaimed(struct nat *n, const struct tuple *t)
-{
-	uint64_t hold = n->config.timeout_ms[TIMEOUT_PORT_HOLD], since = n->now.ms - n->started.ms;
-	enum nat_class class = nat_class_of(t->protocol);
-	struct port_ref ref = { .protocol = (uint8_t)ports_protocol(t->protocol),
-				.port = be16_host(t->local_port) };
-	const struct nat_policy *p;
-
-	if (!n->config.forgetful || since >= hold || class == NAT_CLASS_TCP ||
-	    transport_is_paired(t->protocol) || !pool_has(n, t->local, &ref.address))
-		return;
-	p = policy_of_pool(&n->config, ref.address);
-	if (!p || p->behaviour[class].filtering != NAT_ENDPOINT_INDEPENDENT ||
-	    !ports_is_own(&n->ports, ref.port) ||
-	    ports_is_taken(&n->ports, ref.address, ref.protocol, ref.port))
-		return;
-	ports_take(&n->ports, ref.address, ref.protocol, ref.port);
-	ports_rest(&n->ports, ref, n->now.ms + hold);
 }
 
 static void give_port(struct nat *n, const struct mapping *m)

@@ -194,7 +194,7 @@ uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from)
 		return n->config.worker;
 	if (p->version == 4 && whole && see_four(n, p, from, &t))
 		return owner_of(n, &t);
-	if (p->version == 6 && whole && see_six(n, p, from, &six))
+	if (n->six && p->version == 6 && whole && see_six(n, p, from, &six))
 		return owner_of_six(n, &six);
 	return owner_by_remote(n, from == SIDE_INSIDE ? pkt_destination(p) : pkt_source(p),
 			       p->version == 4 ? 4 : 8, p->protocol);

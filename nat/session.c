@@ -132,9 +132,13 @@ static void hold_names(struct nat *n, const struct session *s, bool hold)
 
 	if (!is_name(inside->local))
 		return;
-	for (int side = 0; side < SIDE_COUNT; side++) {
-		(hold ? name_hold : name_release)(n, s->key[side].local);
-		(hold ? name_hold : name_release)(n, s->key[side].remote);
+	for (int i = 0; i < 2 * SIDE_COUNT; i++) {
+		be32 a = i % 2 ? s->key[i / 2].local : s->key[i / 2].remote;
+
+		if (hold)
+			name_hold(n, a);
+		else
+			name_release(n, a);
 	}
 	if (!is_name(inside->remote))
 		n->prefixes.slots[prefix_slot_of_tag(inside->tag)].sessions += hold ? 1 : -1u;

@@ -147,8 +147,10 @@ static enum reason translate_error(struct nat *n, struct nat_job *job, const str
 	if (r != REASON_NONE)
 		return r;
 	rules = rules_of(n, job, p, outer);
+	rules.room = job->room;
 	before_keep_header(job);
-	return family_error(job->p, &quoted, outer, &inner, &rules, job->room);
+	job->piece = job->p->version == 4 ? rules.piece : 0;
+	return family_error(job->p, &quoted, outer, &inner, &rules);
 }
 
 static enum reason translate_whole(struct nat *n, struct nat_job *job, const struct nat_policy *p,

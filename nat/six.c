@@ -116,7 +116,7 @@ csum_t six_suffix(const struct nat *n, const struct tuple *t, const uint8_t *add
 {
 	struct ip6 plain;
 
-	if (n->prefixes.slots[prefix_slot_of_tag(t->tag)].prefix.len == RFC6052_LONGEST)
+	if (n->prefixes.slots[prefix_slot_of_tag(t->tag)].prefix.len == EMBED_LONGEST)
 		return (csum_t){ 0 };
 	plain = session_far6(n, t);
 	return csum_diff(address, &plain, sizeof(plain));

@@ -4,6 +4,7 @@
  * port unreachable. A ring in order of arrival is in order of time, as all wait equally long.
  */
 #include "core.h"
+#include "transport.h"
 
 static uint32_t place(const struct unsolicited *u, uint32_t i)
 {
@@ -106,4 +107,24 @@ bool nat_rejected_next(struct nat *n, nat_time now, struct pkt *p)
 		return true;
 	}
 	return false;
+}
+
+void mapping_unclaimed(struct nat *n, const struct tuple *t)
+{
+	uint64_t hold = n->config.timeout_ms[TIMEOUT_PORT_HOLD], since = n->now.ms - n->started.ms;
+	enum nat_class class = nat_class_of(t->protocol);
+	struct port_ref ref = { .protocol = (uint8_t)ports_protocol(t->protocol),
+				.port = be16_host(t->local_port) };
+	const struct nat_policy *p;
+
+	if (!n->config.forgetful || since >= hold || class == NAT_CLASS_TCP ||
+	    transport_is_paired(t->protocol) || !pool_has(n, t->local, &ref.address))
+		return;
+	p = policy_of_pool(&n->config, ref.address);
+	if (!p || p->behaviour[class].filtering != NAT_ENDPOINT_INDEPENDENT ||
+	    !ports_is_own(&n->ports, ref.port) ||
+	    ports_is_taken(&n->ports, ref.address, ref.protocol, ref.port))
+		return;
+	ports_take(&n->ports, ref.address, ref.protocol, ref.port);
+	ports_rest(&n->ports, ref, n->now.ms + hold);
 }

@@ -248,6 +248,23 @@ static enum reason reason_of_rejection(const struct pkt *p)
 	return p->version == 6 ? REASON_NO_POLICY : REASON_LOCAL_SERVICE;
 }
 
+/* What was for a host that has its own address outside, a router refuses in its own name (RFC 4443 section
+ * 2.2). */
+static const uint8_t *source_of_rejection(const struct worker *w, const struct pkt *p)
+{
+	const struct rib *rib = w->snapshot->rib;
+	const struct conf *c = worker_conf(w);
+	const struct hop *hop = rib_hop(rib, rib_main(rib, p->version, pkt_destination(p)), 0);
+	const uint8_t *own = NULL;
+
+	if (hop->kind != HOP_VIA && hop->kind != HOP_LINK)
+		return pkt_destination(p);
+	for (size_t i = 0; !own && i < c->interface_count; i++)
+		if (c->interfaces[i].side == SIDE_OUTSIDE)
+			own = own_address(&c->interfaces[i], p->version);
+	return own;
+}
+
 /* In the name of the address that the SYN was for: that is the host that has nothing there. */
 void local_reject(struct worker *w)
 {
@@ -256,8 +273,9 @@ void local_reject(struct worker *w)
 	for (int i = 0; i < FRAME_BATCH && w->spare_count &&
 			nat_rejected_next(w->nat, w->now, &cause); i++) {
 		struct icmp_error e = { .reason = reason_of_rejection(&cause),
-					.source = pkt_destination(&cause), .ttl = ERROR_TTL };
-		struct frame *f = frame_error(w, &e, &cause);
+					.source = source_of_rejection(w, &cause),
+					.ttl = ERROR_TTL };
+		struct frame *f = e.source ? frame_error(w, &e, &cause) : NULL;
 
 		if (f && leaves_loudly(w, f))
 			send_error(w, f);

@@ -111,11 +111,14 @@ static enum hop_kind kind_of_hop(const struct worker *w, const struct frame *f)
 /* An untranslated host that speaks to one of our outside addresses comes in from outside too. */
 static bool go_on(struct worker *w, struct frame *f)
 {
+	enum hop_kind kind;
+
 	if (f->job.from == SIDE_OUTSIDE)
 		return route_inwards(w, f);
 	if (f->job.redirected)
 		return route_outwards(w, f);
-	switch (kind_of_hop(w, f)) {
+	kind = kind_of_hop(w, f);
+	switch (kind) {
 	case HOP_LOCAL:
 		local_deliver(w, f);
 		return false;
@@ -129,7 +132,7 @@ static bool go_on(struct worker *w, struct frame *f)
 	case HOP_LINK:
 		return true;
 	default:
-		local_refuse(w, f, REASON_NO_ROUTE);
+		local_refuse(w, f, route_reason(kind));
 		return false;
 	}
 }

@@ -7,7 +7,7 @@
  *          by up to FAMILY_HEADROOM octets to the front for IPv6 (a fragment header among them), to
  *          the back for IPv4. In an ICMP error the quoted datagram changes its length too, and what
  *          follows it moves.
- * Memory   p's own buffer. Room in front: FAMILY_HEADROOM; behind: as family_error() is told.
+ * Memory   p's own buffer. Room in front: FAMILY_HEADROOM; behind: as family_rules.room says.
  * Promise  What comes out has right lengths and checksums if what went in had; a checksum that was
  *          wrong stays wrong, one that is partial stays partial, and super-packets stay what they
  *          are (their segments become longer or shorter by the header's difference). The view is of
@@ -45,6 +45,7 @@ struct family_rules {
 	bool no_checksum_drops; /* UDP without a checksum is dropped; otherwise it gets one */
 	bool unknown_drops; /* only TCP, UDP and ICMP pass (RFC 6146 section 3); others otherwise as they are */
 	uint16_t mtu4, mtu6; /* of the links on either side, for what errors say; 0: unknown */
+	uint32_t room; /* for errors: octets from p->ip on that may be used, p->len at least */
 };
 
 /* TCP, UDP, ICMP queries, fragments (of queries and of what a first fragment says), and if they may,
@@ -59,11 +60,9 @@ enum reason family_refuses(const struct pkt *p, const struct family_ends *e,
 			   const struct family_rules *r);
 
 /* An ICMP error: outer for the error itself, inner for what it quotes (whose source is inner's
- * source, and so on, as they will be). room: octets from p->ip on that may be used, p->len at least.
- * quoted: the view of the quote, as pkt_parse_quoted() made it. The error's checksum must have been
- * right, and is made anew. */
+ * source, and so on, as they will be). quoted: the view of the quote, as pkt_parse_quoted() made it.
+ * The error's checksum must have been right, and is made anew. */
 enum reason family_error(struct pkt *p, const struct pkt *quoted, const struct family_ends *outer,
-			 const struct family_ends *inner, const struct family_rules *r,
-			 uint32_t room);
+			 const struct family_ends *inner, const struct family_rules *r);
 
 #endif

@@ -12,7 +12,7 @@
 
 #include "nat/ip6.h"
 
-enum { RFC6052_LONGEST = 96 }; /* the prefix that leaves no suffix */
+enum { EMBED_LONGEST = 96 }; /* the prefix that leaves no suffix */
 
 /* A length that there is, and zeros where the octet u lies. */
 bool rfc6052_is_legal(const struct ip6_prefix *prefix);

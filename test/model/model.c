@@ -125,11 +125,14 @@ static bool is_basic(const struct nat_config *c, ip_number local, ip_number remo
 {
 	const struct nat_policy *p = seen == SIDE_OUTSIDE ? NULL
 			: rule_policy(c, local, rule_across(c, local, remote));
+	const struct nat_policy *other;
 	ip_number inside;
 
-	if (seen == SIDE_OUTSIDE)
-		p = rule_basic_inwards(c, local, &inside);
-	return p && p->type == NAT_ONE_TO_ONE;
+	other = seen == SIDE_OUTSIDE || ip_is_six(local) ? rule_basic_inwards(c, local, &inside)
+							 : NULL;
+	if (ip_is_six(local) && seen == SIDE_OUTSIDE)
+		p = rule_policy(c, local, local);
+	return (p && p->type == NAT_ONE_TO_ONE) || (other && other->type == NAT_ONE_TO_ONE);
 }
 
 /* RFC 1112 section 4: addresses that are nobody's. */
@@ -208,25 +211,45 @@ static struct model_answer without_ends(const struct visit *v)
 		return conclude(NAT_UNMATCHED, REASON_NO_MAPPING);
 	if (is_reserved(v->d))
 		return drop(REASON_MARTIAN_SOURCE);
+	if (v->d->version == 6 && rule_across(&v->m->config, v->d->source.address,
+					      v->d->destination.address) >> 28 == 15)
+		return drop(REASON_EMBEDDED);
 	return drop(v->d->protocol == PROTO_ICMP ? REASON_NOT_A_QUERY : REASON_NO_TRANSPORT);
 }
 
 /* RFC 6092 REC-21 to REC-26, RFC 4890 section 4.3.1: what a firewall lets pass anyway. */
-static bool passes_firewall(const struct visit *v)
+static bool firewall_passes(const struct nat_config *c, ip_number inside, ip_number across,
+			    const struct datagram *d)
 {
-	const struct datagram *d = v->d;
-	struct place inside = v->from == SIDE_INSIDE ? d->source : d->destination;
-	struct place remote = v->from == SIDE_INSIDE ? d->destination : d->source;
-	const struct nat_config *c = &v->m->config;
-	const struct nat_policy *p = rule_policy(c, inside.address, v->from == SIDE_OUTSIDE
-			? inside.address : rule_across(c, inside.address, remote.address));
+	const struct nat_policy *p = rule_policy(c, inside, across);
 
 	if (!p || p->type != NAT_FIREWALL || d->first_fragment || d->later_fragment)
 		return false;
-	if (!p->v6.blocks_ipsec &&
-	    (d->ipsec || (d->protocol == PROTO_UDP && (inside.port == IKE || remote.port == IKE))))
+	if (d->ipsec)
+		return !p->v6.blocks_ipsec;
+	if (!p->v6.blocks_ipsec && d->protocol == PROTO_UDP &&
+	    (d->source.port == IKE || d->destination.port == IKE))
 		return true;
 	return !p->v6.blocks_ping && (d->kind == KIND_REQUEST || d->kind == KIND_REPLY);
+}
+
+static bool passes_firewall(const struct visit *v)
+{
+	const struct nat_config *c = &v->m->config;
+	ip_number from = v->d->source.address, to = v->d->destination.address;
+
+	return v->from == SIDE_INSIDE ? firewall_passes(c, from, rule_across(c, from, to), v->d)
+				      : firewall_passes(c, to, to, v->d);
+}
+
+/* It has no session either, wherever it came from. */
+static bool is_about_passed(const struct visit *v, const struct datagram *inner)
+{
+	const struct nat_config *c = &v->m->config;
+	ip_number from = inner->source.address, to = inner->destination.address;
+
+	return inner->version == 6 &&
+	       (firewall_passes(c, from, from, inner) || firewall_passes(c, to, to, inner));
 }
 
 /* RFC 6146 section 3: TCP, UDP and ICMP only, and whoever tries is told. */
@@ -295,7 +318,7 @@ static enum reason carrying_fault(const struct visit *v, const struct model_sess
 	if (v->from == SIDE_OUTSIDE)
 		return s && is_of_both(s) ? translate_fault(v->d, visit_terms(v, s).policy)
 					  : REASON_NONE;
-	if (v->d->version == 4 || v->known_only || rule_is_embedded(&v->m->config, v->d->source.address) || embeds_wrongly(v) ||
+	if (v->d->version == 4 || (v->known_only && !s) || rule_is_embedded(&v->m->config, v->d->source.address) || embeds_wrongly(v) ||
 	    !rule_prefix(&v->m->config, v->d->source.address, v->d->destination.address, &p))
 		return REASON_NONE;
 	return translate_fault(v->d, p);
@@ -430,8 +453,8 @@ static struct model_answer error(struct visit *v)
 		return not_ours ? without : drop(REASON_ICMP_QUOTE);
 	s = session_with(v->m, v->from, inner.protocol, local, remote);
 	if (!s)
-		return not_ours || error_is_exempt(v, &inner) ? without
-							      : drop(REASON_ICMP_NO_SESSION);
+		return not_ours || error_is_exempt(v, &inner) || is_about_passed(v, &inner)
+			       ? without : drop(REASON_ICMP_NO_SESSION);
 	r = error_fault(v, s, &inner);
 	return r == REASON_NONE ? pass_error(v, s, &inner) : drop(r);
 }

@@ -353,6 +353,18 @@ static void disguise(struct visit *v, struct beginning *b)
 	*seen = v->choice->source;
 }
 
+/* What NAT64 cannot carry to an inside host. */
+static enum reason joining_fault(const struct visit *v, ip_number inside)
+{
+	const struct nat_policy *p = rule_policy(&v->m->config, inside,
+						 v->d->destination.address);
+
+	if (!p || p->type != NAT_NAT64)
+		return REASON_NONE;
+	return embed_is_wrong(&p->v6.prefixes[0], v->d->source.address)
+		       ? REASON_EMBEDDED : translate_fault(v->d, p);
+}
+
 static enum reason may_begin_inwards(struct visit *v, struct beginning *b)
 {
 	struct model *m = v->m;
@@ -366,6 +378,8 @@ static enum reason may_begin_inwards(struct visit *v, struct beginning *b)
 	if (r == REASON_NONE && !b->known && !b->new.from_forward &&
 	    (mapping_inside(m, &b->new) || mapping_outside(m, b->new.protocol, b->new.outside)))
 		r = REASON_SESSION_CONFLICT; /* either end still has a mapping from before */
+	if (r == REASON_NONE)
+		r = joining_fault(v, inside);
 	if (r == REASON_NONE && v->d->protocol == PROTO_TCP)
 		r = limit_of_half_open(m, v->now);
 	if (b->known && !b->known->alive) { /* what gave way was its last session */
@@ -392,12 +406,9 @@ struct model_answer visit_open_inwards(struct visit *v, struct place remote)
 		return conclude(NAT_UNMATCHED, r);
 	if (r == REASON_NONE)
 		r = may_begin_inwards(v, &b);
-	policy = rule_policy(&v->m->config, b.new.inside.address, v->d->destination.address);
-	if (r == REASON_NONE && policy && policy->type == NAT_NAT64)
-		r = embed_is_wrong(&policy->v6.prefixes[0], remote.address)
-			    ? REASON_EMBEDDED : translate_fault(v->d, policy);
 	if (r != REASON_NONE)
 		return drop(r);
+	policy = rule_policy(&v->m->config, b.new.inside.address, v->d->destination.address);
 	b.new.refresh = policy ? policy->refresh : NAT_REFRESH_OUTBOUND;
 	disguise(v, &b);
 	return begin(v, &b);

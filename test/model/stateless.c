@@ -163,7 +163,7 @@ static enum reason stand_in(struct visit *v, const struct nat_policy *p, ip_numb
 	for (size_t i = 0; i < p->pool_count; i++)
 		if (rule_pool(c, p->pool_first + i) == *four)
 			return REASON_NONE;
-	if (p->pool_count)
+	if (p->pool_count && v->choice->verdict != NAT_DROP)
 		find_fault(v, "source of an error is not of the pool");
 	return p->pool_count ? REASON_NONE : REASON_UNTRANSLATABLE;
 }

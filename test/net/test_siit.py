@@ -13,22 +13,22 @@ from test_nat64 import hops, ping
 MIB = 1 << 20
 HOST4, HOST4_B, BEHIND4, FAR = "203.0.113.66", "203.0.113.67", "203.0.113.73", "198.51.100.9"
 SPEAKER = "203.0.113.127"  # for routers that have no IPv4 address
-ENTRY = dict(name="servers", type="siit", match="2001:db8::/46", prefix=PREFIX, pool=[SPEAKER], eam=[
-    dict(ipv4=f"{HOST4}/32", ipv6=f"{HOST}/128"), dict(ipv4=f"{HOST4_B}/32", ipv6=f"{HOST_B}/128"),
-    dict(ipv4="203.0.113.72/29", ipv6="2001:db8:2::8/125")])
+ENTRY = dict(name="servers", type="siit", match="2001:db8::/46", prefix=PREFIX, pool=[SPEAKER])
+EACH = [dict(ipv4=f"{HOST4}/32", ipv6=f"{HOST}/128"), dict(ipv4=f"{HOST4_B}/32", ipv6=f"{HOST_B}/128")]
+THOSE_BEHIND = [dict(ipv4="203.0.113.72/29", ipv6="2001:db8:2::8/125")]
 SETUPS = [Setup("tun", 1), Setup("tun", 2, False), Setup("own", 2)]
 
 everywhere = pytest.mark.parametrize("setup", SETUPS, ids=str, indirect=True)
 on_tun = pytest.mark.parametrize("setup", SETUPS[1:2], ids=str, indirect=True)
 
 
-def translate(net, **options):
-    return net.start(lan=lan(), wan=wan(net.setup), nat=ENTRY, **options)
+def translate(net, mappings, **options):
+    return net.start(lan=lan(), wan=wan(net.setup), nat=ENTRY | dict(eam=mappings), **options)
 
 
 @pytest.fixture
 def net(prepared, setup):
-    return translate(prepared(setup))
+    return translate(prepared(setup), EACH)
 
 
 @everywhere
@@ -76,7 +76,7 @@ def test_traceroute(prepared, setup, way):
     """Every router on both sides is seen; that of IPv6 which has no mapping, by an address of the pool (RFC 6791)."""
     net = prepared(setup)
     host, far = behind_the_client(net), beyond_the_server(net)
-    translate(net, routes=way_out(setup))
+    translate(net, THOSE_BEHIND, routes=way_out(setup))
     assert hops(host, "-6", way, embedded(FAR)) == ["2001:db8:2::1", ROUTER6, embedded(SERVER), embedded(FAR)]
     assert hops(far, way, BEHIND4) == ["198.51.100.1", WAN, SPEAKER, BEHIND4]
 

@@ -87,7 +87,6 @@ struct crossing_error {
 	struct crossing c;
 	struct pkt quoted;
 	struct family_ends inner;
-	uint32_t room;
 };
 
 static inline void address(void *at, const char *text)
@@ -101,7 +100,7 @@ static inline struct crossing_error crossing_error(const struct built *b, size_t
 {
 	struct crossing_error x = { .c = crossing_roomy(b, NULL, more) };
 
-	x.room = (uint32_t)(b->len + more);
+	x.c.r.room = (uint32_t)(b->len + more);
 	x.inner = ends_from(x.c.p.version);
 	if (x.c.p.version == 4) {
 		address(&x.c.e.source6, ROUTER6);
@@ -120,7 +119,7 @@ static inline struct crossing_error crossing_error(const struct built *b, size_t
 
 static inline enum reason cross_error(struct crossing_error *x)
 {
-	return family_error(&x->c.p, &x->quoted, &x->c.e, &x->inner, &x->c.r, x->room);
+	return family_error(&x->c.p, &x->quoted, &x->c.e, &x->inner, &x->c.r);
 }
 
 static inline void assert_error_as(struct crossing_error *x, const struct built *expected,

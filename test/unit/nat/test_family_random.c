@@ -142,7 +142,7 @@ static void test_errors(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		struct built b = some_error(&d, below(&d, 2));
 		struct crossing_error x = crossing_error(&b, below(&d, 64));
-		uint32_t room = x.room + FAMILY_HEADROOM;
+		uint32_t room = x.c.r.room + FAMILY_HEADROOM;
 		enum reason r = cross_error(&x);
 
 		assert_true(r == REASON_NONE || r == REASON_ICMP_QUOTE || r == REASON_TOO_BIG);

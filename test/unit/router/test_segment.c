@@ -192,6 +192,7 @@ static void cuts_without_a_copy(void **state)
 
 	(void)state;
 	build(&tcp, &f);
+	f.p.ip = frame_ip(&f);
 	memcpy(was.octets, f.octets, FRAME_ROOM);
 	assert_true(segmenter_view(s, &f));
 	while (segmenter_next(s, &out))
