@@ -474,6 +474,11 @@ static inline void clock_to(struct nat *n, nat_time now)
 	n->now = now;
 }
 
+static inline const struct ip6 *name_address(const struct nat *n, be32 name)
+{
+	return names_at(&n->names, name);
+}
+
 static inline struct session *session_at(const struct nat *n, uint32_t number)
 {
 	return &n->sessions[number];

@@ -99,11 +99,6 @@ void names_sweep(struct nat *n)
 	}
 }
 
-const struct ip6 *name_address(const struct nat *n, be32 name)
-{
-	return (const struct ip6 *)(const void *)&n->names.all[name_number(name)].key;
-}
-
 struct nat_endpoint name_endpoint(const struct nat *n, struct endpoint e)
 {
 	struct nat_endpoint out = { .address = e.address, .port = e.port };

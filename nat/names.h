@@ -51,8 +51,11 @@ void name_hold(struct nat *n, be32 name);
 void name_release(struct nat *n, be32 name);
 void names_sweep(struct nat *n);
 
-/* What is named: valid as long as the name. */
-const struct ip6 *name_address(const struct nat *n, be32 name);
+/* What a name stands for: valid as long as the name. */
+static inline const struct ip6 *names_at(const struct names *s, be32 name)
+{
+	return (const struct ip6 *)(const void *)&s->all[name_number(name)].key;
+}
 
 /* An endpoint of a record, for people to read. */
 struct nat_endpoint name_endpoint(const struct nat *n, struct endpoint e);

@@ -106,13 +106,13 @@ static inline struct rewrite rewrite_of(const struct session *s, enum nat_side f
 	return r;
 }
 
-static void translate(struct nat *n, struct nat_job *job, uint32_t number)
+static void translate(struct nat *n, struct nat_job *job, uint32_t number, bool plain)
 {
 	struct session *s = session_at(n, number);
 	struct rewrite r = rewrite_of(s, job->from);
 
 	if (session_is_six(s)) {
-		enum reason failed = six_translate(n, job, s, &r);
+		enum reason failed = six_translate(n, job, s, &r, plain);
 
 		if (failed != REASON_NONE) {
 			conclude(job, NAT_DROP, failed);
@@ -141,7 +141,7 @@ void open_session(struct nat *n, struct nat_job *job, const struct tuple *t)
 
 	if (r == REASON_NONE) {
 		count(session_at(n, number), job);
-		translate(n, job, number);
+		translate(n, job, number, plain_is(job->p));
 	} else {
 		conclude(job, r == REASON_NO_MAPPING ? NAT_UNMATCHED : NAT_DROP, r);
 	}
@@ -292,13 +292,14 @@ static uint32_t find_living(struct nat *n, nat_time now, struct nat_job *job)
 static void pass(struct nat *n, nat_time now, struct nat_job *job, uint32_t number)
 {
 	enum reason r = REASON_NONE;
+	bool plain = session_joins_families(session_at(n, number)) && plain_is(job->p);
 
-	if (session_joins_families(session_at(n, number)) && !plain_is(job->p))
+	if (session_joins_families(session_at(n, number)) && !plain)
 		r = six_refuses_family(n, job->p, six_policy(n, session_at(n, number)));
 	if (r == REASON_NONE)
 		r = take_account(n, now, job, number);
 	if (r == REASON_NONE)
-		translate(n, job, number);
+		translate(n, job, number, plain);
 	else
 		conclude(job, NAT_DROP, r);
 }

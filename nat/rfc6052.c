@@ -57,6 +57,11 @@ struct ip6 rfc6052_embed(const struct ip6_prefix *prefix, be32 v4)
 	struct ip6 a = prefix->address;
 	uint8_t octets[4];
 
+	/* The prefix that nearly everybody has. */
+	if (prefix->len == EMBED_LONGEST) {
+		be32_store(a.octets + EMBED_LONGEST / 8, v4);
+		return a;
+	}
 	be32_store(octets, v4);
 	for (int i = 0; i < 4; i++)
 		a.octets[at[i]] = octets[i];
@@ -68,6 +73,8 @@ be32 rfc6052_extract(const struct ip6_prefix *prefix, const struct ip6 *address)
 	const uint8_t *at = places(prefix);
 	uint8_t octets[4];
 
+	if (prefix->len == EMBED_LONGEST)
+		return be32_load(address->octets + EMBED_LONGEST / 8);
 	for (int i = 0; i < 4; i++)
 		octets[i] = address->octets[at[i]];
 	return be32_load(octets);

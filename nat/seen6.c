@@ -27,10 +27,16 @@ static bool asks_both_ways(const struct nat_config *c, const struct ip6 *local)
 static enum reason read_ports(const struct nat *n, struct seen6 *s, const struct pkt *p,
 			      bool outward)
 {
+	const uint8_t *transport = pkt_transport(p);
 	be16 ports[2];
 	enum reason r;
 
 	s->protocol = p->protocol == PROTO_ICMPV6 ? PROTO_ICMP : p->protocol;
+	if ((p->protocol == PROTO_TCP || p->protocol == PROTO_UDP) && !pkt_is_fragment(p)) {
+		s->ports[0] = be16_load(transport + (outward ? 0 : 2));
+		s->ports[1] = be16_load(transport + (outward ? 2 : 0));
+		return REASON_NONE;
+	}
 	if (p->protocol == PROTO_ICMP)
 		return REASON_NO_TRANSPORT;
 	if (is_query(p) && asks_both_ways(&n->config, &s->local)) {

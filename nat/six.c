@@ -171,11 +171,10 @@ static void change_plainly(struct nat *n, struct nat_job *job, const struct sess
 }
 
 enum reason six_translate(struct nat *n, struct nat_job *job, const struct session *s,
-			  const struct rewrite *r)
+			  struct rewrite *r, bool plain)
 {
 	const struct nat_policy *policy = six_policy(n, s);
 	enum reason failed = REASON_NONE;
-	struct rewrite now = *r;
 
 	if (!session_joins_families(s)) {
 		stay_six(n, job, &s->key[side_other(job->from)], r);
@@ -186,12 +185,12 @@ enum reason six_translate(struct nat *n, struct nat_job *job, const struct sessi
 	if (!job->redirected)
 		job->piece = policy && policy->v6.lowest_mtu ? policy->v6.lowest_mtu : FAMILY_MTU_LEAST;
 	else
-		now.addresses = csum_add(now.addresses, six_suffix(n, &s->key[SIDE_INSIDE],
-								   pkt_destination(job->p)));
-	if (plain_is(job->p))
-		change_plainly(n, job, s, &now);
+		r->addresses = csum_add(r->addresses, six_suffix(n, &s->key[SIDE_INSIDE],
+								 pkt_destination(job->p)));
+	if (plain)
+		change_plainly(n, job, s, r);
 	else
-		failed = change_family(n, job, s, &now);
+		failed = change_family(n, job, s, r);
 	if (failed != REASON_NONE)
 		job->kept = job->redirected = false;
 	return failed;

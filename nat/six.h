@@ -42,9 +42,9 @@ bool six_take_names(struct nat *n, struct nat_job *job);
 /* Why a datagram cannot become one of the other family, as an entry has it; NULL: none has. */
 enum reason six_refuses_family(const struct nat *n, const struct pkt *p, const struct nat_policy *policy);
 
-/* r: as for IPv4, but for the addresses. */
+/* r: as for IPv4, but for the addresses of IPv6. plain: as plain_is(). */
 enum reason six_translate(struct nat *n, struct nat_job *job, const struct session *s,
-			  const struct rewrite *r);
+			  struct rewrite *r, bool plain);
 void six_without_session(struct nat *n, struct nat_job *job, const struct nat_sought *k);
 
 /* icmp6.c: an ICMPv6 error; and one of either family about a session that is six. */

@@ -140,7 +140,8 @@ static bool go_on(struct worker *w, struct frame *f)
 /* What the kernel holds is of the other family. */
 static void follow_family(struct frame *f)
 {
-	frame_follow_family(f);
+	if (frame_has_offload(f))
+		frame_follow_family(f);
 	f->verdict.may_return = false;
 }
 
