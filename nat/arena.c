@@ -1,6 +1,8 @@
 /* One piece of memory, cut once: every array of a NAT lies in it, each at a cache line. */
 #include "helper.h"
 
+#include "nat/owner.h"
+
 enum { NAMES_BESIDE = 256 };
 enum { LINE = 64, KEYS_PER_SESSION = 2, KEYS_PER_MAPPING = 2 };
 
@@ -111,14 +113,6 @@ static bool has_type(const struct nat_config *c, enum nat_type type)
 	return false;
 }
 
-static bool has_six(const struct nat_config *c)
-{
-	for (size_t i = 0; i < c->policy_count; i++)
-		if (c->policies[i].version == 6 || c->policies[i].type == NAT_SIIT)
-			return true;
-	return false;
-}
-
 static bool gathers(const struct nat_config *c)
 {
 	for (size_t i = 0; i < c->policy_count; i++)
@@ -162,7 +156,7 @@ void nat_configure(struct nat *n, const struct nat_config *c)
 	n->passes_some = has_type(c, NAT_NONE);
 	n->one_to_one = has_type(c, NAT_ONE_TO_ONE);
 	n->stateless = has_type(c, NAT_NPTV6) || has_type(c, NAT_SIIT);
-	n->six = has_six(c);
+	n->six = nat_has_six(c);
 	n->gathers = gathers(c);
 	n->translates |= translates(c);
 	n->workers_inverse = UINT32_MAX / c->workers + 1;

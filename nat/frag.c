@@ -292,6 +292,12 @@ static void tell(const struct datagram *d, struct pkt *p)
 	p->flags |= PKT_PORTS_KNOWN | (d->portless ? PKT_NO_PORTS : 0);
 }
 
+/* Addresses from 240.0.0.0 on are names. */
+static bool is_of_v4(const struct pkt *p)
+{
+	return !is_name(be32_load(pkt_source(p))) && !is_name(be32_load(pkt_destination(p)));
+}
+
 enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat_side from,
 			    struct nat_fragment_note *note)
 {
@@ -302,6 +308,10 @@ enum nat_fragment nat_learn(struct nat *n, nat_time now, struct pkt *p, enum nat
 	uint32_t number;
 
 	*note = (struct nat_fragment_note){ .reason = REASON_FRAGMENT_LIMIT };
+	if (!six && !is_of_v4(p)) {
+		note->reason = REASON_MARTIAN_SOURCE;
+		return FRAGMENT_DROP;
+	}
 	if (n->stateless && stateless_policy(n, p, from, false)) {
 		p->flags |= PKT_PORTS_KNOWN;
 		return FRAGMENT_KNOWN;

@@ -199,8 +199,7 @@ static void without_session(struct nat *n, struct nat_job *job, const struct nat
 /* Reasons that only an error about a session can have. */
 bool is_about_session(enum reason r)
 {
-	return r == REASON_TCP_WINDOW || r == REASON_ICMP_MTU || r == REASON_SOURCE_ROUTE ||
-	       r == REASON_ICMP_ERRORS_OFF;
+	return r != REASON_ICMP_SUM && r != REASON_ICMP_QUOTE && r != REASON_ICMP_NO_SESSION;
 }
 
 /* About a datagram that went untranslated, to whoever sent it. Outside anybody on the way reports

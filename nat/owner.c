@@ -2,6 +2,7 @@
 
 #include "helper.h"
 #include "seen6.h"
+#include "six.h"
 #include "stateless.h"
 #include "transport.h"
 #include "tuple_common.h"
@@ -97,6 +98,14 @@ const struct nat_forward *nat_owner_forward(const struct nat_config *c, enum nat
 	return f;
 }
 
+bool nat_has_six(const struct nat_config *c)
+{
+	for (size_t i = 0; i < c->policy_count; i++)
+		if (c->policies[i].version == 6 || c->policies[i].type == NAT_SIIT)
+			return true;
+	return false;
+}
+
 /* Of the session that t is of. */
 static uint16_t owner_of(const struct nat *n, const struct tuple *t)
 {
@@ -136,8 +145,11 @@ static uint16_t owner_of_six(const struct nat *n, const struct seen6 *s)
 		return owner_of_outside(n, (struct endpoint){ f->external, external });
 	if (f)
 		return modulo(n, be16_host(external) >> 1);
-	p = n->pool.planned && s->side == SIDE_INSIDE ? policy_of6(&n->config, &s->local, s->to_v4)
-						       : NULL;
+	if (!n->pool.planned)
+		return modulo(n, be16_host(s->ports[0]) >> 1);
+	if (s->side == SIDE_OUTSIDE)
+		return owner_of_outside(n, (struct endpoint){ name_find(n, &s->local), s->ports[0] });
+	p = policy_of6(&n->config, &s->local, s->to_v4);
 	return p && nat_policy_is_planned(p) ? owner_of_host(n, ip6_word(n, &s->local))
 					     : modulo(n, be16_host(s->ports[0]) >> 1);
 }
@@ -146,6 +158,13 @@ static uint16_t owner_of_six(const struct nat *n, const struct seen6 *s)
 static bool goes_by_ports(const struct nat *n)
 {
 	return !n->config.forward_count && !n->pool.planned && !n->gathers;
+}
+
+/* tuple_is_common(), of IPv6. */
+static bool is_common6(const struct pkt *p)
+{
+	return p->version == 6 && (p->protocol == PROTO_TCP || p->protocol == PROTO_UDP) &&
+	       !(p->flags & (PKT_FRAGMENT_LATER | PKT_NO_PORTS));
 }
 
 /* Of a quoted datagram, where p is an error. */
@@ -189,15 +208,20 @@ uint16_t nat_owner(const struct nat *n, const struct pkt *p, enum nat_side from)
 		if (!helper_tunnels(n, &t))
 			return modulo(n, be16_host(t.local_port) >> 1);
 	}
+	if (n->six && !n->stateless && is_common6(p) && !pkt_is_fragment(p) && goes_by_ports(n))
+		return modulo(n, load16(pkt_transport(p) + (from == SIDE_INSIDE ? 0 : 2)) >> 1);
 	/* Anybody may do it. */
 	if (n->stateless && stateless_policy(n, p, from, false))
+		return n->config.worker;
+	if (n->six && p->version == 6 && pkt_is_fragment(p) && !six_covers(n, p, from))
 		return n->config.worker;
 	if (p->version == 4 && whole && see_four(n, p, from, &t))
 		return owner_of(n, &t);
 	if (n->six && p->version == 6 && whole && see_six(n, p, from, &six))
 		return owner_of_six(n, &six);
 	return owner_by_remote(n, from == SIDE_INSIDE ? pkt_destination(p) : pkt_source(p),
-			       p->version == 4 ? 4 : 8, p->protocol);
+			       p->version == 4 ? 4 : 8,
+			       p->version == 6 && pkt_is_fragment(p) ? PROTO_V6_FRAGMENT : p->protocol);
 }
 
 static uint16_t owner_of_key(const struct nat *n, const struct tuple *t)

@@ -63,7 +63,7 @@ static bool may_be_called(const struct conf *c, const struct pkt *p)
 					c->policies[i].prefix_len };
 		struct address to = address_v4(pkt_destination(p));
 
-		if (prefix_contains(&match, &to))
+		if (c->policies[i].version != 6 && prefix_contains(&match, &to))
 			return c->policies[i].type == NAT_NONE ||
 			       c->policies[i].hairpin == NAT_HAIRPIN_INTERNAL;
 	}

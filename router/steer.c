@@ -8,13 +8,14 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "nat/owner.h"
 #include "router/l2.h"
 #include "steer_core.h"
 
 /* On the stack, below R10: the two words that are hashed, an IP header with the ports behind it, and
  * what follows elsewhere. */
 enum { REMOTE = -8, WHICH = -16, HEADER = -40, PORTS = -48 };
-enum { V4_HEADER = 20, PORTS_LEN = 4, ICMP_HEADER = 8, TYPE_LEN = 2 };
+enum { V4_HEADER = 20, V6_HEADER = 40, PORTS_LEN = 4, ICMP_HEADER = 8, IDENTIFIER = 4, TYPE_LEN = 2 };
 
 /* len octets at R8 + offset of the packet, to the stack. */
 static void emit_octets(const struct steer *s, int32_t offset, int16_t to, int32_t len,
@@ -70,34 +71,46 @@ static void emit_unless_offset(const struct steer *s, int32_t mask)
 	ebpf_go_if(s->e, BPF_JSET, BPF_REG_0, mask, s->by_remote);
 }
 
-/* Protocols with ports go on from here to the rule; the others fall through. */
-static void emit_ports(const struct steer *s, bool outward)
+static void emit_if_ports(const struct steer *s, struct ebpf_label with)
 {
 	static const uint8_t protocols[] = { PROTO_TCP, PROTO_UDP, PROTO_UDPLITE, PROTO_DCCP };
-	struct ebpf_label with = ebpf_label(s->e), without = ebpf_label(s->e);
-	struct ebpf_label options = ebpf_label(s->e);
 
 	for (size_t i = 0; i < sizeof(protocols); i++)
 		ebpf_go_if(s->e, BPF_JEQ, PROTOCOL, protocols[i], with);
+}
+
+/* On to what decides, with the port or identifier that stands there on the stack. */
+static void emit_port(const struct steer *s, int16_t at, struct ebpf_label by)
+{
+	ebpf_read(s->e, BPF_H, PORT, BPF_REG_10, at);
+	ebpf_swap(s->e, PORT, 16);
+	ebpf_go(s->e, by);
+}
+
+/* Protocols with ports go on from here to the rule; the others fall through. */
+static void emit_ports(const struct steer *s, bool outward)
+{
+	struct ebpf_label with = ebpf_label(s->e), without = ebpf_label(s->e);
+	struct ebpf_label options = ebpf_label(s->e);
+	int16_t local = outward ? 0 : 2;
+
+	emit_if_ports(s, with);
 	ebpf_go(s->e, without);
 	ebpf_put(s->e, with);
 	ebpf_read(s->e, BPF_B, BPF_REG_0, BPF_REG_10, HEADER);
 	ebpf_go_if(s->e, BPF_JNE, BPF_REG_0, 0x45, options);
-	ebpf_read(s->e, BPF_H, PORT, BPF_REG_10, HEADER + V4_HEADER + (outward ? 0 : 2));
-	ebpf_swap(s->e, PORT, 16);
-	ebpf_go(s->e, s->by_rule);
+	emit_port(s, (int16_t)(HEADER + V4_HEADER + local), s->by_rule);
 	ebpf_put(s->e, options);
 	emit_octets(s, 0, PORTS, PORTS_LEN, s->by_remote);
-	ebpf_read(s->e, BPF_H, PORT, BPF_REG_10, PORTS + (outward ? 0 : 2));
-	ebpf_swap(s->e, PORT, 16);
-	ebpf_go(s->e, s->by_rule);
+	emit_port(s, (int16_t)(PORTS + local), s->by_rule);
 	ebpf_put(s->e, without);
 }
 
-static bool has_one_to_one(const struct nat_config *c)
+static bool has_one_to_one(const struct nat_config *c, bool six)
 {
 	for (size_t i = 0; i < c->policy_count; i++)
-		if (c->policies[i].type == NAT_ONE_TO_ONE)
+		if (c->policies[i].type == NAT_ONE_TO_ONE &&
+		    (!six || c->policies[i].version == 6))
 			return true;
 	return false;
 }
@@ -111,16 +124,14 @@ static void emit_query(const struct steer *s, bool outward)
 
 	ebpf_read(s->e, BPF_B, BPF_REG_0, BPF_REG_10, PORTS);
 	for (int asks = 0; asks < 2; asks++) {
-		if (asks != outward && !has_one_to_one(s->config))
+		if (asks != outward && !has_one_to_one(s->config, false))
 			continue;
 		ebpf_go_if(s->e, BPF_JEQ, BPF_REG_0, types[asks][0], query);
 		ebpf_go_if(s->e, BPF_JEQ, BPF_REG_0, types[asks][1], query);
 	}
 	ebpf_go(s->e, other);
 	ebpf_put(s->e, query);
-	ebpf_read(s->e, BPF_H, PORT, BPF_REG_10, PORTS + 4);
-	ebpf_swap(s->e, PORT, 16);
-	ebpf_go(s->e, s->by_rule);
+	emit_port(s, PORTS + IDENTIFIER, s->by_rule);
 	ebpf_put(s->e, other);
 }
 
@@ -178,10 +189,40 @@ static void emit_v4(const struct steer *s)
 	emit_icmp(s);
 }
 
+/* What has ports goes on by them, and echoes by their identifier, asked by whom, as for IPv4; the rest
+ * falls through. */
+static void emit_six(const struct steer *s, bool outward)
+{
+	struct ebpf_label ports = ebpf_label(s->e), without = ebpf_label(s->e);
+	struct ebpf_label echo = ebpf_label(s->e);
+	enum { REQUEST = 128, REPLY = 129 };
+	bool both = has_one_to_one(s->config, true);
+
+	emit_if_ports(s, ports);
+	ebpf_go_if(s->e, BPF_JNE, PROTOCOL, PROTO_ICMPV6, without);
+	emit_octets(s, V6_HEADER, PORTS, ICMP_HEADER, s->elsewhere);
+	ebpf_read(s->e, BPF_B, BPF_REG_0, BPF_REG_10, PORTS);
+	if (outward || both)
+		ebpf_go_if(s->e, BPF_JEQ, BPF_REG_0, REQUEST, echo);
+	if (!outward || both)
+		ebpf_go_if(s->e, BPF_JEQ, BPF_REG_0, REPLY, echo);
+	ebpf_go(s->e, without);
+	ebpf_put(s->e, ports);
+	emit_octets(s, V6_HEADER, PORTS, PORTS_LEN, s->elsewhere);
+	emit_port(s, outward ? PORTS : PORTS + 2, s->by_port);
+	ebpf_put(s->e, echo);
+	emit_port(s, PORTS + IDENTIFIER, s->by_port);
+	ebpf_put(s->e, without);
+}
+
 static void emit_v6(const struct steer *s)
 {
-	emit_octets(s, s->side == SIDE_INSIDE ? 24 : 8, REMOTE, 8, s->elsewhere);
+	bool outward = s->side == SIDE_INSIDE;
+
 	ebpf_read(s->e, BPF_B, PROTOCOL, BPF_REG_10, HEADER + 6);
+	if (nat_has_six(s->config))
+		emit_six(s, outward);
+	emit_octets(s, outward ? 24 : 8, REMOTE, 8, s->elsewhere);
 	ebpf_write(s->e, BPF_DW, BPF_REG_10, WHICH, PROTOCOL);
 	ebpf_go(s->e, s->by_remote);
 }

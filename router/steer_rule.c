@@ -131,7 +131,7 @@ static const struct nat_policy *policy_of(const struct nat_config *c, be32 insid
 
 static bool is_helped(const struct nat_config *c, be32 inside)
 {
-	const struct nat_policy *p = policy_of(c, inside);
+	const struct nat_policy *p = nat_is_v6_beside(inside) ? NULL : policy_of(c, inside);
 
 	return p && (p->helpers & NAT_HELPER_FTP);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
+#include "nat/owner.h"
 #include "large.h"
 #include "worker_core.h"
 
@@ -182,14 +183,6 @@ static size_t receive(struct worker *w, uint16_t interface)
 	return (size_t)got;
 }
 
-static bool has_six(const struct conf *c)
-{
-	for (size_t i = 0; i < c->nat_count; i++)
-		if (c->policies[i].version == 6 || c->policies[i].type == NAT_SIIT)
-			return true;
-	return false;
-}
-
 /* A new snapshot changes policies, forwards and timeouts of the NAT, and nothing of its size. */
 static void follow_snapshot(struct worker *w)
 {
@@ -199,7 +192,7 @@ static void follow_snapshot(struct worker *w)
 	w->snapshot = rcu_dereference(*w->setup.snapshot);
 	version = rib_version(w->snapshot->rib);
 	w->plain = rib_is_plain(w->snapshot->rib);
-	w->six = has_six(w->snapshot->conf);
+	w->six = nat_has_six(&w->snapshot->conf->nat);
 	if (w->generation == w->snapshot->generation && w->version == version)
 		return;
 	/* Zero is what sessions begin with. */
