@@ -142,6 +142,8 @@ static void follow_family(struct frame *f)
 {
 	if (frame_has_offload(f))
 		frame_follow_family(f);
+	/* Rules that ask for sources know those of its own family. */
+	route_from_here(f);
 	f->verdict.may_return = false;
 }
 
