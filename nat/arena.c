@@ -46,11 +46,11 @@ struct arrays {
 	struct bucket *names_by;
 };
 
-/* An end of each session on either side, of a datagram in pieces, of a SYN that waits, and what the
+/* An end of each session on either side, and of each block of ports, of a datagram in pieces, of a SYN that waits, and what the
  * configuration has. */
 static uint32_t names_of_worker(const struct nat_config *c)
 {
-	return 2 * (sessions_of_worker(c) + fragments_of_worker(c) + unsolicited_of_worker(c) +
+	return sessions_of_worker(c) + 2 * (sessions_of_worker(c) + fragments_of_worker(c) + unsolicited_of_worker(c) +
 		    (uint32_t)c->pool_count) + NAMES_BESIDE;
 }
 

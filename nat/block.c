@@ -70,7 +70,7 @@ static void note(struct nat *n, const struct block *b, enum nat_event_kind kind)
 		return;
 	event_note(n, (struct nat_event){
 		.kind = (uint8_t)kind,
-		.inside = { .address = b->key.local },
+		.inside = name_endpoint(n, (struct endpoint){ .address = b->key.local }),
 		.outside = { .address = b->outside },
 		.block = b->ports,
 	});
@@ -171,6 +171,7 @@ static void end(struct nat *n, uint32_t number)
 		stir(n, number);
 	leave_host(n, number);
 	leave_address(n, number);
+	name_release(n, b->key.local);
 	b->live = false;
 	slab_give(&n->blocks.slab, number);
 }
@@ -244,6 +245,7 @@ static uint32_t begin(struct nat *n, const struct block *b)
 		return BLOCK_NONE;
 	}
 	join_address(n, number);
+	name_hold(n, b->key.local);
 	note(n, b, EVENT_BLOCK_ASSIGNED);
 	return number;
 }

@@ -151,6 +151,8 @@ static const char *beyond_v6(const struct nat_policy *p)
 		return "twice NAT of IPv6";
 	if (p->port_selection == NAT_PORT_DETERMINISTIC)
 		return "deterministic ports for IPv6";
+	if (p->port_selection == NAT_PORT_BLOCK && p->type == NAT_NAPT66)
+		return "blocks of ports of IPv6 addresses";
 	if (p->destination.len)
 		return "IPv4 destination of an entry for IPv6";
 	return prefix_fault(&p->v6.match);

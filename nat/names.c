@@ -147,6 +147,8 @@ static uint64_t count_holds(const struct nat *n)
 
 		holds += holds_of(t->local, t->remote);
 	}
+	for (uint32_t i = 0; i < n->blocks.slab.high; i++)
+		holds += n->blocks.all[i].live && is_name(n->blocks.all[i].key.local);
 	for (size_t i = 0; i < n->config.pool_count; i++)
 		holds += holds_of(n->pool.now[i], n->pool.before[i]);
 	return holds;

@@ -115,6 +115,11 @@ static bool deterministic_is_v6(const struct nat_policy *p)
 	return p->version == 6 && p->port_selection == NAT_PORT_DETERMINISTIC;
 }
 
+static bool block_is_of_v6(const struct nat_policy *p)
+{
+	return p->type == NAT_NAPT66 && p->port_selection == NAT_PORT_BLOCK;
+}
+
 static bool parity_is_off(const struct nat_policy *p)
 {
 	return !p->parity && (p->port_selection == NAT_PORT_PARITY ||
@@ -156,6 +161,9 @@ static const struct {
 	{ "port_selection", deterministic_is_v6,
 	  "nat.port_selection = \"deterministic\" is for IPv4 hosts: those of an IPv6 prefix are too many "
 	  "to have ports each; \"block\"" },
+	{ "port_selection", block_is_of_v6,
+	  "nat.port_selection = \"block\" is for pools of IPv4 addresses, where ports are short; "
+	  "\"random\"" },
 	{ "pooling", block_is_arbitrary,
 	  "nat.pooling = \"arbitrary\" contradicts port_selection = \"block\": a block belongs to "
 	  "one host, on one address; \"paired\" or \"soft\"" },

@@ -28,11 +28,13 @@ struct nat_share {
 bool nat_share_of(const struct nat_config *c, be32 inside, struct nat_share *share);
 bool nat_share_at(const struct nat_config *c, struct endpoint outside, struct nat_share *share);
 
-/* Whether ports of a policy belong to hosts: blocks or deterministic ones. */
+/* Whether ports of a policy belong to hosts: blocks or deterministic ones. The outside addresses are
+ * IPv4's. */
 static inline bool nat_policy_is_planned(const struct nat_policy *p)
 {
-	return p->type == NAT_NAPT44 && (p->port_selection == NAT_PORT_BLOCK ||
-					 p->port_selection == NAT_PORT_DETERMINISTIC);
+	if (p->port_selection == NAT_PORT_BLOCK)
+		return p->type == NAT_NAPT44 || p->type == NAT_NAT64;
+	return p->type == NAT_NAPT44 && p->port_selection == NAT_PORT_DETERMINISTIC;
 }
 
 /* The ports of each address that are given in blocks, whole ones; none if last is 0. */

@@ -7,6 +7,7 @@
  *          All of a planned policy's host, and TCP of a host that FTP is read of: the hash of the
  *          inside address and PROTO_TCP. Ports that a planned policy gives in blocks: the number of
  *          the block, modulo workers.
+ *          IPv6 has owners where nat_has_six(). Otherwise it is hashed.
  *          The hash is SipHash with one round per word and three at the end, of two words, under the
  *          first sixteen octets of the seed; its lowest sixteen bits count, modulo workers.
  * Errors   None.
@@ -21,5 +22,8 @@
 const struct nat_forward *nat_owner_forward(const struct nat_config *c, enum nat_side side,
 					    uint8_t protocol, struct endpoint e,
 					    struct endpoint *external);
+
+/* Some entry is for IPv6, or makes other datagrams of it. */
+bool nat_has_six(const struct nat_config *c);
 
 #endif

@@ -95,6 +95,7 @@ static inline void pkt_follow(struct pkt *p, const struct pkt *first)
 {
 	memcpy(p->ports, first->ports, sizeof(p->ports));
 	p->ident = first->ident;
+	p->protocol = first->protocol; /* of IPv6 other headers may lie before it in the first */
 	p->sequence = first->sequence;
 	p->whole = first->whole;
 	p->flags |= first->flags & (PKT_PORTS_KNOWN | PKT_NO_PORTS);

@@ -7,10 +7,12 @@
  *          there may be VLAN tags; its result is a worker.
  * Promise  It says what nat_owner() says, but for: control connections of PPTP, and what has no
  *          ports under twice NAT; helped hosts that an earlier policy takes out of a one-to-one
- *          prefix; IPv4 of less than 24 octets, and IPv6 with extension headers; datagrams that are
- *          not well-formed; fragments whose ports are known by now; and rows of forwards and
- *          policies if they are too many for a program, which then knows none of them. Any answer is
- *          good: workers hand over what is not theirs.
+ *          prefix; IPv4 of less than 24 octets, and IPv6 with extension headers; ICMPv6 errors;
+ *          endpoints of forwards and hosts of planned policies that are IPv6; echoes of hosts beside
+ *          those with IPv6 addresses of their own; datagrams that are not well-formed; fragments whose
+ *          ports are known by now; and rows of forwards and policies if they are too many for a
+ *          program, which then knows none of them. What is translated without a session goes by ports,
+ *          too, though it is any worker's. Any answer is good: workers hand over what is not theirs.
  * Errors   Negative errnos; -EPERM where the kernel lets us load no program.
  */
 #ifndef ROUTER_STEER_H

@@ -10,6 +10,7 @@
 
 #include "nat/checksum.h"
 #include "nat/nat.h"
+#include "nat/owner.h"
 #include "router/steer.h"
 
 enum { INSIDE = 0x0a000000, POOL = 0xcb007105, OWN = 0xc6336400, REMOTE = 0xc0000200,
@@ -18,11 +19,17 @@ static const uint8_t seed[32] = { 3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3
 
 /* Configurations: 10.0.0.0/24 is translated to 203.0.113.5 and on. */
 struct setting {
-	struct nat_policy policies[4];
+	struct nat_policy policies[6];
 	struct nat_forward forwards[FORWARDS_MOST];
 	be32 pool[4];
+	struct ip6 pool6[4];
 	struct nat_config c;
 };
+
+static uint32_t pick(uint32_t most)
+{
+	return (uint32_t)random() % most;
+}
 
 static struct nat_policy napt(uint32_t prefix, uint8_t len, uint16_t first, uint16_t count)
 {
@@ -142,9 +149,65 @@ static void helpers(struct setting *s)
 	s->c.policy_count = 3;
 }
 
-static uint32_t pick(uint32_t most)
+
+/* 2001:db8:which::last */
+static struct ip6 six(uint8_t which, uint8_t last)
 {
-	return (uint32_t)random() % most;
+	return (struct ip6){ { 0x20, 0x01, 0x0d, 0xb8, 0, which, [15] = last } };
+}
+
+static struct nat_policy policy6(enum nat_type type, uint8_t which)
+{
+	return (struct nat_policy){
+		.version = 6, .type = type, .v6.match = { six(which, 0), 64 },
+		.pool_count = 1, .ports = { 1024, 65535 },
+	};
+}
+
+/* 2001:db8:1::/64 by 2001:db8:64::/96, beside IPv4. */
+static void nat64(struct setting *s)
+{
+	s->policies[1] = policy6(NAT_NAT64, 1);
+	s->policies[1].v6.prefixes[0] = (struct ip6_prefix){ six(0x64, 0), 96 };
+	s->policies[1].v6.prefix_count = 1;
+	s->c.policy_count = 2;
+}
+
+/* Everything else with sessions: 2001:db8:2::/64, 2001:db8:3::/64 behind 2001:db8:9::9. */
+static void sixes(struct setting *s)
+{
+	nat64(s);
+	s->pool[3] = nat_v6_beside();
+	s->pool6[3] = six(9, 9);
+	s->c.pool6 = s->pool6;
+	s->policies[0].pool_count = 3;
+	s->policies[2] = policy6(NAT_FIREWALL, 2);
+	s->policies[3] = policy6(NAT_NAPT66, 3);
+	s->policies[3].pool_first = 3;
+	s->policies[4] = policy6(NAT_NONE, 4);
+	s->c.policy_count = 5;
+}
+
+/* All hosts that are asked by echoes have addresses of their own. */
+static void one_to_one6(struct setting *s)
+{
+	s->policies[1] = policy6(NAT_ONE_TO_ONE, 0);
+	s->policies[1].v6.match.len = 40;
+	s->policies[1].v6.translated = (struct ip6_prefix){ { { 0x20, 0x01, 0x0d, 0xb9 } }, 40 };
+	s->c.policy_count = 2;
+}
+
+/* What comes in for an IPv6 host is IPv4; and the same beside FTP, of which IPv6 hosts are not read. */
+static void nat64_forwards(struct setting *s)
+{
+	nat64(s);
+	forwards(s);
+	s->policies[0].prefix_len = 0;
+	s->policies[0].prefix = be32_from(0);
+	s->policies[0].helpers = NAT_HELPER_FTP;
+	add(s, (struct row){ PROTO_TCP, POOL + 3, 1024, 50000, 0, 1023 });
+	s->forwards[s->c.forward_count - 1].internal = nat_v6_beside();
+	s->forwards[s->c.forward_count - 1].internal6 = six(1, 77);
 }
 
 /* An address that a side has, often one that some row is about. */
@@ -244,15 +307,39 @@ static void put_icmp(uint8_t *at, enum nat_side from, int quotes)
 		put_datagram(at + 8, from, true);
 }
 
-static size_t put_v6(uint8_t *at)
+static struct ip6 some_address6(enum nat_side of)
 {
+	static const uint8_t all[] = { 1, 1, 1, 2, 3, 4, 9, 0x64 };
+	struct ip6 a = six(all[pick(sizeof(all))], (uint8_t)pick(3));
+
+	if (of == SIDE_OUTSIDE && pick(3)) {
+		a = six(0x64, (uint8_t)pick(4));
+		store32(a.octets + 12, REMOTE + pick(3));
+	}
+	return a;
+}
+
+static void put_echo(uint8_t *at)
+{
+	at[0] = (uint8_t)(128 + pick(pick(4) ? 2 : 4));
+	store16(at + 4, some_port());
+}
+
+/* Whoever it is for and from, and of whatever protocol, but for errors. */
+static size_t put_v6(uint8_t *at, enum nat_side from)
+{
+	uint8_t protocol = pick(6) ? some_protocol() : PROTO_ICMPV6;
+	struct ip6 local = some_address6(SIDE_INSIDE), remote = some_address6(SIDE_OUTSIDE);
+
 	at[0] = 0x60;
-	store16(at + 4, 20);
-	at[6] = pick(2) ? PROTO_TCP : PROTO_UDP;
-	for (int i = 8; i < 40; i++)
-		at[i] = (uint8_t)random();
-	put_ports(at + 40, at[6], some_port(), some_port(), 20);
-	return 60;
+	store16(at + 4, 24);
+	at[6] = protocol == PROTO_AH ? PROTO_ICMPV6 : protocol;
+	memcpy(at + 8, from == SIDE_INSIDE ? &local : &remote, 16);
+	memcpy(at + 24, from == SIDE_INSIDE ? &remote : &local, 16);
+	put_ports(at + 40, at[6], some_port(), some_port(), 24);
+	if (at[6] == PROTO_ICMPV6)
+		put_echo(at + 40);
+	return 64;
 }
 
 static uint16_t run(int program, const uint8_t *frame, size_t len)
@@ -279,11 +366,12 @@ static uint16_t run_framed(int program, const uint8_t *frame, size_t len)
 }
 
 /* One datagram; returns whether it was one. */
-static bool agree(const struct nat *n, int program, int framed, enum nat_side from)
+static bool agree(const struct nat_config *c, const struct nat *n, int program, int framed,
+		  enum nat_side from)
 {
 	uint8_t frame[ROOM] = { [12] = 8 };
-	bool v6 = pick(20) == 0;
-	size_t len = v6 ? put_v6(frame + ETHERNET) : put_datagram(frame + ETHERNET, from, false);
+	bool v6 = pick(nat_has_six(c) ? 2 : 20) == 0;
+	size_t len = v6 ? put_v6(frame + ETHERNET, from) : put_datagram(frame + ETHERNET, from, false);
 	struct pkt p;
 
 	if (v6)
@@ -311,7 +399,7 @@ static void compare(const struct setting *s, enum nat_side from)
 
 	assert_true(program >= 0 && framed >= 0);
 	for (int i = 0; i < EACH; i++)
-		compared += agree(n, program, framed, from);
+		compared += agree(&s->c, n, program, framed, from);
 	assert_true(compared > EACH / 2);
 	close(program);
 	close(framed);
@@ -399,6 +487,20 @@ static void test_helpers(void **state)
 	judge(helpers);
 }
 
+static void test_six(void **state)
+{
+	(void)state;
+	judge(nat64);
+	judge(sixes);
+	judge(one_to_one6);
+}
+
+static void test_six_forwards(void **state)
+{
+	(void)state;
+	judge(nat64_forwards);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +510,8 @@ int main(void)
 		cmocka_unit_test(test_too_many_forwards),
 		cmocka_unit_test(test_plans),
 		cmocka_unit_test(test_helpers),
+		cmocka_unit_test(test_six),
+		cmocka_unit_test(test_six_forwards),
 	};
 
 	srandom(1);
