@@ -3,7 +3,7 @@
 
 #include "nat/owner.h"
 
-enum { NAMES_BESIDE = 256 };
+enum { NAMES_BESIDE = 1024 };
 enum { LINE = 64, KEYS_PER_SESSION = 2, KEYS_PER_MAPPING = 2 };
 
 /* Arrays of an arena in the making; measured with base NULL, cut with the real one. */
@@ -46,12 +46,13 @@ struct arrays {
 	struct bucket *names_by;
 };
 
-/* An end of each session on either side, and of each block of ports, of a datagram in pieces, of a SYN that waits, and what the
- * configuration has. */
+/* Of a session host, outside address and remote end; a host of a block; both ends of a datagram in
+ * pieces and of a SYN that waits; places of the pool, now and before. Besides, what is only looked at. */
 static uint32_t names_of_worker(const struct nat_config *c)
 {
-	return sessions_of_worker(c) + 2 * (sessions_of_worker(c) + fragments_of_worker(c) + unsolicited_of_worker(c) +
-		    (uint32_t)c->pool_count) + NAMES_BESIDE;
+	return 4 * sessions_of_worker(c) +
+	       2 * (fragments_of_worker(c) + unsolicited_of_worker(c) + (uint32_t)c->pool_count) +
+	       NAMES_BESIDE;
 }
 
 static struct arrays cut(struct cut *c, const struct nat_config *config)

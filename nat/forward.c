@@ -99,12 +99,10 @@ struct endpoint forward_internal(const struct nat *n, const struct nat_forward *
 				  forward_internal_port(f, external_port) };
 }
 
-void forward_take_names(struct nat *n, const struct nat_forward *f)
+bool forward_take_names(struct nat *n, const struct nat_forward *f)
 {
-	if (nat_is_v6_beside(f->external))
-		name_take(n, &f->external6);
-	if (nat_is_v6_beside(f->internal))
-		name_take(n, &f->internal6);
+	return (!nat_is_v6_beside(f->external) || name_take(n, &f->external6).raw) &&
+	       (!nat_is_v6_beside(f->internal) || name_take(n, &f->internal6).raw);
 }
 
 const struct nat_forward *forward_target(const struct nat *n, const struct nat_forward *f,

@@ -45,6 +45,9 @@ static enum reason find_quoted(struct nat *n, const struct nat_job *job, struct 
 		return REASON_ICMP_QUOTE;
 	if ((inner->flags & PKT_ICMP_ERROR) || quoted_tuple(n, &t, inner, job->from) != REASON_NONE)
 		return REASON_ICMP_QUOTE;
+	/* Such addresses are names (names.h), and no router's. */
+	if (is_name(be32_load(pkt_source(job->p))))
+		return REASON_ICMP_QUOTE;
 	/* An error goes to whoever sent what it quotes. */
 	if (memcmp(pkt_destination(job->p), pkt_source(inner), 4) != 0)
 		return REASON_ICMP_QUOTE;

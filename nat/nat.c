@@ -359,7 +359,6 @@ static void finish_part(struct nat *n, nat_time now, struct nat_job *const *jobs
 		} else {
 			finish(n, now, jobs[i]);
 		}
-	names_sweep(n);
 }
 
 void nat_finish(struct nat *n, nat_time now, struct nat_job *const *jobs, size_t count)
@@ -367,6 +366,8 @@ void nat_finish(struct nat *n, nat_time now, struct nat_job *const *jobs, size_t
 	clock_to(n, now);
 	for (size_t at = 0; at < count; at += OPEN_BATCH)
 		finish_part(n, now, jobs + at, count - at < OPEN_BATCH ? count - at : OPEN_BATCH);
+	/* Not before: what was sought together goes by names of then. */
+	names_sweep(n);
 }
 
 void nat_process(struct nat *n, nat_time now, struct nat_job *job)

@@ -121,12 +121,11 @@ enum reason session_open(struct nat *n, struct nat_job *job, const struct tuple 
 			 uint32_t *session)
 {
 	uint32_t mapping = SLAB_NONE;
-	enum reason r;
+	enum reason r = REASON_SESSION_LIMIT;
 
-	if (n->six)
-		six_take_static_names(n, t);
-	r = job->from == SIDE_INSIDE ? open_from_inside(n, job, t, &mapping)
-				     : open_from_outside(n, job, t, &mapping);
+	if (!n->six || six_take_static_names(n, t))
+		r = job->from == SIDE_INSIDE ? open_from_inside(n, job, t, &mapping)
+					     : open_from_outside(n, job, t, &mapping);
 	if (r == REASON_NONE)
 		r = make_session(n, job, t, mapping, session);
 	/* What was made on the way to a refusal. */

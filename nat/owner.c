@@ -145,11 +145,8 @@ static uint16_t owner_of_six(const struct nat *n, const struct seen6 *s)
 		return owner_of_outside(n, (struct endpoint){ f->external, external });
 	if (f)
 		return modulo(n, be16_host(external) >> 1);
-	if (!n->pool.planned)
-		return modulo(n, be16_host(s->ports[0]) >> 1);
-	if (s->side == SIDE_OUTSIDE)
-		return owner_of_outside(n, (struct endpoint){ name_find(n, &s->local), s->ports[0] });
-	p = policy_of6(&n->config, &s->local, s->to_v4);
+	p = n->pool.planned && s->side == SIDE_INSIDE ? policy_of6(&n->config, &s->local, s->to_v4)
+						       : NULL;
 	return p && nat_policy_is_planned(p) ? owner_of_host(n, ip6_word(n, &s->local))
 					     : modulo(n, be16_host(s->ports[0]) >> 1);
 }

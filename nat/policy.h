@@ -59,8 +59,8 @@ const struct nat_forward *forward_at_internal(const struct nat_config *c, uint8_
 					      const struct place *at, be16 *external);
 be16 forward_internal_port(const struct nat_forward *f, be16 external_port);
 
-/* Names for what a forward leads to or from, as an endpoint of it opens a session. */
-void forward_take_names(struct nat *n, const struct nat_forward *f);
+/* Names for what a forward leads to or from, as an endpoint of it opens a session. False: no room. */
+bool forward_take_names(struct nat *n, const struct nat_forward *f);
 
 /* Of a forward with several targets, the one for whoever t comes from. */
 const struct nat_forward *forward_target(const struct nat *n, const struct nat_forward *f,

@@ -8,15 +8,15 @@
 
 enum { V6_SOURCE = 8, V6_DESTINATION = 24, ICMP_IDENTIFIER = 4, V4_HEADER = 20, IKE = 500 };
 
-static void take_moved(struct nat *n, be32 a, const struct ip6_prefix *from, const struct ip6_prefix *to)
+static bool take_moved(struct nat *n, be32 a, const struct ip6_prefix *to)
 {
-	struct ip6 there = ip6_joined(&to->address, from->len, name_address(n, a));
+	struct ip6 there = ip6_joined(&to->address, to->len, name_address(n, a));
 
-	name_take(n, &there);
+	return name_take(n, &there).raw;
 }
 
 /* Of everybody that an entry or a forward may mean; they last until the call is over. */
-void six_take_static_names(struct nat *n, const struct tuple *t)
+bool six_take_static_names(struct nat *n, const struct tuple *t)
 {
 	const struct nat_config *c = &n->config;
 	struct endpoint e = { t->local, t->local_port }, external;
@@ -25,15 +25,18 @@ void six_take_static_names(struct nat *n, const struct tuple *t)
 					     : forward_by_external(n, t->protocol, e);
 
 	for (uint16_t i = 0; f && (i == 0 || i < f->targets); i++)
-		forward_take_names(n, f + i);
+		if (!forward_take_names(n, f + i))
+			return false;
 	for (size_t i = 0; is_name(t->local) && i < c->policy_count; i++) {
 		const struct nat_policy6 *p = &c->policies[i].v6;
 		const struct ip6_prefix *from = inside ? &p->match : &p->translated;
 
 		if (c->policies[i].version == 6 && c->policies[i].type == NAT_ONE_TO_ONE &&
-		    ip6_prefix_has(from, name_address(n, t->local)))
-			take_moved(n, t->local, from, inside ? &p->translated : &p->match);
+		    ip6_prefix_has(from, name_address(n, t->local)) &&
+		    !take_moved(n, t->local, inside ? &p->translated : &p->match))
+			return false;
 	}
+	return true;
 }
 
 bool six_take_names(struct nat *n, struct nat_job *job)

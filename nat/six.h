@@ -24,8 +24,8 @@ static inline bool session_joins_families(const struct session *s)
 	return session_is_six(s) && !is_name(s->key[SIDE_OUTSIDE].local);
 }
 
-/* Names for whoever may be at the other end of a mapping that t opens. */
-void six_take_static_names(struct nat *n, const struct tuple *t);
+/* Names for whoever may be at the other end of a mapping that t opens. False: no room. */
+bool six_take_static_names(struct nat *n, const struct tuple *t);
 
 /* The policy of a session, as long as there is one of its number. */
 static inline const struct nat_policy *six_policy(const struct nat *n, const struct session *s)

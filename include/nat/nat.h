@@ -142,7 +142,7 @@ void nat_process(struct nat *n, nat_time now, struct nat_job *job);
 
 /* The same as nat_process() for each in turn, with the cache misses of all overlapping. In two halves:
  * the first changes nothing, so that in between the caller may decide what to do with what is known,
- * and leave out what is not to be translated. */
+ * and leave out what is not to be translated; but nothing else may be finished meanwhile, nor expire. */
 void nat_process_batch(struct nat *n, nat_time now, struct nat_job *jobs, size_t count);
 void nat_seek(const struct nat *n, struct nat_job *const *jobs, size_t count);
 void nat_finish(struct nat *n, nat_time now, struct nat_job *const *jobs, size_t count);
