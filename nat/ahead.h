@@ -21,8 +21,7 @@ struct ahead {
 /* It seems to have no session. */
 static inline bool ahead_opens(const struct nat_job *job)
 {
-	return job->sought.value == TABLE_NONE && job->sought.reason == REASON_NONE &&
-	       !job->sought.nameless;
+	return job->sought.value == TABLE_NONE && job->sought.reason == REASON_NONE;
 }
 
 /* ahead: for those of the jobs that seem to have none, one after another. */

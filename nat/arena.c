@@ -158,6 +158,7 @@ void nat_configure(struct nat *n, const struct nat_config *c)
 	n->one_to_one = has_type(c, NAT_ONE_TO_ONE);
 	n->stateless = has_type(c, NAT_NPTV6) || has_type(c, NAT_SIIT);
 	n->six = nat_has_six(c);
+	n->sixes |= n->six;
 	n->gathers = gathers(c);
 	n->translates |= translates(c);
 	n->workers_inverse = UINT32_MAX / c->workers + 1;

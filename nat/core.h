@@ -261,6 +261,7 @@ struct nat {
 	bool one_to_one;  /* some policy is NAT_ONE_TO_ONE */
 	bool stateless;	  /* some is NAT_NPTV6 or NAT_SIIT */
 	bool six;	  /* some is about IPv6 */
+	bool sixes;	  /* some is, or was: there may be sessions of IPv6 */
 	bool translates; /* a policy or forward does, or did: there may be sessions */
 	uint64_t created, ended;
 	uint64_t lost, moved; /* sessions: ended as their address was gone; moved to another */

@@ -111,7 +111,7 @@ static void translate(struct nat *n, struct nat_job *job, uint32_t number, bool 
 	struct session *s = session_at(n, number);
 	struct rewrite r = rewrite_of(s, job->from);
 
-	if (session_is_six(s)) {
+	if (n->sixes && session_is_six(s)) {
 		enum reason failed = six_translate(n, job, s, &r, plain);
 
 		if (failed != REASON_NONE) {
@@ -274,8 +274,6 @@ static uint32_t find_living(struct nat *n, nat_time now, struct nat_job *job)
 	struct nat_sought *k = &job->sought;
 	uint32_t number;
 
-	if (job->p->version == 6 && !six_take_names(n, job))
-		return SLAB_NONE;
 	k->value = table_find(&n->sessions_by, k->hash, &k->tuple);
 	number = living(n, now, k->value == TABLE_NONE ? SLAB_NONE : k->value >> 1);
 	if (number == SLAB_NONE && transport_is_paired(k->tuple.protocol))
@@ -290,10 +288,11 @@ static uint32_t find_living(struct nat *n, nat_time now, struct nat_job *job)
 
 static void pass(struct nat *n, nat_time now, struct nat_job *job, uint32_t number)
 {
+	bool joins = n->sixes && session_joins_families(session_at(n, number));
+	bool plain = joins && plain_is(job->p);
 	enum reason r = REASON_NONE;
-	bool plain = session_joins_families(session_at(n, number)) && plain_is(job->p);
 
-	if (session_joins_families(session_at(n, number)) && !plain)
+	if (joins && !plain)
 		r = six_refuses_family(n, job->p, six_policy(n, session_at(n, number)));
 	if (r == REASON_NONE)
 		r = take_account(n, now, job, number);
@@ -309,7 +308,7 @@ static __attribute__((noinline)) void finish_slowly(struct nat *n, nat_time now,
 	uint32_t number = SLAB_NONE;
 	bool six = job->p->version == 6;
 
-	if (job->sought.stateless) {
+	if (n->stateless && job->sought.stateless) {
 		stateless_process(n, job, job->sought.stateless);
 		return;
 	}
@@ -320,6 +319,8 @@ static __attribute__((noinline)) void finish_slowly(struct nat *n, nat_time now,
 			process_error(n, job);
 		return;
 	}
+	if (six_is_nameless(&job->sought))
+		six_take_names(n, job);
 	if (job->sought.reason == REASON_NONE)
 		number = find_living(n, now, job);
 	if (number == SLAB_NONE && six)

@@ -30,7 +30,7 @@ struct six {
 	struct seen6 seen;
 };
 
-static void hash_and_fetch(const struct nat *n, struct nat_sought *k)
+static inline void hash_and_fetch(const struct nat *n, struct nat_sought *k)
 {
 	k->hash = hash_tuple(&n->hash, &k->tuple);
 	table_prefetch(&n->sessions_by, k->hash);
@@ -63,9 +63,10 @@ static void seek_names(const struct nat *n, struct six *all, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct nat_sought *k = &all[i].job->sought;
 
-		k->nameless = !seen6_tuple(n, &all[i].seen, &k->tuple);
-		if (!k->nameless)
+		if (seen6_tuple(n, &all[i].seen, &k->tuple))
 			hash_and_fetch(n, k);
+		else
+			k->reason = (enum reason)NAT_NAMELESS;
 	}
 }
 
@@ -79,6 +80,16 @@ static enum reason seek_tuple(const struct nat *n, struct nat_job *job, struct t
 	return r == REASON_NOT_A_QUERY && n->one_to_one ? seek_query(n, job, t) : r;
 }
 
+static bool seek_stateless(const struct nat *n, struct nat_job *job)
+{
+	struct nat_sought *k = &job->sought;
+
+	k->stateless = stateless_policy(n, job->p, job->from, job->hairpinned);
+	if (k->stateless)
+		k->reason = REASON_NO_TRANSPORT;
+	return k->stateless;
+}
+
 /* True: only the names of its addresses are sought for. */
 static bool seek(const struct nat *n, struct nat_job *job, struct six *six)
 {
@@ -86,18 +97,16 @@ static bool seek(const struct nat *n, struct nat_job *job, struct six *six)
 
 	k->value = TABLE_NONE;
 	k->reason = REASON_NONE;
-	k->nameless = false;
-	k->stateless = n->stateless ? stateless_policy(n, job->p, job->from, job->hairpinned) : NULL;
-	if (k->stateless) {
-		k->reason = REASON_NO_TRANSPORT;
+	if (n->stateless && seek_stateless(n, job))
+		return false;
+	if (tuple_is_common(job->p) && !pkt_is_fragment(job->p)) {
+		tuple_fill_common(&k->tuple, job->p, job->from);
+		hash_and_fetch(n, k);
 		return false;
 	}
 	if (job->p->version == 6)
 		return seek_six(n, job, six);
-	if (tuple_is_common(job->p) && !pkt_is_fragment(job->p))
-		tuple_fill_common(&k->tuple, job->p, job->from);
-	else
-		k->reason = seek_tuple(n, job, &k->tuple);
+	k->reason = seek_tuple(n, job, &k->tuple);
 	if (k->reason == REASON_NONE)
 		hash_and_fetch(n, k);
 	return false;
@@ -114,7 +123,7 @@ static bool seek_further(const struct nat *n, struct nat_sought *k)
 {
 	const struct bucket *second;
 
-	if (k->reason != REASON_NONE || k->nameless)
+	if (k->reason != REASON_NONE)
 		return true;
 	k->value = table_guess(&n->sessions_by, k->hash);
 	if (k->value != TABLE_NONE) {
@@ -146,7 +155,7 @@ static void find(const struct nat *n, struct nat_job *job)
 {
 	struct nat_sought *k = &job->sought;
 
-	if (k->reason == REASON_NONE && !k->nameless && !session_is_of(n, k->value, &k->tuple))
+	if (k->reason == REASON_NONE && !session_is_of(n, k->value, &k->tuple))
 		k->value = table_find(&n->sessions_by, k->hash, &k->tuple);
 	job->way = k->value == TABLE_NONE ? NULL : &session_at(n, k->value >> 1)->way;
 	if (n->six && k->value != TABLE_NONE)

@@ -44,13 +44,11 @@ bool six_take_names(struct nat *n, struct nat_job *job)
 	struct nat_sought *k = &job->sought;
 	struct seen6 s;
 
-	if (!k->nameless)
-		return true;
 	if (seen6_of(n, &s, job->p, job->from) != REASON_NONE ||
 	    !seen6_tuple_taken(n, &s, &k->tuple))
 		return false;
 	k->hash = hash_tuple(&n->hash, &k->tuple);
-	k->nameless = false;
+	k->reason = REASON_NONE;
 	return true;
 }
 
@@ -354,7 +352,7 @@ void six_without_session(struct nat *n, struct nat_job *job, const struct nat_so
 {
 	if (job->known_only || !n->six)
 		conclude(job, NAT_FORWARD, REASON_NONE);
-	else if (k->nameless)
+	else if (six_is_nameless(k))
 		conclude(job, NAT_DROP, REASON_SESSION_LIMIT);
 	else if (job->from == SIDE_INSIDE)
 		from_inside(n, job, k);

@@ -36,7 +36,12 @@ static inline const struct nat_policy *six_policy(const struct nat *n, const str
 /* Of the inside tuple of NAT64: REASON_EMBEDDED, or none. */
 enum reason six_check_embedded(const struct nat *n, const struct tuple *t);
 
-/* The tuple of what was sought, with names for the addresses that have none. False: no room. */
+static inline bool six_is_nameless(const struct nat_sought *k)
+{
+	return k->reason == (enum reason)NAT_NAMELESS;
+}
+
+/* The tuple of what is nameless, with names for its addresses. False: no room. */
 bool six_take_names(struct nat *n, struct nat_job *job);
 
 /* Why a datagram cannot become one of the other family, as an entry has it; NULL: none has. */

@@ -46,11 +46,11 @@ struct nat_sought {
 	struct tuple tuple;
 	uint64_t hash;
 	uint32_t value;
-	enum reason reason;
-	bool nameless; /* IPv6: an address in it is nobody's so far */
+	enum reason reason; /* NAT_NAMELESS: IPv6, and an address in it is nobody's so far */
 	const struct nat_policy *stateless; /* the entry that translates it without a session, or NULL */
 };
 
+enum { NAT_NAMELESS = REASON_COUNT };
 enum { NAT_BEFORE_HEADER = 48, NAT_BEFORE_TRANSPORT = 20 };
 
 /* What a datagram was that changed its family, or was translated without a session. */
