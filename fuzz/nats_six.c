@@ -60,8 +60,6 @@ static struct nat_policy make(const struct nats *w, size_t i, uint8_t knobs)
 {
 	struct nat_policy p = w->policies[1];
 
-	if (p.port_selection >= NAT_PORT_BLOCK)
-		p.port_selection = NAT_PORT_RANDOM;
 	p.prefix_len = 0;
 	p.version = 6;
 	p.type = entries[i].type;
@@ -103,6 +101,9 @@ void nats_read_six(struct nats *w, struct input *in)
 {
 	uint8_t wanted = input_u8(in), knobs = input_u8(in);
 
+	/* Ports that belong to hosts are not shared with another entry. */
+	if (w->policies[1].port_selection >= NAT_PORT_BLOCK)
+		w->policies[1].port_selection = NAT_PORT_RANDOM;
 	w->config.mtu[SIDE_OUTSIDE] = knobs >> 6 & 1 ? 1400 : 0;
 	w->config.mtu[SIDE_INSIDE] = knobs >> 7 ? 1500 : 0;
 	for (size_t i = 0; i < NATS_SIX; i++)

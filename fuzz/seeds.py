@@ -8,12 +8,15 @@ import random
 import struct
 
 from datagrams import (ENDS, GRE, ICMP, ICMPV6, INSIDE, OUTSIDE, POOL, TCP, UDP, V6, datagrams, icmp,
-                       internet_sum, ip4, ip6, octets_of, tcp, u16, u32, u8, udp)
+                       internet_sum, ip4, ip6, tcp, u16, u32, u8, udp)
 from kernel import MESSAGES
 from link_seeds import link_seeds
+from recipes import (BACKWARDS, FROM_OUTSIDE, KNOWN_ONLY, NO_SUM, OPTIONS, OVERLAP, PARTIAL, REPAIR, WRONG_SUM, answer, error,
+                     fresh, outside, pieces, raw, turn)
+from six_seeds import six_stories
 
 HERE = pathlib.Path(__file__).resolve().parent
-FILES_MOST, OCTETS_MOST = 200, 1 << 20
+FILES_MOST, OCTETS_MOST = 300, 1 << 20
 
 
 def partial(octets):
@@ -83,68 +86,6 @@ def segment_seeds():
         partial(dict(datagrams())["udp4-shorter-than-ip"])[0]
 
 
-# Recipes (traffic.h). Hosts and ports by their numbers in traffic.c.
-
-HOSTS = ["10.0.0.2", "10.0.0.3", "10.0.1.2", "10.0.9.2", "172.16.0.2", "203.0.113.9", "203.0.113.10",
-         "198.51.100.7", "192.0.2.0", "192.0.2.1", "192.0.2.2", "192.0.2.3"]
-PORTS = [5000, 5001, 40000, 80, 443, 53, 1023, 65535]
-SEGMENTS = {"syn": 0, "synack": 1, "ack": 2, "fin": 3, "rst": 4, "rstack": 5, "none": 64}
-FRESH, ANSWER, ERROR, RAW = range(4)
-FROM_OUTSIDE, REPAIR, KNOWN_ONLY = 4, 8, 16
-WRONG_SUM, NO_SUM, PARTIAL, OPTIONS, BACKWARDS, OVERLAP = 1, 2, 4, 8, 16, 32
-
-
-def host(address):
-    return u8(HOSTS.index(address)) if address in HOSTS else u8(255) + octets_of(address)
-
-
-def port(number):
-    return u8(PORTS.index(number)) if number in PORTS else u8(255) + u16(number)
-
-
-def pieces(count):
-    return (count - 1) << 6
-
-
-def recipe(kind, body, first=0, flags=0, gso=0, step=1):
-    """step: how far apart the cuts are, in units of eight octets."""
-    spoilt = u8(gso) if flags & PARTIAL else b""
-    return u8(kind | first, flags) + body + spoilt + (u8(step - 1) if flags >> 6 else b"")
-
-
-def fresh(protocol, source, destination, sport=5000, dport=80, segment="syn", payload=0, identification=1, seq=1,
-          kind=8, options=u8(148, 4, 0, 0), **rest):
-    body = u8([TCP, UDP, ICMP, GRE].index(protocol), payload, identification) + host(source) + host(destination)
-    if rest.get("flags", 0) & OPTIONS:
-        body += options
-    body += u8(kind) + port(sport) if protocol == ICMP else port(sport) + port(dport)
-    if protocol == TCP:
-        body += u8(SEGMENTS[segment], seq)
-    return recipe(FRESH, body, **rest)
-
-
-def answer(segment=None, back=0, seq=0, ack=0, **rest):
-    """To a datagram that arrived; segment if that is TCP's."""
-    return recipe(ANSWER, u8(back) + (u8(SEGMENTS[segment], seq, ack) if segment else b""), **rest)
-
-
-def error(kind=0, code=1, back=0, sender=255, quoted=255, **rest):
-    """kind: of 3, 11, 12, 4."""
-    return recipe(ERROR, u8(back, kind, code, sender, quoted), **rest)
-
-
-def raw(octets, **rest):
-    return recipe(RAW, u16(len(octets)) + octets, **rest)
-
-
-def turn(*recipes, step=0):
-    return u8(step, len(recipes) - 1) + b"".join(recipes)
-
-
-def outside(protocol, destination=POOL, sport=80, dport=5000, **rest):
-    return fresh(protocol, OUTSIDE, destination, sport, dport, first=FROM_OUTSIDE | rest.pop("first", 0), **rest)
-
-
 def stories():
     """Traffic for the NAT and for the gateway: name, turns as functions of a time step's octet."""
     opening = [turn(fresh(TCP, *ENDS)), turn(answer("synack")), turn(answer("ack"))]
@@ -212,6 +153,10 @@ def nat(workers=1, sessions=64, per_host=64, fragments=8, patient=1, addresses=2
     return u8(workers - 1, sessions - 1, per_host - 1, fragments, patient ^ 1, addresses - 1) + behaviour(**rest)
 
 
+def six_nat(wanted=0, knobs=0, workers=1, **rest):
+    return u8(0x80 | (workers - 1)) + nat(**rest)[1:] + u8(wanted, knobs)
+
+
 def nat_seeds():
     told = dict(stories())
     for number, (name, turns) in enumerate(told.items()):
@@ -229,6 +174,10 @@ def nat_seeds():
                            ("inbound", dict(refresh=1)), ("one-address", dict(addresses=1)), ("random", dict(selection=1))):
         for story in ("many-ports", "ping-of-zeros", "hairpin", "fragments-17-backwards", "pauses"):
             yield f"{story}-{name}", nat(**settings) + b"".join(told[story])
+    for number, (name, turns) in enumerate(six_stories()):
+        # Knobs one after the other; all entries, or all but the exempt hosts'.
+        yield name, six_nat(workers=1 + number % 3, filtering=number % 3, mapping=number // 3 % 3, wanted=number % 2 << 5,
+                            knobs=number * 5) + b"".join(turns)
     again = u8(0x80) + behaviour(pace=3, filtering=1, forwards=1)
     yield "configured-anew", nat() + b"".join(told["udp"]) + again + told["udp"][0][1:] + b"".join(told["forwards"])
     yield "configured-over", nat(forwards=0, selection=0) + turn(fresh(TCP, INSIDE, OUTSIDE, sport=443)) + \

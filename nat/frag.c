@@ -212,6 +212,19 @@ static enum reason read_six(const struct nat *n, const struct pkt *p, enum nat_s
 	return r;
 }
 
+/* A query, perhaps, that a firewall lets by. */
+static bool first_is_exempt(const struct nat *n, const struct pkt *p, enum nat_side from)
+{
+	const struct nat_policy *own;
+	struct ip6 local;
+
+	if (p->version != 6 || six_joins(n, p, from))
+		return false;
+	local = ip6_load(from == SIDE_INSIDE ? pkt_source(p) : pkt_destination(p));
+	own = policy_of6(&n->config, &local, false);
+	return own && own->type == NAT_FIREWALL && six_is_exempt(own, p, from);
+}
+
 /* What the first fragment says. exempt: where nothing need be translated, what has no ports passes
  * as well. An error never does: whose it is, its checksum over all fragments would have to vouch
  * for. */
@@ -225,7 +238,7 @@ static enum reason read_first(const struct nat *n, const struct pkt *p, enum nat
 		r = tuple_of_query(&t, p, from);
 	if (p->flags & PKT_ICMP_ERROR)
 		return REASON_ICMP_FRAGMENT;
-	if (r != REASON_NONE && !exempt)
+	if (r != REASON_NONE && !exempt && !first_is_exempt(n, p, from))
 		return REASON_FRAGMENT;
 	d->known = true;
 	d->protocol = p->protocol;

@@ -142,14 +142,17 @@ enum reason six_rewrite_error(struct nat *n, struct nat_job *job, struct pkt *in
 }
 
 /* Of what needs no session there is none: RFC 6092 REC-23 and REC-10. */
-static bool is_about_exempt(const struct nat *n, const struct pkt *inner)
+static bool is_about_exempt(const struct nat *n, const struct nat_job *job, const struct pkt *inner)
 {
-	struct ip6 source = ip6_load(pkt_source(inner)), destination = ip6_load(pkt_destination(inner));
-	const struct nat_policy *ours = policy_of6(&n->config, &source, false);
-	const struct nat_policy *theirs = policy_of6(&n->config, &destination, false);
+	bool inwards = job->from == SIDE_OUTSIDE;
+	struct ip6 inside = ip6_load(inwards ? pkt_source(inner) : pkt_destination(inner));
+	struct ip6 reporter = ip6_load(pkt_source(job->p));
+	const struct nat_policy *p = policy_of6(&n->config, &inside, false);
+	const struct nat_policy *theirs = inwards ? NULL : policy_of6(&n->config, &reporter, false);
 
-	return (ours && ours->type == NAT_FIREWALL && six_is_exempt(ours, inner)) ||
-	       (theirs && theirs->type == NAT_FIREWALL && six_is_exempt(theirs, inner));
+	/* Whoever reports from inside may be seen outside. */
+	return p && p->type == NAT_FIREWALL && six_is_exempt(p, inner, side_other(job->from)) &&
+	       (!theirs || theirs->type == NAT_FIREWALL || theirs->type == NAT_NONE);
 }
 
 /* RFC 6092 REC-10: what is about nothing does not come in; but where nothing is looked after, it does. */
@@ -167,6 +170,6 @@ void six_process_error(struct nat *n, struct nat_job *job)
 		job->verdict = NAT_HAIRPIN;
 	if (r == REASON_NONE || is_about_session(r))
 		return;
-	if (job->known_only || (r == REASON_ICMP_NO_SESSION && is_about_exempt(n, &inner)) || !six_covers(n, job->p, job->from))
+	if (job->known_only || (r == REASON_ICMP_NO_SESSION && is_about_exempt(n, job, &inner)) || !six_covers(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);
 }

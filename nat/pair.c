@@ -145,6 +145,9 @@ static enum reason give_way(struct nat *n, uint32_t number)
 	struct session *s = session_at(n, number);
 	struct tuple key = s->key[SIDE_OUTSIDE];
 
+	/* By addresses alone: they are its. */
+	if (is_name(key.local) && !key.tag.raw)
+		return REASON_SESSION_CONFLICT;
 	if (!claim_is_over(n, s))
 		return REASON_ESP_WAITING;
 	key.local_port = s->key[SIDE_INSIDE].local_port;

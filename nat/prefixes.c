@@ -12,13 +12,19 @@ static bool is_used(const struct prefix_slot *s)
 
 bool prefix_of(const struct nat *n, const struct ip6 *address, uint16_t *slot)
 {
-	for (uint16_t i = 0; i < n->prefixes.high; i++)
-		if (is_used(&n->prefixes.slots[i]) &&
-		    ip6_prefix_has(&n->prefixes.slots[i].prefix, address)) {
-			*slot = i;
+	uint16_t old = PREFIX_NONE;
+
+	for (uint16_t i = 0; i < n->prefixes.high; i++) {
+		const struct prefix_slot *s = &n->prefixes.slots[i];
+
+		if (!is_used(s) || !ip6_prefix_has(&s->prefix, address))
+			continue;
+		*slot = i;
+		if (s->current)
 			return true;
-		}
-	return false;
+		old = i;
+	}
+	return old != PREFIX_NONE;
 }
 
 static bool has_prefix(const struct nat_policy *p, const struct ip6 *address)

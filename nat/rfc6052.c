@@ -24,9 +24,10 @@ static const struct block not_global[] = {
 	{ 0xe0000000, 4 },  { 0xf0000000, 4 },
 };
 
-/* RFC 1812 section 5.3.7: what neither a source nor a destination of unicast can be. */
+/* RFC 1812 section 5.3.7, RFC 3927 section 2.6.2: what no router sends on from or to. */
 static const struct block not_unicast[] = {
-	{ 0x00000000, 8 }, { 0x7f000000, 8 }, { 0xe0000000, 4 }, { 0xf0000000, 4 },
+	{ 0x00000000, 8 }, { 0x7f000000, 8 }, { 0xa9fe0000, 16 }, { 0xe0000000, 4 },
+	{ 0xf0000000, 4 },
 };
 
 bool rfc6052_is_legal(const struct ip6_prefix *prefix)

@@ -24,9 +24,8 @@ bool six_take_static_names(struct nat *n, const struct tuple *t)
 	const struct nat_forward *f = inside ? forward_by_internal(n, t->protocol, e, t->remote, &external)
 					     : forward_by_external(n, t->protocol, e);
 
-	for (uint16_t i = 0; f && (i == 0 || i < f->targets); i++)
-		if (!forward_take_names(n, f + i))
-			return false;
+	if (f && !forward_take_names(n, inside ? f : forward_target(n, f, t)))
+		return false;
 	for (size_t i = 0; is_name(t->local) && i < c->policy_count; i++) {
 		const struct nat_policy6 *p = &c->policies[i].v6;
 		const struct ip6_prefix *from = inside ? &p->match : &p->translated;
@@ -232,7 +231,7 @@ bool six_covers(const struct nat *n, const struct pkt *p, enum nat_side from)
 }
 
 /* RFC 6092 REC-21 to REC-26, RFC 4890 section 4.3.1. */
-bool six_is_exempt(const struct nat_policy *p, const struct pkt *d)
+bool six_is_exempt(const struct nat_policy *p, const struct pkt *d, enum nat_side from)
 {
 	bool later = d->flags & PKT_FRAGMENT_LATER;
 	const uint8_t *ports = later ? (const uint8_t *)d->ports : pkt_transport(d);
@@ -241,8 +240,9 @@ bool six_is_exempt(const struct nat_policy *p, const struct pkt *d)
 		return true;
 	if (d->flags & PKT_IPSEC)
 		return false;
-	if (!p->v6.blocks_ipsec && d->protocol == PROTO_UDP &&
-	    (load16(ports) == IKE || load16(ports + 2) == IKE))
+	/* What goes out has a session, so that answers come in. */
+	if (!p->v6.blocks_ipsec && from == SIDE_OUTSIDE && d->protocol == PROTO_UDP &&
+	    load16(ports + 2) == IKE)
 		return true;
 	return !p->v6.blocks_ping && d->protocol == PROTO_ICMPV6 &&
 	       (later || (d->flags & PKT_ICMP_QUERY));
@@ -289,13 +289,18 @@ static void from_inside(struct nat *n, struct nat_job *job, const struct nat_sou
 {
 	struct ip6 local = ip6_load(pkt_source(job->p)), remote = ip6_load(pkt_destination(job->p));
 	const struct nat_policy *p;
-	uint16_t slot;
+	uint16_t slot, other;
 	bool to_v4 = prefix_leads(n, &local, &remote, &slot);
 	enum reason r = k->reason;
 
 	/* RFC 6146 section 3.5. */
-	if (prefix_of(n, &local, &slot)) {
+	if (prefix_of(n, &local, &other)) {
 		conclude(job, NAT_DROP, REASON_PREFIX_SOURCE);
+		return;
+	}
+	/* What led before a reload leads the sessions of then. */
+	if (to_v4 && !n->prefixes.slots[slot].current) {
+		conclude(job, NAT_DROP, REASON_NO_POLICY);
 		return;
 	}
 	p = policy_of6(&n->config, &local, to_v4);
@@ -303,7 +308,7 @@ static void from_inside(struct nat *n, struct nat_job *job, const struct nat_sou
 		conclude(job, NAT_FORWARD, REASON_NONE);
 		return;
 	}
-	if (p->type == NAT_FIREWALL && six_is_exempt(p, job->p) && r != REASON_FRAGMENT) {
+	if (p->type == NAT_FIREWALL && six_is_exempt(p, job->p, SIDE_INSIDE) && r != REASON_FRAGMENT) {
 		conclude(job, NAT_FORWARD, REASON_NONE);
 		return;
 	}
@@ -337,7 +342,8 @@ static void from_outside(struct nat *n, struct nat_job *job, const struct nat_so
 	const struct nat_policy *p = policy_of6(&n->config, &local, false);
 
 	if (!six_covers(n, job->p, SIDE_OUTSIDE) ||
-	    (p && p->type == NAT_FIREWALL && k->reason != REASON_FRAGMENT && six_is_exempt(p, job->p)))
+	    (p && p->type == NAT_FIREWALL && k->reason != REASON_FRAGMENT &&
+	     six_is_exempt(p, job->p, SIDE_OUTSIDE)))
 		conclude(job, NAT_FORWARD, REASON_NONE);
 	else if (job->p->flags & PKT_FRAGMENT_LATER)
 		conclude(job, NAT_DROP, REASON_FRAGMENT);

@@ -71,8 +71,8 @@ bool six_joins(const struct nat *n, const struct pkt *p, enum nat_side from);
 /* RFC 6146 section 3: TCP, UDP and ICMP only. */
 bool six_refuses(const struct nat *n, const struct pkt *p, enum nat_side from);
 
-/* FIREWALL lets it through without a session. */
-bool six_is_exempt(const struct nat_policy *p, const struct pkt *d);
+/* FIREWALL lets it through without a session, coming from that side. */
+bool six_is_exempt(const struct nat_policy *p, const struct pkt *d, enum nat_side from);
 
 /* Some entry with sessions is for a datagram's inside end. */
 bool six_covers(const struct nat *n, const struct pkt *p, enum nat_side from);

@@ -40,13 +40,8 @@ size_t stage_parse(struct worker *w, struct frame **frames, size_t count)
 	return kept;
 }
 
-static bool has_owner(const struct worker *w, const struct frame *f)
-{
-	return (f->p.version == 4 || w->six) && !pkt_is_fragment(&f->p) && !f->recalled;
-}
-
-/* The owner will do it all. Fragments wait until their ports are known, IPv6 belongs to nobody where no
- * entry is for it, and what has been recalled is ours. */
+/* The owner will do it all. Fragments wait until their ports are known, IPv6 until it is known to be
+ * translated, and what has been recalled is ours. */
 size_t stage_hand(struct worker *w, struct frame **frames, size_t count)
 {
 	size_t kept = 0;
@@ -55,7 +50,7 @@ size_t stage_hand(struct worker *w, struct frame **frames, size_t count)
 		struct frame *f = frames[i];
 		uint16_t owner = w->id;
 
-		if (has_owner(w, f))
+		if (!f->recalled && f->p.version == 4 && !pkt_is_fragment(&f->p))
 			owner = nat_owner(w->nat, &f->p, f->job.from);
 		if (owner == w->id)
 			frames[kept++] = f;

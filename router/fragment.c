@@ -173,6 +173,19 @@ static void send_segment(struct worker *w, struct frame *segment, const struct h
 		forward_one(w, segment, hop);
 }
 
+/* What it was lies in its own octets, not in those of the whole, which will be somebody else's. */
+static void follow_before(struct frame *segment, const struct frame *whole)
+{
+	struct pkt *was = &segment->job.before.view;
+
+	if (!segment->job.kept)
+		return;
+	was->ip = segment->p.ip + (was->ip - whole->p.ip);
+	was->len = was->transport + segment->p.len - segment->p.transport;
+	was->gso_size = 0;
+	was->flags &= (uint16_t)~PKT_PARTIAL;
+}
+
 /* What a super-packet stands for is not fragmented as a whole, but segment by segment. */
 static void send_segments(struct worker *w, struct frame *f, const struct hop *hop, uint32_t mtu)
 {
@@ -195,6 +208,7 @@ static void send_segments(struct worker *w, struct frame *f, const struct hop *h
 			frame_drop(w, segment, REASON_OFFLOAD);
 			continue;
 		}
+		follow_before(segment, f);
 		/* As if it had come alone: RFC 7915 section 4.1. */
 		segment->p.ident = be16_from((uint16_t)(be16_host(f->p.ident) + number++));
 		send_segment(w, segment, hop, mtu);

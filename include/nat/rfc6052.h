@@ -27,7 +27,8 @@ be32 rfc6052_extract(const struct ip6_prefix *prefix, const struct ip6 *address)
 /* An address of the public Internet: what the well-known prefix may hold. */
 bool ip4_is_global(be32 v4);
 
-/* One that can be a host's: not 0/8, 127/8, 224/4, 240/4 (requirement 6052-P3). */
+/* One that can be a host's beyond a router: not 0/8, 127/8, 169.254/16, 224/4, 240/4 (requirement
+ * 6052-P3). */
 bool ip4_is_unicast(be32 v4);
 
 #endif

@@ -25,6 +25,7 @@ class Router(ways.Router):
     def configure(self):
         path, socket = f"/run/{self.name}.conf", f"/run/{self.name}.sock"
         pathlib.Path(path).write_text(f"""
+            workers = {self.workers};
             control = "{socket}";
             interfaces = ( {{ name = "lan0"; type = "tun"; side = "inside"; address = [ "{ROUTER6}/64" ];
                               netns = "{self.client}"; mtu = 1500; }},

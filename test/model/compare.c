@@ -27,6 +27,14 @@ static bool same_octets(const struct datagram *d, const uint8_t *out, size_t len
 	return true;
 }
 
+/* What has become IPv6 and may be cut. */
+static unsigned piece_of(const struct passage *p)
+{
+	bool four = p->event.octets[0] >> 4 == 4;
+
+	return four && p->p.version == 6 && !(p->p.flags & PKT_DONT_FRAGMENT) ? p->job.piece : 0;
+}
+
 void compare_answers(const struct passage *p, const struct model_answer *answer,
 		     const struct datagram *d, char *difference)
 {
@@ -48,6 +56,9 @@ void compare_answers(const struct passage *p, const struct model_answer *answer,
 	else if (job->redirected != answer->redirected)
 		snprintf(difference, WORLD_LINE, "the NAT says redirected %d, the model %d",
 			 job->redirected, answer->redirected);
+	else if (piece_of(p) != answer->piece)
+		snprintf(difference, WORLD_LINE, "it leaves in pieces of %u octets, for the model %u",
+			 piece_of(p), answer->piece);
 	else if (p->p.ip != p->out.octets + NAT_HEADROOM && p->p.len != d->len)
 		snprintf(difference, WORLD_LINE, "%u octets come out, for the model %zu", p->p.len,
 			 d->len);

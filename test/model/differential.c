@@ -1,8 +1,8 @@
 /*
  * The NAT against its model, datagram by datagram, over random traffic. Writes TAP.
  *
- * Without arguments: every mapping and filtering behaviour with one, two and four workers, the rest
- * of each configuration by chance. A failing line says how to see the failure again. A million
+ * Without arguments: every mapping and filtering behaviour with one, two and four workers, with IPv6
+ * and without, the rest of each configuration by chance. A failing line says how to see the failure again. A million
  * events for each number of workers: --events 1000000 --workers N.
  */
 #include <getopt.h>
@@ -130,7 +130,8 @@ static void check_reasons(struct totals *t)
 		REASON_TCP_WINDOW, REASON_ICMP_QUOTE, REASON_ICMP_SUM, REASON_ICMP_MTU,
 		REASON_SOURCE_ROUTE, REASON_ICMP_NO_SESSION, REASON_ICMP_ERRORS_OFF,
 		REASON_HAIRPIN_OFF, REASON_PORT_LIMIT, REASON_RATE_LIMIT, REASON_MAPPING_LIMIT,
-		REASON_HALF_OPEN_LIMIT,
+		REASON_HALF_OPEN_LIMIT, REASON_EXTENSION, REASON_EMBEDDED, REASON_UNTRANSLATABLE,
+		REASON_NPT_WORD, REASON_ICMP_TYPE, REASON_NO_CHECKSUM, REASON_PREFIX_SOURCE,
 	};
 	bool all = true;
 

@@ -5,7 +5,7 @@
 #include "rules.h"
 #include "stateless.h"
 
-enum { IKE = 500, MTU_LEAST_FOUR = 68, MTU_LEAST_SIX = 1280 };
+enum { MTU_LEAST_FOUR = 68, MTU_LEAST_SIX = 1280 };
 
 /* Towards an address of ours from inside: back in by the other end. */
 static enum nat_verdict way_on(const struct visit *v, const struct model_session *s)
@@ -49,6 +49,13 @@ static bool is_of_both(const struct model_session *s)
 	return ip_is_six(s->inside.address) != ip_is_six(s->outside.address);
 }
 
+static uint16_t piece_of(const struct visit *v, const struct model_session *s)
+{
+	struct terms t = visit_terms(v, s);
+
+	return is_of_both(s) ? translate_piece(v->d, &t) : 0;
+}
+
 static void write_ends(struct visit *v, const struct model_session *s, struct place source,
 		       struct place destination)
 {
@@ -81,6 +88,7 @@ struct model_answer visit_pass(struct visit *v, struct model_session *s)
 		write_ends(v, s, far, near);
 	answer.session = s->id;
 	answer.redirected = is_redirected(v, s);
+	answer.piece = piece_of(v, s);
 	return answer;
 }
 
@@ -217,29 +225,14 @@ static struct model_answer without_ends(const struct visit *v)
 	return drop(v->d->protocol == PROTO_ICMP ? REASON_NOT_A_QUERY : REASON_NO_TRANSPORT);
 }
 
-/* RFC 6092 REC-21 to REC-26, RFC 4890 section 4.3.1: what a firewall lets pass anyway. */
-static bool firewall_passes(const struct nat_config *c, ip_number inside, ip_number across,
-			    const struct datagram *d)
-{
-	const struct nat_policy *p = rule_policy(c, inside, across);
-
-	if (!p || p->type != NAT_FIREWALL || d->first_fragment || d->later_fragment)
-		return false;
-	if (d->ipsec)
-		return !p->v6.blocks_ipsec;
-	if (!p->v6.blocks_ipsec && d->protocol == PROTO_UDP &&
-	    (d->source.port == IKE || d->destination.port == IKE))
-		return true;
-	return !p->v6.blocks_ping && (d->kind == KIND_REQUEST || d->kind == KIND_REPLY);
-}
-
 static bool passes_firewall(const struct visit *v)
 {
 	const struct nat_config *c = &v->m->config;
 	ip_number from = v->d->source.address, to = v->d->destination.address;
 
-	return v->from == SIDE_INSIDE ? firewall_passes(c, from, rule_across(c, from, to), v->d)
-				      : firewall_passes(c, to, to, v->d);
+	return v->from == SIDE_OUTSIDE
+		       ? rule_passes_firewall(c, to, to, v->d)
+		       : rule_passes_firewall(c, from, rule_across(c, from, to), v->d);
 }
 
 /* It has no session either, wherever it came from. */
@@ -248,23 +241,8 @@ static bool is_about_passed(const struct visit *v, const struct datagram *inner)
 	const struct nat_config *c = &v->m->config;
 	ip_number from = inner->source.address, to = inner->destination.address;
 
-	return inner->version == 6 &&
-	       (firewall_passes(c, from, from, inner) || firewall_passes(c, to, to, inner));
-}
-
-/* RFC 6146 section 3: TCP, UDP and ICMP only, and whoever tries is told. */
-static bool is_refused(const struct visit *v)
-{
-	const struct datagram *d = v->d;
-	const struct nat_policy *p;
-
-	if (d->protocol == PROTO_TCP || d->protocol == PROTO_UDP || d->protocol == PROTO_ICMP)
-		return false;
-	if (v->from == SIDE_INSIDE)
-		return d->version == 6 && rule_prefix(&v->m->config, d->source.address,
-						      d->destination.address, &p);
-	p = d->version == 4 ? rule_giver(&v->m->config, d->destination.address) : NULL;
-	return p && p->type == NAT_NAT64;
+	return inner->version == 6 && (rule_passes_firewall(c, from, from, inner) ||
+				       rule_passes_firewall(c, to, to, inner));
 }
 
 static struct model_answer refuse_protocol(void)
@@ -280,6 +258,8 @@ static struct model_answer open_outwards(struct visit *v, const struct nat_polic
 {
 	if (embeds_wrongly(v))
 		return drop(REASON_EMBEDDED);
+	if (v->d->kind == KIND_REPLY && v->d->version == 6)
+		return drop(REASON_NOT_A_QUERY);
 	/* RFC 4787 section 6: nothing is translated on the way out, if it need not be. */
 	if (policy->hairpin == NAT_HAIRPIN_INTERNAL && policy->type != NAT_NAT64 &&
 	    rule_is_ours(&v->m->config, remote.address))
@@ -301,7 +281,7 @@ static struct model_answer without_session(struct visit *v, bool has_ends, struc
 		return drop(REASON_PREFIX_SOURCE);
 	if (is_exempt(v) || is_routed(v) || passes_firewall(v))
 		return conclude(NAT_FORWARD, REASON_NONE);
-	if (is_refused(v))
+	if (rule_refuses(c, v->d, v->from))
 		return refuse_protocol();
 	if (from_inside && !policy)
 		return drop(REASON_NO_POLICY);
@@ -324,6 +304,18 @@ static enum reason carrying_fault(const struct visit *v, const struct model_sess
 	return translate_fault(v->d, p);
 }
 
+/* What an inside host is exempt from by now is nothing of a session's, whatever it was. */
+static struct model_session *session_of(const struct visit *v, uint8_t protocol,
+					struct place local, struct place remote)
+{
+	struct model_session *s = session_with(v->m, v->from, protocol, local, remote);
+	const struct nat_policy *p;
+	bool leads = !s || v->from == SIDE_OUTSIDE || !is_of_both(s) ||
+		     rule_prefix(&v->m->config, local.address, remote.address, &p);
+
+	return leads ? s : NULL;
+}
+
 static struct model_answer query_or_ports(struct visit *v)
 {
 	struct model_session *s = NULL;
@@ -333,7 +325,7 @@ static struct model_answer query_or_ports(struct visit *v)
 	enum reason r = REASON_NONE;
 
 	if (has_ends)
-		s = session_with(v->m, v->from, v->d->protocol, local, remote);
+		s = session_of(v, v->d->protocol, local, remote);
 	if (has_ends)
 		r = carrying_fault(v, s);
 	if (r != REASON_NONE)
@@ -386,6 +378,7 @@ static struct model_answer pass_error(struct visit *v, const struct model_sessio
 		translate_error(d, outer, ends, &t);
 		if (names && !d->dont_fragment)
 			visit_check_ident(v);
+		answer.piece = piece_of(v, s);
 		return answer;
 	}
 	datagram_write(inner, ends[0], ends[1]);
@@ -451,7 +444,7 @@ static struct model_answer error(struct visit *v)
 	    !ends_of(&v->m->config, &inner, v->from, &local, &remote) ||
 	    inner.source.address != v->d->destination.address)
 		return not_ours ? without : drop(REASON_ICMP_QUOTE);
-	s = session_with(v->m, v->from, inner.protocol, local, remote);
+	s = session_of(v, inner.protocol, local, remote);
 	if (!s)
 		return not_ours || error_is_exempt(v, &inner) || is_about_passed(v, &inner)
 			       ? without : drop(REASON_ICMP_NO_SESSION);

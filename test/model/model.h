@@ -18,6 +18,7 @@ struct model_answer {
 	uint32_t session;
 	enum nat_answer answer; /* of NAT_DROP */
 	bool redirected;
+	uint16_t piece; /* what may be cut leaves in pieces of so many octets; 0: it may not */
 	const char *fault; /* the rule that the NAT's choice breaks, or NULL */
 };
 

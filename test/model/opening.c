@@ -136,10 +136,10 @@ static enum reason seek_mapping(struct visit *v, const struct nat_policy *policy
 {
 	struct model_mapping *new = &b->new;
 	enum nat_dependence depends = policy->behaviour[nat_class_of(new->protocol)].mapping;
+	struct rule_speaker speaker = { new->protocol, new->inside, b->remote[SIDE_OUTSIDE].address,
+					false };
 
-	new->from_forward = rule_forward_outwards(&v->m->config, new->protocol, new->inside,
-						  b->remote[SIDE_OUTSIDE].address, false,
-						  &new->outside);
+	new->from_forward = rule_forward_outwards(&v->m->config, &speaker, &new->outside);
 	if (new->from_forward) {
 		b->known = mapping_outside(v->m, new->protocol, new->outside);
 		new->filtering = NAT_ENDPOINT_INDEPENDENT;

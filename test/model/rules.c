@@ -2,6 +2,8 @@
 
 #include "embed.h"
 
+enum { IKE = 500 };
+
 struct place place_of(struct nat_endpoint e)
 {
 	return (struct place){ e.is_v6 ? ip_of_six(&e.address6) : be32_host(e.address),
@@ -29,6 +31,12 @@ static bool is_stateless(const struct nat_policy *p)
 	return p->type == NAT_NPTV6 || p->type == NAT_SIIT;
 }
 
+/* NAT64 for what changes the family; for all else, all else. What is exempt is so from both. */
+static bool is_for(const struct nat_policy *p, bool changes)
+{
+	return (p->type == NAT_NONE && p->version == 6) || (p->type == NAT_NAT64) == changes;
+}
+
 const struct nat_policy *rule_policy(const struct nat_config *c, ip_number inside, ip_number across)
 {
 	bool changes = ip_is_six(inside) != ip_is_six(across);
@@ -36,7 +44,7 @@ const struct nat_policy *rule_policy(const struct nat_config *c, ip_number insid
 	for (size_t i = 0; i < c->policy_count; i++) {
 		const struct nat_policy *p = &c->policies[i];
 
-		if (!is_stateless(p) && (p->type == NAT_NAT64) == changes && !is_exception(p) &&
+		if (!is_stateless(p) && is_for(p, changes) && !is_exception(p) &&
 		    rule_has_host(p, inside))
 			return p;
 	}
@@ -50,7 +58,11 @@ const struct ip6_prefix *rule_prefix(const struct nat_config *c, ip_number insid
 		const struct nat_policy *p = &c->policies[i];
 
 		*policy = p;
-		if (p->type == NAT_NAT64 && rule_has_host(p, inside) && embed_prefix_of(p, remote))
+		if (!rule_has_host(p, inside))
+			continue;
+		if (p->type == NAT_NONE)
+			return NULL;
+		if (p->type == NAT_NAT64 && embed_prefix_of(p, remote))
 			return embed_prefix_of(p, remote);
 	}
 	return NULL;
@@ -236,8 +248,8 @@ struct place rule_target(const struct nat_forward *f, struct place outside)
 			       (uint16_t)(f->internal_first + outside.port - f->first) };
 }
 
-bool rule_forward_outwards(const struct nat_config *c, uint8_t protocol, struct place inside,
-			   ip_number across, bool grouped, struct place *outside)
+bool rule_forward_outwards(const struct nat_config *c, const struct rule_speaker *s,
+			   struct place *outside)
 {
 	bool found = false;
 
@@ -247,9 +259,9 @@ bool rule_forward_outwards(const struct nat_config *c, uint8_t protocol, struct 
 		for (unsigned port = f->first; port <= f->last; port++) {
 			struct place external = { rule_external(f), (uint16_t)port };
 
-			if (f->protocol != protocol || (f->grouped && !grouped) ||
-			    ip_is_six(external.address) != ip_is_six(across) ||
-			    !place_equal(rule_target(f, external), inside) ||
+			if (f->protocol != s->protocol || (f->grouped && !s->grouped) ||
+			    ip_is_six(external.address) != ip_is_six(s->across) ||
+			    !place_equal(rule_target(f, external), s->inside) ||
 			    (found && outside->port <= port))
 				continue;
 			*outside = external;
@@ -257,6 +269,34 @@ bool rule_forward_outwards(const struct nat_config *c, uint8_t protocol, struct 
 		}
 	}
 	return found;
+}
+
+bool rule_refuses(const struct nat_config *c, const struct datagram *d, enum nat_side from)
+{
+	const struct nat_policy *p;
+
+	if (d->protocol == PROTO_TCP || d->protocol == PROTO_UDP || d->protocol == PROTO_ICMP)
+		return false;
+	if (from == SIDE_INSIDE)
+		return d->version == 6 &&
+		       rule_prefix(c, d->source.address, d->destination.address, &p);
+	p = d->version == 4 ? rule_giver(c, d->destination.address) : NULL;
+	return p && p->type == NAT_NAT64;
+}
+
+bool rule_passes_firewall(const struct nat_config *c, ip_number inside, ip_number across,
+			  const struct datagram *d)
+{
+	const struct nat_policy *p = rule_policy(c, inside, across);
+
+	if (!p || p->type != NAT_FIREWALL || d->first_fragment || d->later_fragment)
+		return false;
+	if (d->ipsec)
+		return !p->v6.blocks_ipsec;
+	if (!p->v6.blocks_ipsec && d->protocol == PROTO_UDP &&
+	    (d->source.port == IKE || d->destination.port == IKE))
+		return true;
+	return !p->v6.blocks_ping && (d->kind == KIND_REQUEST || d->kind == KIND_REPLY);
 }
 
 /* RFC 4787 REQ-3a: low ports stay low where the policy has such a range. */
@@ -301,12 +341,13 @@ int rule_owner(const struct nat_config *c, uint8_t protocol, struct place local,
 	       enum nat_side from)
 {
 	const struct nat_forward *f = rule_forward(c, protocol, local);
-	struct place inside = local, outside = local;
+	struct rule_speaker s = { protocol, local, across, true };
+	struct place outside = local;
 
 	if (from == SIDE_OUTSIDE && !f)
 		return class_of(c, local.port);
 	if (from == SIDE_OUTSIDE)
-		inside = rule_target(f, local);
-	rule_forward_outwards(c, protocol, inside, across, true, &outside);
+		s.inside = rule_target(f, local);
+	rule_forward_outwards(c, &s, &outside);
 	return class_of(c, outside.port);
 }

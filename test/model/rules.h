@@ -39,6 +39,14 @@ bool rule_exempts(const struct nat_config *c, const struct datagram *d, bool out
 /* An address that stands for inside hosts: of the pool, or of basic NAT. */
 bool rule_is_ours(const struct nat_config *c, ip_number address);
 
+/* RFC 6146 section 3: TCP, UDP and ICMP only, and whoever tries something else with NAT64 is told. */
+bool rule_refuses(const struct nat_config *c, const struct datagram *d, enum nat_side from);
+
+/* RFC 6092 REC-21 to REC-26, RFC 4890 section 4.3.1: whether a firewall lets d pass anyway, by the
+ * policy of that inside address. */
+bool rule_passes_firewall(const struct nat_config *c, ip_number inside, ip_number across,
+			  const struct datagram *d);
+
 /* An outside address of some forward. */
 bool rule_is_forwarded(const struct nat_config *c, ip_number address);
 
@@ -73,8 +81,15 @@ ip_number rule_external(const struct nat_forward *f);
 
 /* The outside endpoint from which an inside one speaks: the lowest port of its forwards. grouped:
  * also of those with several targets; across: as above. */
-bool rule_forward_outwards(const struct nat_config *c, uint8_t protocol, struct place inside,
-			   ip_number across, bool grouped, struct place *outside);
+struct rule_speaker {
+	uint8_t protocol;
+	struct place inside;
+	ip_number across;
+	bool grouped;
+};
+
+bool rule_forward_outwards(const struct nat_config *c, const struct rule_speaker *s,
+			   struct place *outside);
 
 /* Whether an inside endpoint may have this outside port or identifier by its number alone: range,
  * worker, forwards. share_allowed: the same for one that is shared, where parity does not count. */

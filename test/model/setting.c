@@ -257,10 +257,9 @@ static void draw_knobs(struct setting *s, struct chance *c)
 }
 
 void setting_make(struct setting *s, struct chance *c, uint16_t workers,
-		  enum nat_dependence mapping, enum nat_dependence filtering, bool six)
+		  struct nat_behaviour asked, bool six)
 {
-	*s = (struct setting){ .config = nat_config_default(), .asked = { mapping, filtering },
-			       .six = six };
+	*s = (struct setting){ .config = nat_config_default(), .asked = asked, .six = six };
 	for (size_t i = 0; i < SETTING_POOL; i++)
 		s->pool[i] = be32_from(pool_addresses[i]);
 	for (size_t i = 0; i < SETTING_POOL_SIX; i++) {

@@ -10,7 +10,7 @@
 #include "chance.h"
 #include "nat/config.h"
 
-enum { SETTING_POLICIES = 16, SETTING_EAMS = 5, SETTING_POOL = 3, SETTING_POOL_SIX = 2, SETTING_FORWARDS = 24 };
+enum { SETTING_POLICIES = 17, SETTING_EAMS = 5, SETTING_POOL = 3, SETTING_POOL_SIX = 2, SETTING_FORWARDS = 24 };
 
 struct setting {
 	struct nat_policy policies[SETTING_POLICIES];
@@ -23,9 +23,9 @@ struct setting {
 	struct nat_config config;
 };
 
-/* mapping and filtering are those of the first policy that translates 10.0.0. */
+/* What is asked for is of the first policy that translates 10.0.0. */
 void setting_make(struct setting *s, struct chance *c, uint16_t workers,
-		  enum nat_dependence mapping, enum nat_dependence filtering, bool six);
+		  struct nat_behaviour asked, bool six);
 
 /* Other policies, limits and timeouts, none of these below what RFCs demand; other forwards where
  * one worker has all sessions (to others they may lead elsewhere). */

@@ -116,6 +116,8 @@ static struct nat_policy draw_siit(struct setting *s, struct chance *c, bool ser
 /* NAT64's stay, as their sessions would lose their names. */
 void setting_add_six(struct setting *s, struct chance *c)
 {
+	if (chance_one_in(c, 4))
+		add(s, draw(c, NAT_NONE, SIX(0x2001, 0xdb8, 1, 0, 0, 4), 128));
 	add(s, draw_nat64(c, SIX(0x2001, 0xdb8, 1, 0, 0, 0), 0, SIX_PREFIXES_OF_FIRST));
 	add(s, draw_nat64(c, SIX(0xfd00, 2, 0, 0, 0, 0), SIX_PREFIXES_OF_FIRST,
 			  SIX_PREFIXES - SIX_PREFIXES_OF_FIRST));

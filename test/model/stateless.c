@@ -257,6 +257,7 @@ static struct model_answer pass_siit(struct visit *v, const struct nat_policy *p
 		visit_check_ident(v);
 	answer = passed(v);
 	answer.redirected = v->from == SIDE_INSIDE;
+	answer.piece = translate_piece(v->d, &t);
 	return answer;
 }
 

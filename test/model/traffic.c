@@ -349,6 +349,9 @@ static struct draft draw(const struct scene *scene, enum nat_side from)
 		draw_ends(scene, &x, from);
 		s = NULL;
 	}
+	/* There it is an extension header. */
+	if (x.protocol == PROTO_AH && ip_is_six(x.source.address))
+		x.protocol = 2;
 	if (x.protocol == PROTO_TCP)
 		x.tcp = segment(scene, s ? &s->tcp : NULL, from);
 	if (x.protocol == PROTO_ICMP)

@@ -92,7 +92,7 @@ enum reason translate_fault(const struct datagram *d, const struct nat_policy *p
 		return query_renamed(d->version, &type) ? REASON_NONE : REASON_ICMP_TYPE;
 	if (next == PROTO_UDP && d->version == 4 && !d->later_fragment && !checksum_at(d))
 		return p->v6.no_checksum_drops || is_fragment(d) ? REASON_NO_CHECKSUM : REASON_NONE;
-	if (next != PROTO_TCP && next != PROTO_UDP && (p->type == NAT_NAT64 || d->partial))
+	if (next != PROTO_TCP && next != PROTO_UDP && (p->type != NAT_SIIT || d->partial))
 		return REASON_NO_TRANSPORT;
 	return REASON_NONE;
 }
@@ -255,7 +255,7 @@ void translate(struct datagram *d, struct place source, struct place destination
 	new.source = source;
 	new.destination = destination;
 	new.ident = h.ident;
-	new.dont_fragment = h.six || h.dont_fragment;
+	new.dont_fragment = h.six ? d->dont_fragment : h.dont_fragment;
 	new.route_option = false;
 	new.routing = 0;
 	*d = new;

@@ -33,6 +33,14 @@ enum reason translate_error_fault(const struct datagram *d, const struct datagra
 void translate_error(struct datagram *d, const struct place outer[static 2],
 		     const struct place inner[static 2], const struct terms *t);
 
+/* Octets of the pieces that it may leave in, once it is IPv6 and was IPv4 that may be fragmented. */
+static inline uint16_t translate_piece(const struct datagram *d, const struct terms *t)
+{
+	uint16_t lowest = t->policy->v6.lowest_mtu;
+
+	return d->version == 4 || d->dont_fragment ? 0 : lowest ? lowest : 1280;
+}
+
 /* Parts of the way. */
 
 /* An IP header of either family; protocol is as in struct datagram. */

@@ -87,7 +87,7 @@ static enum reason quote_fault(const struct datagram *d, const struct datagram *
 		return r;
 	if (inner->protocol == PROTO_ICMP && !query_renamed(inner->version, &type))
 		return REASON_ICMP_TYPE;
-	if (inner->protocol != PROTO_ICMP && !known && p->type == NAT_NAT64)
+	if (inner->protocol != PROTO_ICMP && !known && p->type != NAT_SIIT)
 		return REASON_NO_TRANSPORT;
 	if (parts.quote < inner->len && parts.quote < inner->header + 8)
 		return REASON_ICMP_QUOTE;
@@ -236,6 +236,7 @@ void translate_error(struct datagram *d, const struct place outer[static 2],
 	struct datagram inner, new = *d;
 	struct header h = header_for(d, t);
 	uint8_t *icmp = fresh + (h.six ? 40 : 20);
+	bool was_whole;
 
 	datagram_read_quoted(&inner, d);
 	memcpy(icmp, d->octets + d->header, 8);
@@ -252,5 +253,7 @@ void translate_error(struct datagram *d, const struct place outer[static 2],
 	new.fragment = 0;
 	settle_transport(&new, new.header + 2, 0);
 	memcpy(d->octets, fresh, new.len);
+	was_whole = d->dont_fragment;
 	datagram_read(d, d->octets, new.len, NULL);
+	d->dont_fragment = h.six ? was_whole : h.dont_fragment;
 }

@@ -52,8 +52,8 @@ struct world *world_make(const struct world_seed *seed)
 	w->chance.state = seed->seed * 1000 + seed->workers * 100u + seed->mapping * 10u +
 			  seed->filtering + (seed->six ? 5 : 0);
 	w->now = chance_below(&w->chance, 100000);
-	setting_make(&w->setting, &w->chance, seed->workers, seed->mapping, seed->filtering,
-		     seed->six);
+	setting_make(&w->setting, &w->chance, seed->workers,
+		     (struct nat_behaviour){ seed->mapping, seed->filtering }, seed->six);
 	w->models = calloc(seed->workers, sizeof(*w->models));
 	fault = nat_config_fault(&w->setting.config);
 	if (fault)

@@ -13,7 +13,7 @@ from nat64 import (BEHIND, FAR, HOST, HOST_B, NETWORK, ROUTER6, behind_the_clien
                    translate, way_out)
 from netns import until
 from peers import connect, exchange, silent, transfer
-from rig import SERVER, SERVER_B, WAN, Setup
+from rig import SERVER, SERVER6, SERVER_B, WAN, WAN6, Setup
 from sniffer import leaks
 from wire import ICMP, ICMPV6, RST, TCP, UDP
 
@@ -109,6 +109,22 @@ def test_forward(prepared, setup):
         embedded(SERVER), 5000)
 
 
+@pytest.mark.parametrize("setup", [Setup("xdp", 1), Setup("nfqueue", 2, False), Setup("tun", 4)], ids=str,
+                         indirect=True)
+def test_other_attachments(net):
+    a, b = net.client.udp(HOST), net.server.udp(SERVER, 53)
+    exchange(a, (embedded(SERVER), 53), b)
+    c = net.client.tcp(HOST)
+    d, _ = connect(c, (embedded(SERVER), 80), net.server.listen(SERVER, 80))
+    transfer(c, d, 4 * MIB)
+    transfer(d, c, 4 * MIB)
+    b.close()
+    a.connect((embedded(SERVER), 53))
+    a.send(b"anybody?")
+    with pytest.raises(ConnectionRefusedError):
+        a.recv(10)
+
+
 @on_two
 def test_hairpin(net):
     """RFC 6146 section 3.8: two hosts inside know each other by the outside address."""
@@ -123,6 +139,20 @@ def test_hairpin(net):
         a.recv(10)
     error, = net.inside.received(type=1, code=4, destination=HOST)
     assert error.source == embedded(net.pool) and error.inner.everyone() == {HOST, embedded(net.pool)}
+
+
+@on_tun
+def test_beside_a_firewall(prepared, setup):
+    """What is bound for the prefix is NAT64's; another entry says what becomes of all other IPv6."""
+    net = prepared(setup)
+    translate(net, to_wan=dict(address=[WAN + "/24", WAN6 + "/64"], host_address=[SERVER + "/24", SERVER6 + "/64"],
+                               host_routes=[NETWORK]),
+              entries=[dict(name="filter", type="firewall", match=NETWORK)])
+    assert exchange(net.client.udp(HOST, 5000), (embedded(SERVER), 53), net.server.udp(SERVER, 53)) == (net.pool, 5000)
+    closed, outside = net.client.udp(HOST, 6000), net.server.udp(SERVER6, 53)
+    outside.sendto(b"let me in", (HOST, 6000))
+    assert silent(closed, 0.2)
+    assert exchange(closed, (SERVER6, 53), outside) == (HOST, 6000)
 
 
 @on_tun

@@ -79,15 +79,15 @@ def test_header_to_ipv4(bench):
         assert same(p, IP(src=POOL, dst=SERVER, tos=tc, ttl=56) / ASK / TEXT), tc
     spent = IPv6ExtHdrRouting(type=2, segleft=0, addresses=["2001:db8::7"])
     for headers in (IPv6ExtHdrHopByHop(), IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt(), spent):
-        p, = bench.through(bench.up, OUT6 / headers / ASK / TEXT)
-        assert same(p, IP(src=POOL, dst=SERVER, ttl=63) / ASK / TEXT), headers.summary()
+        p, = bench.through(bench.up, IPv6(src=HOST, dst=SERVER6, tc=0xb8) / headers / ASK / TEXT)
+        assert same(p, IP(src=POOL, dst=SERVER, tos=0xb8, ttl=63) / ASK / TEXT), headers.summary()
 
 
 def test_options_vanish(bench):
     """Section 4.1: IPv4 options are ignored; a route that the sender chose is refused, as without translation."""
     options = [IPOption_NOP(), IPOption_Router_Alert(alert=1)]
-    p, = bench.through(bench.down, IP(src=SERVER, dst=POOL, options=options) / REPLY / TEXT)
-    assert same(p, IPv6(src=SERVER6, dst=HOST, hlim=63) / REPLY / TEXT)
+    p, = bench.through(bench.down, IP(src=SERVER, dst=POOL, tos=0xb8, options=options) / REPLY / TEXT)
+    assert same(p, IPv6(src=SERVER6, dst=HOST, tc=0xb8, hlim=63) / REPLY / TEXT)
     assert bench.ends(bench.down, IP(src=SERVER, dst=POOL, options=[IPOption_LSRR(routers=["192.0.2.1"])]) / REPLY)
 
 

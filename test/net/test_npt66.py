@@ -9,9 +9,9 @@ import inside6
 from inside6 import FAR6, OUTSIDE, beyond_the_server, connected, way_out
 from netns import until
 from peers import connect, exchange, silent, transfer
-from rig import SERVER6, WAN6, Router, Setup
+from rig import SERVER6, Router, Setup
 from sniffer import leaks
-from wire import ICMPV6, TCP, UDP, number
+from wire import ICMPV6, UDP, number
 
 MIB = 1 << 20
 IPV6_MTU = 24
@@ -237,3 +237,30 @@ def test_napt66_path_mtu(prepared, setup):
     error = net.inside.wait(protocol=ICMPV6, type=2)
     assert error.inner.source == A and error.inner.sport == a.getsockname()[1]
     assert a.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU) == 1280
+
+
+@pytest.mark.parametrize("setup", [Setup("shared", 2)], ids=str, indirect=True)
+def test_prefix_of_an_interface(prepared, setup):
+    """That of the kernel's address, which it follows. Neighbours ask for the hosts as if they were on their link."""
+    net = prepared(setup)
+    for n, end in ((net.gateway, 1), (net.server, 9)):
+        n.ip(f"address add 2001:db8:5::{end}/64 dev wan0")
+    net.server.ip(f"address add {SERVER6}/128 dev lo")
+    shown = net.server.run("ip", "-6", "address", "show", "dev", "wan0", "scope", "link")
+    router = re.search(r"inet6 (fe80:[^/]+)", shown)[1]
+    net.start(lan=inside6.lan(ROUTER, [A, B]), routes=[dict(prefix="::/0", interface="wan0", via=router)],
+              nat=dict(type="nptv6", match="fd01:203:405:1::/64", prefix="interface:wan0", pool=None, ports=None))
+    a, b = net.client.udp(A, 5000), net.server.udp(SERVER6, 53)
+    assert exchange(a, (SERVER6, 53), b) == ("2001:db8:5:0:d54c::1234", 5000)
+    for n, end in ((net.server, 9), (net.gateway, 1)):
+        n.ip(f"address delete 2001:db8:5::{end}/64 dev wan0")
+        n.ip(f"address add 2001:db8:6::{end}/64 dev wan0")
+
+    def seen():
+        a.sendto(b"who am I?", (SERVER6, 53))
+        return b.recvfrom(100)[1][0].startswith("2001:db8:6:")
+
+    until(seen, "the other prefix")
+    seen, port = exchange(a, (SERVER6, 54), net.server.udp(SERVER6, 54))
+    assert seen.startswith("2001:db8:6:") and port == 5000
+    assert net.router.stop() == ["router: wan0: 2001:db8:6::/64 has taken the place of 2001:db8:5::/64"]

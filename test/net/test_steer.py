@@ -10,6 +10,7 @@ import signal
 
 import pytest
 
+from nat64 import HOST, HOST_B, embedded, translate
 from netns import until
 from peers import connect, exchange, transfer
 from rig import CLIENT, CLIENT_B, POOL, SERVER, Setup
@@ -78,6 +79,34 @@ class TestShare:
         net = network(setup, steering=False)
         conversations(net)
         assert share_handed_off(net, monologues) > 0.3
+
+
+def conversations64(net):
+    """The same between families, of an IPv6 host; and datagrams that nobody answers."""
+    listener, heard = net.server.listen(SERVER, 80), net.server.udp(SERVER, 9)
+    for port in range(FLOWS):
+        a = net.client.tcp(HOST, 6000 + 2 * port)
+        b, _ = connect(a, (embedded(SERVER), 80), listener)
+        transfer(a, b, MIB)
+        transfer(b, a, MIB)
+        exchange(net.client.udp(HOST, 6000 + 2 * port), (embedded(SERVER), 7000 + port),
+                 net.server.udp(SERVER, 7000 + port))
+        net.client.run("ping", "-n", "-c", "1", "-W", "2", embedded(SERVER))
+    for port in range(LONELY):
+        net.client.udp(HOST_B, 20000 + port).sendto(b"me", (embedded(SERVER), 9))
+        assert heard.recv(10) == b"me"
+
+
+@pytest.mark.parametrize("setup", [Setup("tun", 2)], ids=str, indirect=True)
+class TestNat64:
+    def test_with_programs(self, programs, prepared, setup):
+        net = translate(prepared(setup))
+        assert share_handed_off(net, conversations64) < 0.002
+
+    def test_without(self, prepared, setup):
+        """It works all the same."""
+        net = translate(prepared(setup), steering=False)
+        assert share_handed_off(net, conversations64) > 0.01
 
 
 @pytest.mark.parametrize("setup", [Setup("tun", 2, False), Setup("own", 2, False)], ids=str,
