@@ -168,7 +168,7 @@ void six_process_error(struct nat *n, struct nat_job *job)
 	if (r == REASON_NONE && job->from == SIDE_INSIDE &&
 	    (session_at(n, session)->flags & SESSION_HAIRPIN))
 		job->verdict = NAT_HAIRPIN;
-	if (r == REASON_NONE || is_about_session(r))
+	if (r == REASON_NONE || is_about_session(r) || (session != SLAB_NONE && r == REASON_ICMP_QUOTE))
 		return;
 	if (job->known_only || (r == REASON_ICMP_NO_SESSION && is_about_exempt(n, job, &inner)) || !six_covers(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);

@@ -53,6 +53,10 @@ bool six_take_names(struct nat *n, struct nat_job *job)
 
 static csum_t rewrite_query(struct pkt *p, const struct rewrite *r)
 {
+	if (p->flags & PKT_FRAGMENT_LATER) {
+		p->ports[0] = p->ports[1] = r->source_port;
+		return (csum_t){ 0 };
+	}
 	be16_store(pkt_transport(p) + ICMP_IDENTIFIER, r->source_port);
 	if (!p->checksum)
 		return r->ports;
@@ -63,7 +67,7 @@ static csum_t rewrite_query(struct pkt *p, const struct rewrite *r)
 static csum_t rewrite_transport(struct pkt *p, const struct rewrite *r)
 {
 	if (p->protocol == PROTO_ICMPV6)
-		return p->flags & PKT_FRAGMENT_LATER ? (csum_t){ 0 } : rewrite_query(p, r);
+		return rewrite_query(p, r);
 	if ((p->protocol == PROTO_TCP || p->protocol == PROTO_UDP) &&
 	    !(p->flags & PKT_FRAGMENT_LATER))
 		return rewrite_ports(p, r);
@@ -145,6 +149,9 @@ static enum reason change_family(struct nat *n, struct nat_job *job, const struc
 				 .whole = job->p->whole,
 				 .sum = { (uint16_t)job->p->sequence } };
 
+	/* For the second leg of a hairpin. */
+	if (job->p->flags & PKT_FRAGMENT_LATER)
+		memcpy(job->p->ports, e.ports, sizeof(e.ports));
 	if (job->from == SIDE_INSIDE)
 		return to_v4(n, job, &e, &rules, r);
 	e.source6 = session_far6(n, inside);

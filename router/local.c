@@ -67,7 +67,7 @@ static const uint8_t *error_source(const struct worker *w, const struct frame *f
 	const uint8_t *source = own_address(ingress, f->p.version);
 
 	for (size_t i = 0; !source && i < c->interface_count; i++)
-		if (c->interfaces[i].side == ingress->side)
+		if (c->interfaces[i].side == f->job.from)
 			source = own_address(&c->interfaces[i], f->p.version);
 	return source;
 }

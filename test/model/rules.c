@@ -255,13 +255,15 @@ bool rule_forward_outwards(const struct nat_config *c, const struct rule_speaker
 
 	for (size_t i = 0; i < c->forward_count; i++) {
 		const struct nat_forward *f = &c->forwards[i];
+		struct place external = { .address = rule_external(f) };
 
+		if (f->protocol != s->protocol || (f->grouped && !s->grouped) ||
+		    ip_is_six(external.address) != ip_is_six(s->across) ||
+		    rule_target(f, external).address != s->inside.address)
+			continue;
 		for (unsigned port = f->first; port <= f->last; port++) {
-			struct place external = { rule_external(f), (uint16_t)port };
-
-			if (f->protocol != s->protocol || (f->grouped && !s->grouped) ||
-			    ip_is_six(external.address) != ip_is_six(s->across) ||
-			    !place_equal(rule_target(f, external), s->inside) ||
+			external.port = (uint16_t)port;
+			if (!place_equal(rule_target(f, external), s->inside) ||
 			    (found && outside->port <= port))
 				continue;
 			*outside = external;
