@@ -312,7 +312,7 @@ static __attribute__((noinline)) void finish_slowly(struct nat *n, nat_time now,
 		stateless_process(n, job, job->sought.stateless);
 		return;
 	}
-	if ((!six || n->six) && (job->p->flags & PKT_ICMP_ERROR) && !pkt_is_fragment(job->p)) {
+	if ((!six || n->sixes) && (job->p->flags & PKT_ICMP_ERROR) && !pkt_is_fragment(job->p)) {
 		if (six)
 			six_process_error(n, job);
 		else
@@ -456,7 +456,6 @@ static size_t expire_at(struct nat *n, nat_time now, size_t budget)
 			wheel_put(&n->wheel, number, deadline);
 	}
 	n->hashes = &n->none;
-	names_sweep(n);
 	return visited;
 }
 
@@ -482,5 +481,6 @@ size_t nat_expire(struct nat *n, nat_time now, size_t budget)
 		if (!far)
 			break;
 	}
+	names_sweep(n);
 	return visited;
 }

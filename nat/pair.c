@@ -343,7 +343,8 @@ static uint32_t find_spi(struct nat *n, const struct tuple *t)
 	number = session_find(n, &waiting);
 	if (number == SLAB_NONE)
 		return SLAB_NONE;
-	if (t->side == SIDE_INSIDE && (claim_is_over(n, session_at(n, number)) ||
+	/* By addresses alone it is whose it is, however long ago it began. */
+	if (t->side == SIDE_INSIDE && ((!is_name(t->local) && claim_is_over(n, session_at(n, number))) ||
 				       !be32_equal(session_at(n, number)->key[SIDE_INSIDE].local, t->local)))
 		return SLAB_NONE;
 	return session_rename(n, number, t) == REASON_NONE ? number : SLAB_NONE;

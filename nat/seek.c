@@ -42,7 +42,7 @@ static bool seek_six(const struct nat *n, struct nat_job *job, struct six *six)
 	struct nat_sought *k = &job->sought;
 
 	k->reason = REASON_NO_TRANSPORT;
-	if (!n->six)
+	if (!n->sixes)
 		return false;
 	if (pkt_is_fragment(job->p) && !(job->p->flags & PKT_PORTS_KNOWN))
 		k->reason = REASON_FRAGMENT;

@@ -86,7 +86,7 @@ static void which_addresses_are_whose(void **state)
 		{ "100.128.0.0", true, true },	     { "126.255.255.255", true, true },
 		{ "127.0.0.0", false, false },	     { "127.255.255.255", false, false },
 		{ "128.0.0.0", true, true },	     { "169.253.255.255", true, true },
-		{ "169.254.0.0", false, true },	     { "169.254.255.255", false, true },
+		{ "169.254.0.0", false, false },     { "169.254.255.255", false, false },
 		{ "169.255.0.0", true, true },	     { "172.15.255.255", true, true },
 		{ "172.16.0.0", false, true },	     { "172.31.255.255", false, true },
 		{ "172.32.0.0", true, true },	     { "191.255.255.255", true, true },
