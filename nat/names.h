@@ -22,7 +22,9 @@ struct name {
 	uint32_t holders;
 	bool listed; /* among those that nobody holds */
 	uint32_t next; /* of those that nobody holds; slab's, if free */
-};
+} __attribute__((aligned(32)));
+
+_Static_assert(sizeof(struct name) == 32, "a name lies in one cache line");
 
 struct names {
 	struct name *all;

@@ -52,11 +52,12 @@ static bool is_one_of(const uint32_t rows[][2], size_t count, ip_number four)
 bool embed_is_wrong(const struct ip6_prefix *p, ip_number four)
 {
 	static const uint32_t no_host[][2] = {
-		{ ADDRESS(0, 0, 0, 0), 8 }, { ADDRESS(127, 0, 0, 0), 8 }, { ADDRESS(224, 0, 0, 0), 3 },
+		{ ADDRESS(0, 0, 0, 0), 8 }, { ADDRESS(127, 0, 0, 0), 8 },
+		{ ADDRESS(169, 254, 0, 0), 16 }, { ADDRESS(224, 0, 0, 0), 3 },
 	};
 	static const uint32_t special[][2] = {
 		{ ADDRESS(10, 0, 0, 0), 8 }, { ADDRESS(100, 64, 0, 0), 10 },
-		{ ADDRESS(169, 254, 0, 0), 16 }, { ADDRESS(172, 16, 0, 0), 12 },
+		{ ADDRESS(172, 16, 0, 0), 12 },
 		{ ADDRESS(192, 0, 0, 0), 24 }, { ADDRESS(192, 0, 2, 0), 24 },
 		{ ADDRESS(192, 168, 0, 0), 16 }, { ADDRESS(198, 18, 0, 0), 15 },
 		{ ADDRESS(198, 51, 100, 0), 24 }, { ADDRESS(203, 0, 113, 0), 24 },

@@ -231,18 +231,21 @@ static bool passes_firewall(const struct visit *v)
 	ip_number from = v->d->source.address, to = v->d->destination.address;
 
 	return v->from == SIDE_OUTSIDE
-		       ? rule_passes_firewall(c, to, to, v->d)
-		       : rule_passes_firewall(c, from, rule_across(c, from, to), v->d);
+		       ? rule_passes_firewall(c, to, to, v->d, v->from)
+		       : rule_passes_firewall(c, from, rule_across(c, from, to), v->d, v->from);
 }
 
-/* It has no session either, wherever it came from. */
+/* What passed anyway has no session. Who reports that from inside must be seen outside as it is. */
 static bool is_about_passed(const struct visit *v, const struct datagram *inner)
 {
 	const struct nat_config *c = &v->m->config;
-	ip_number from = inner->source.address, to = inner->destination.address;
+	bool inwards = v->from == SIDE_OUTSIDE;
+	ip_number inside = inwards ? inner->source.address : inner->destination.address;
+	ip_number reporter = v->d->source.address;
+	const struct nat_policy *p = inwards ? NULL : rule_policy(c, reporter, reporter);
 
-	return inner->version == 6 && (rule_passes_firewall(c, from, from, inner) ||
-				       rule_passes_firewall(c, to, to, inner));
+	return inner->version == 6 && (!p || p->type == NAT_FIREWALL || p->type == NAT_NONE) &&
+	       rule_passes_firewall(c, inside, inside, inner, side_other(v->from));
 }
 
 static struct model_answer refuse_protocol(void)

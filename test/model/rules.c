@@ -287,7 +287,7 @@ bool rule_refuses(const struct nat_config *c, const struct datagram *d, enum nat
 }
 
 bool rule_passes_firewall(const struct nat_config *c, ip_number inside, ip_number across,
-			  const struct datagram *d)
+			  const struct datagram *d, enum nat_side from)
 {
 	const struct nat_policy *p = rule_policy(c, inside, across);
 
@@ -295,8 +295,8 @@ bool rule_passes_firewall(const struct nat_config *c, ip_number inside, ip_numbe
 		return false;
 	if (d->ipsec)
 		return !p->v6.blocks_ipsec;
-	if (!p->v6.blocks_ipsec && d->protocol == PROTO_UDP &&
-	    (d->source.port == IKE || d->destination.port == IKE))
+	if (!p->v6.blocks_ipsec && from == SIDE_OUTSIDE && d->protocol == PROTO_UDP &&
+	    d->destination.port == IKE)
 		return true;
 	return !p->v6.blocks_ping && (d->kind == KIND_REQUEST || d->kind == KIND_REPLY);
 }

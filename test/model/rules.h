@@ -42,10 +42,10 @@ bool rule_is_ours(const struct nat_config *c, ip_number address);
 /* RFC 6146 section 3: TCP, UDP and ICMP only, and whoever tries something else with NAT64 is told. */
 bool rule_refuses(const struct nat_config *c, const struct datagram *d, enum nat_side from);
 
-/* RFC 6092 REC-21 to REC-26, RFC 4890 section 4.3.1: whether a firewall lets d pass anyway, by the
- * policy of that inside address. */
+/* RFC 6092 REC-21 to REC-26, RFC 4890 section 4.3.1: whether a firewall lets d from a side pass anyway,
+ * by the policy of that inside address. */
 bool rule_passes_firewall(const struct nat_config *c, ip_number inside, ip_number across,
-			  const struct datagram *d);
+			  const struct datagram *d, enum nat_side from);
 
 /* An outside address of some forward. */
 bool rule_is_forwarded(const struct nat_config *c, ip_number address);

@@ -73,7 +73,7 @@ static const ip_number six_remotes[] = {
 /* What NAT64 must not have to do with, and what the well-known prefix may hold. */
 static const uint32_t odd_remotes[] = {
 	ADDRESS(127, 0, 0, 1), ADDRESS(224, 0, 0, 9), ADDRESS(0, 0, 0, 7), ADDRESS(240, 0, 0, 1),
-	ADDRESS(255, 255, 255, 255), ADDRESS(10, 9, 9, 9), ADDRESS(8, 8, 8, 8), ADDRESS(8, 8, 8, 8),
+	ADDRESS(255, 255, 255, 255), ADDRESS(169, 254, 0, 9), ADDRESS(10, 9, 9, 9), ADDRESS(8, 8, 8, 8), ADDRESS(8, 8, 8, 8),
 	ADDRESS(8, 8, 8, 8),
 };
 
