@@ -5,27 +5,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Prefixes whose addresses no host and no router has (RFC 6890 section 2.2, RFC 1122). */
-static const struct { const char *prefix, *what; } special[] = {
-	{ "0.0.0.0/8", "means this host" },
-	{ "127.0.0.0/8", "is a loopback address" },
-	{ "224.0.0.0/4", "is a multicast address" },
-	{ "255.255.255.255/32", "is the limited broadcast address" },
-	{ "::/128", "means no address" },
-	{ "::1/128", "is a loopback address" },
-	{ "::ffff:0:0/96", "is an IPv4-mapped address" },
-	{ "ff00::/8", "is a multicast address" },
+/* Prefixes whose addresses no host and no router has (RFC 6890 section 2.2, RFC 1122), or that are never
+ * routed, wherever a link may have them (RFC 3927, RFC 4291, RFC 7343). */
+static const struct special { const char *prefix, *what; bool on_link; } special[] = {
+	{ "0.0.0.0/8", "means this host", false },
+	{ "127.0.0.0/8", "is a loopback address", false },
+	{ "169.254.0.0/16", "is a link-local address", true },
+	{ "224.0.0.0/4", "is a multicast address", false },
+	{ "255.255.255.255/32", "is the limited broadcast address", false },
+	{ "240.0.0.0/4", "is reserved", true },
+	{ "::/128", "means no address", false },
+	{ "::1/128", "is a loopback address", false },
+	{ "::ffff:0:0/96", "is an IPv4-mapped address", false },
+	{ "::/96", "is an IPv4-compatible address", true },
+	{ "fe80::/10", "is a link-local address", true },
+	{ "fec0::/10", "is a site-local address", true },
+	{ "2001:10::/28", "is no address to route by", true },
+	{ "2001:20::/28", "is no address to route by", true },
+	{ "ff00::/8", "is a multicast address", false },
 };
 
-static const char *special_what(const struct address *a)
+/* The prefix that has all of this one, or NULL. */
+static const struct special *special_of(const struct prefix *part, bool routed)
 {
 	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
 		struct prefix p;
 
-		if (prefix_parse(&p, special[i].prefix) && prefix_contains(&p, a))
-			return special[i].what;
+		if ((special[i].on_link && !routed) || !prefix_parse(&p, special[i].prefix))
+			continue;
+		if (p.len <= part->len && prefix_contains(&p, &part->address))
+			return &special[i];
 	}
 	return NULL;
+}
+
+static const char *special_what(const struct address *a, bool routed)
+{
+	struct prefix host = { *a, a->version == 6 ? 128 : 32 };
+	const struct special *found = special_of(&host, routed);
+
+	return found ? found->what : NULL;
 }
 
 /* Network and broadcast address of an IPv4 prefix are no host's (RFC 1812 section 4.2.3.1);
@@ -49,7 +68,7 @@ bool conf_host(struct reader *r, struct item item, struct prefix *p)
 			     item.text);
 		return false;
 	}
-	const char *what = special_what(&p->address);
+	const char *what = special_what(&p->address, false);
 	if (!what)
 		what = edge_what(p);
 	if (what)
@@ -75,6 +94,16 @@ bool conf_network(struct reader *r, struct item item, struct prefix *p)
 	return false;
 }
 
+bool conf_routed(struct reader *r, const char *what, struct item item, const struct prefix *p)
+{
+	const struct special *found = special_of(p, true);
+
+	if (found)
+		reader_fault(r, item.line, "%s %s lies in %s, which is never routed; another", what,
+			     item.text, found->prefix);
+	return !found;
+}
+
 bool conf_network4(struct reader *r, const char *what, struct item item, be32 *network, uint8_t *len)
 {
 	struct prefix p;
@@ -87,7 +116,7 @@ bool conf_network4(struct reader *r, const char *what, struct item item, be32 *n
 	}
 	*network = be32_load(p.address.octets);
 	*len = p.len;
-	return true;
+	return conf_routed(r, what, item, &p);
 }
 
 bool conf_network6(struct reader *r, const char *what, struct item item, struct ip6_prefix *p)
@@ -101,7 +130,7 @@ bool conf_network6(struct reader *r, const char *what, struct item item, struct 
 		return false;
 	}
 	*p = (struct ip6_prefix){ ip6_load(found.address.octets), found.len };
-	return true;
+	return conf_routed(r, what, item, &found);
 }
 
 bool conf_host6(struct reader *r, struct item item, struct address *a)
@@ -111,7 +140,7 @@ bool conf_host6(struct reader *r, struct item item, struct address *a)
 			     item.text);
 		return false;
 	}
-	const char *what = special_what(a);
+	const char *what = special_what(a, true);
 	if (what)
 		reader_fault(r, item.line, "%s %s; give the address of one host", item.text, what);
 	return !what;
@@ -126,7 +155,7 @@ bool conf_host4(struct reader *r, struct item item, uint32_t *host)
 			     item.text);
 		return false;
 	}
-	const char *what = special_what(&a);
+	const char *what = special_what(&a, true);
 	if (what)
 		reader_fault(r, item.line, "%s %s; give the address of one host", item.text, what);
 	*host = load32(a.octets);

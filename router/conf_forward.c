@@ -48,15 +48,21 @@ static bool is_of(const struct conf *c, const struct address *host, enum nat_typ
 	return false;
 }
 
-/* What may stand behind the colon depends on the protocol. */
+/* What may stand behind the colon depends on the protocol. Without brackets, a port would be the end of
+ * an IPv6 address. */
 static bool check_ports(const struct section *s, const char *key, struct item item,
-			struct port_range ports, bool has_ports)
+			const struct conf_end *e, bool has_ports)
 {
-	if (has_ports || !ports.last)
+	if (!has_ports && e->ports.last)
+		reader_fault(s->r, item.line,
+			     "forwards.%s \"%s\" has ports, and proto has none; only the address",
+			     key, item.text);
+	else if (has_ports && e->address.version == 6 && e->interface == SIZE_MAX && *item.text != '[')
+		reader_fault(s->r, item.line,
+			     "forwards.%s \"%s\" has no brackets; write it like "
+			     "\"[2001:db8::1]:80\"", key, item.text);
+	else
 		return true;
-	reader_fault(s->r, item.line,
-		     "forwards.%s \"%s\" has ports, and proto has none; only the address", key,
-		     item.text);
 	return false;
 }
 
@@ -98,7 +104,7 @@ static bool read_external(const struct section *s, bool has_ports, struct nat_fo
 
 	if (!(conf_means_interface(item.text) ? conf_read_interface_end(s, item, e)
 					      : conf_read_end(s->r, "external", item, e)) ||
-	    !check_ports(s, "external", item, e->ports, has_ports))
+	    !check_ports(s, "external", item, e, has_ports))
 		return false;
 	if (has_ports && !e->ports.last) {
 		reader_fault(s->r, item.line,
@@ -172,7 +178,7 @@ static bool read_internal(const struct section *s, struct item item, bool has_po
 	struct conf_end e;
 
 	if (!conf_read_end(s->r, "internal", item, &e) ||
-	    !check_ports(s, "internal", item, e.ports, has_ports))
+	    !check_ports(s, "internal", item, &e, has_ports))
 		return false;
 	set_internal(f, &e);
 	check_host(s, item, &e.address, external);

@@ -67,7 +67,7 @@ static void read_network_match(const struct section *s, struct item match, struc
 {
 	struct prefix network;
 
-	if (!conf_network(s->r, match, &network))
+	if (!conf_network(s->r, match, &network) || !conf_routed(s->r, "match", match, &network))
 		return;
 	if (network.address.version == 6 && is_for_v4_alone(policy->type))
 		reader_fault(s->r, match.line, "match %s is IPv6, and type napt44 is for IPv4; type = "

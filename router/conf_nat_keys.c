@@ -115,7 +115,9 @@ const struct conf_key conf_nat_keys[] = {
 	  "prefix of your own, or one of 64:ff9b:1::/48 (RFC 8215), where they are needed." },
 	{ "nat", "eam", KEY_LIST, 0, NAT_EAMS_MOST, "", NULL,
 	  "For siit: explicit mappings of addresses (RFC 7757); the longest prefix counts. Where none "
-	  "matches, prefix does. With an IPv4 match, one must say what IPv6 addresses its hosts have." },
+	  "matches, prefix does. The side of the inside hosts lies within match; with an IPv4 match, "
+	  "one must say what IPv6 addresses its hosts have. The other side has no address of inside "
+	  "networks or of the router." },
 	{ "nat.eam", "ipv4", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL, "An IPv4 prefix." },
 	{ "nat.eam", "ipv6", KEY_TEXT, 1, PREFIX_TEXT, NULL, NULL,
 	  "The IPv6 prefix that stands for it. It has at least as many bits behind it, of which the "
@@ -251,9 +253,9 @@ const struct conf_key conf_nat_keys[] = {
 	{ "forwards", "external", KEY_TEXT, 1, CONF_ENDPOINT, NULL, NULL,
 	  "Outside \"ADDRESS:PORT\" or \"ADDRESS:FIRST-LAST\", for protocols without ports "
 	  "\"ADDRESS\"; the address is one of a pool, or \"interface:NAME\" if that is one. A range is "
-	  "one entry, however long. An IPv6 address with ports stands in brackets. An address that an "
-	  "entry of type firewall matches is that of the host itself, which the outside may reach "
-	  "there." },
+	  "one entry, however long. For protocols with ports, an IPv6 address stands in brackets. An "
+	  "address that an entry of type firewall matches is that of the host itself, which the outside "
+	  "may reach there." },
 	{ "forwards", "internal", KEY_TEXT_OR_TEXTS, 1, CONF_ENDPOINT, "", NULL,
 	  "Inside \"ADDRESS\" (the ports stay) or \"ADDRESS:PORT\" (of the first port). Several: "
 	  "each new remote endpoint leads to one of them. An IPv6 host behind nat64 has an external "

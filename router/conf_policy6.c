@@ -86,6 +86,19 @@ static void check_others(struct reader *r, struct item item, const struct prefix
 				     c->nats[i].line, i == at ? "" : ", or the same");
 }
 
+void conf_check_pref64s(struct reader *r, const char *what, struct item item, const struct prefix *p,
+			size_t at)
+{
+	const struct conf *c = r->conf;
+
+	for (size_t i = 0; i < at; i++)
+		if (clashes(&c->policies[i], p, true))
+			reader_fault(r, item.line,
+				     "%s %s overlaps the prefix of nat \"%s\" in line %d, which stands "
+				     "for IPv4 addresses; one that is apart", what, item.text,
+				     c->nats[i].name, c->nats[i].line);
+}
+
 static void add_pref64(const struct section *s, struct item item, struct nat_policy *policy, size_t at)
 {
 	struct ip6_prefix found;

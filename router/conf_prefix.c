@@ -83,6 +83,7 @@ static void set_translated(const struct section *s, struct item item, struct nat
 
 	policy->v6.translated = *found;
 	conf_check_taken(s, "nat.prefix", item, &outside, at);
+	conf_check_pref64s(s->r, "nat.prefix", item, &outside, at);
 	conf_check_matches6(s->r, "nat.prefix", item, span6_of(&outside));
 	conf_check_interfaces6(s->r, "nat.prefix", item, span6_of(&outside));
 }
@@ -196,6 +197,7 @@ static void read_prefixes_of(const struct section *s, struct nat_policy *policy,
 	case NAT_SIIT:
 		conf_read_eams(s, policy, eam_lines, at);
 		conf_read_pref64s(s, policy, at);
+		conf_check_translatable(s, policy, at);
 		break;
 	default:
 		break;

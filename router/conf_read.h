@@ -157,6 +157,8 @@ int section_words(const struct section *s, const char *name);
 /* Addresses as they stand in the file. All but the last two report what is wrong with the text. */
 bool conf_host(struct reader *r, struct item item, struct prefix *p);
 bool conf_network(struct reader *r, struct item item, struct prefix *p);
+/* Not all of it within what is never routed. */
+bool conf_routed(struct reader *r, const char *what, struct item item, const struct prefix *p);
 bool conf_host4(struct reader *r, struct item item, uint32_t *host);
 bool conf_network4(struct reader *r, const char *what, struct item item, be32 *network, uint8_t *len);
 bool conf_network6(struct reader *r, const char *what, struct item item, struct ip6_prefix *p);
@@ -284,9 +286,14 @@ void conf_read_pool6(struct reader *r, struct item item, struct nat_policy *poli
 void conf_read_policy6(const struct section *s, struct nat_policy *policy);
 void conf_read_pref64s(const struct section *s, struct nat_policy *policy, size_t at);
 void conf_read_eams(const struct section *s, struct nat_policy *policy, int *lines, size_t at);
+void conf_check_translatable(const struct section *s, const struct nat_policy *policy, size_t at);
 void conf_sort_eams(struct conf *c);
 void conf_read_prefix6(const struct section *s, struct nat_policy *policy, size_t at);
 void conf_check_taken(const struct section *s, const char *what, struct item item,
 		      const struct prefix *p, size_t at);
+
+/* Nor addresses that an earlier entry has IPv4 ones in. */
+void conf_check_pref64s(struct reader *r, const char *what, struct item item, const struct prefix *p,
+			size_t at);
 
 #endif
