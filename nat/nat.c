@@ -308,7 +308,7 @@ static __attribute__((noinline)) void finish_slowly(struct nat *n, nat_time now,
 	uint32_t number = SLAB_NONE;
 	bool six = job->p->version == 6;
 
-	if (n->stateless && job->sought.stateless) {
+	if (job->sought.stateless) {
 		stateless_process(n, job, job->sought.stateless);
 		return;
 	}

@@ -97,6 +97,7 @@ static bool seek(const struct nat *n, struct nat_job *job, struct six *six)
 
 	k->value = TABLE_NONE;
 	k->reason = REASON_NONE;
+	k->stateless = NULL;
 	if (n->stateless && seek_stateless(n, job))
 		return false;
 	if (tuple_is_common(job->p) && !pkt_is_fragment(job->p)) {

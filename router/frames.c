@@ -68,12 +68,13 @@ void frames_release(struct worker *w, struct frame *const *frames, size_t count)
 }
 
 /* The kernel holds a datagram for an address that it shares with us: what is not the NAT's, whether it
- * has no ports, or is a fragment whose ports are not known, is the host's to judge. */
+ * has no ports, or is a fragment whose ports are not known, is the host's to judge. What could not be
+ * sent on, or not even to its owner, is not: the host would reset our connections. */
 static bool is_for_host(const struct worker *w, const struct frame *f, enum reason r)
 {
 	uint16_t number;
 
-	return f->verdict.pending == PENDING_DROP && r > REASON_OFFLOAD &&
+	return f->verdict.pending == PENDING_DROP && r > REASON_OFFLOAD && r < REASON_HANDOFF_FULL &&
 	       route_find(w, f, pkt_destination(&f->p), &number)->kind == HOP_POOL_LOCAL;
 }
 
