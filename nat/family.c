@@ -181,22 +181,27 @@ void family_turn(struct pkt *p, const struct family_header *h, const struct fami
 	p->routing = 0;
 }
 
+static enum reason inspect(struct family_header *h, const struct pkt *p, const struct family_ends *e,
+			   const struct family_rules *r)
+{
+	enum reason why = family_header_of(h, p, r);
+
+	return why == REASON_NONE ? family_admits(p, h, e, r) : why;
+}
+
 enum reason family_refuses(const struct pkt *p, const struct family_ends *e,
 			   const struct family_rules *r)
 {
 	struct family_header h;
-	enum reason why = family_header_of(&h, p, r);
 
-	return why == REASON_NONE ? family_admits(p, &h, e, r) : why;
+	return inspect(&h, p, e, r);
 }
 
 enum reason family_to_v6(struct pkt *p, const struct family_ends *e, const struct family_rules *r)
 {
 	struct family_header h;
-	enum reason why = family_header_of(&h, p, r);
+	enum reason why = inspect(&h, p, e, r);
 
-	if (why == REASON_NONE)
-		why = family_admits(p, &h, e, r);
 	if (why != REASON_NONE)
 		return why;
 	family_carry(p, &h, e);
@@ -216,10 +221,8 @@ static uint32_t len_in_v4(const struct pkt *p, const struct family_header *h)
 enum reason family_to_v4(struct pkt *p, const struct family_ends *e, const struct family_rules *r)
 {
 	struct family_header h;
-	enum reason why = family_header_of(&h, p, r);
+	enum reason why = inspect(&h, p, e, r);
 
-	if (why == REASON_NONE)
-		why = family_admits(p, &h, e, r);
 	if (why != REASON_NONE)
 		return why;
 	family_header_settle(&h, len_in_v4(p, &h));
