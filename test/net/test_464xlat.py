@@ -13,6 +13,7 @@ import socket
 import pytest
 
 from nat64 import PREFIX, embedded
+from netns import until
 from peers import connect, exchange, transfer
 from rig import POOL, SERVER, WAN, Network, Router, Setup, configuration
 from wire import SYN, TCP, UDP, number
@@ -128,7 +129,8 @@ def test_clamped(made, setup):
     net = made(setup, clamp=True)
     a = net.app.tcp(APP)
     b, _ = connect(a, (SERVER, 80), net.server.listen(SERVER, 80))
-    assert {p.mss for p in net.between.packets if p.protocol == TCP and p.flags == SYN} == {1440}
+    assert set(until(lambda: [p.mss for p in net.between.packets if p.protocol == TCP and p.flags == SYN],
+                     "a SYN between the gateways")) == {1440}
     transfer(a, b, MIB)
     assert not net.inside.received(type=3, code=4)
 

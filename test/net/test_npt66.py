@@ -124,7 +124,7 @@ def test_any_protocol(npt):
         b.sendto(b"and the way back", (A_OUT, 0))
         assert a.recv(100) == b"and the way back"
     exchange(npt.client.udp(A, 5000), (SERVER6, 53), npt.server.udp(SERVER6, 53))
-    sent, = (p for p in npt.inside.packets if p.protocol == UDP and p.outgoing)
+    sent, = until(lambda: [p for p in npt.inside.packets if p.protocol == UDP and p.outgoing], "what was sent")
     assert npt.outside.wait(protocol=UDP).payload == sent.payload
 
 
