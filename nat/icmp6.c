@@ -98,8 +98,7 @@ static enum reason join_families(struct nat *n, struct nat_job *job, const struc
 	}
 	before_keep_header(job);
 	r = family_error(job->p, inner, &outer, &quoted, &rules);
-	/* Of an error nobody is told anything. */
-	job->kept = false;
+	job->kept = r == REASON_NONE;
 	job->redirected = r == REASON_NONE && !inwards;
 	job->piece = inwards ? rules.piece : 0;
 	return r;

@@ -417,6 +417,9 @@ bool nat_undo(const struct nat *n, struct nat_job *job)
 {
 	struct rewrite r;
 
+	/* A quote that was moved stays so: of an error nobody is told anything. */
+	if (job->kept && (job->before.view.flags & PKT_ICMP_ERROR))
+		return false;
 	if (before_restore(job)) {
 		job->session = NAT_NO_SESSION;
 		return true;

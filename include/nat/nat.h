@@ -153,7 +153,8 @@ bool nat_has_session(const struct nat *n, const struct nat_job *job);
 
 /* Turn the octets of a NAT_FORWARD back into what came in, so that an ICMP error can quote them. What
  * a helper wrote into the payload stays, and so does the number of a segment with text that it had
- * held back. False: the session has ended since, and nobody knows what came in. */
+ * held back. False: the session has ended since, and nobody knows what came in; or it was an ICMP error
+ * of IPv6, or is one now. */
 bool nat_undo(const struct nat *n, struct nat_job *job);
 
 /* A SYN from outside that nobody claimed in time (RFC 5382 REQ-4): its sender is to get port
