@@ -50,16 +50,10 @@ be32 policy_far(const struct nat_policy *p, be32 remote, enum nat_side side)
 	return moved(remote, to, p->twice.len);
 }
 
-/* Of an address with the prefix of one_to_one. */
-static struct ip6 moved6(const struct nat *n, be32 a, const struct ip6_prefix *to)
-{
-	return ip6_joined(&to->address, to->len, name_address(n, a));
-}
-
 /* 0: nobody has spoken of that yet. */
 static be32 name_moved(const struct nat *n, be32 a, const struct ip6_prefix *to)
 {
-	struct ip6 there = moved6(n, a, to);
+	struct ip6 there = ip6_joined(&to->address, to->len, name_address(n, a));
 
 	return name_find(n, &there);
 }
@@ -71,37 +65,45 @@ be32 policy_one_to_one(const struct nat *n, const struct nat_policy *p, be32 ins
 	return moved(inside, p->translated, p->prefix_len);
 }
 
-/* Whether that is an outside address of an entry of type one_to_one. */
-static bool is_of_one_to_one(const struct nat *n, const struct nat_policy *p, be32 outside)
+const struct nat_policy *policy_of_outside6(const struct nat *n, const struct ip6 *outside)
 {
-	if (p->type != NAT_ONE_TO_ONE || is_name(outside) != (p->version == 6))
-		return false;
-	return is_name(outside) ? ip6_prefix_has(&p->v6.translated, name_address(n, outside))
-				: prefix_covers(p->translated, p->prefix_len, outside);
+	for (size_t i = 0; n->one_to_one && i < n->config.policy_count; i++) {
+		const struct nat_policy *p = &n->config.policies[i];
+		struct ip6 inside = ip6_joined(&p->v6.match.address, p->v6.match.len, outside);
+
+		if (p->type == NAT_ONE_TO_ONE && p->version == 6 &&
+		    ip6_prefix_has(&p->v6.translated, outside) &&
+		    policy_of6(&n->config, &inside, false) == p)
+			return p;
+	}
+	return NULL;
 }
 
-const struct nat_policy *policy_of_outside(const struct nat *n, be32 outside, be32 *inside)
+static const struct nat_policy *policy_of_outside4(const struct nat_config *c, be32 outside, be32 *inside)
 {
-	const struct nat_config *c = &n->config;
-	struct ip6 six;
-
 	for (size_t i = 0; i < c->policy_count; i++) {
 		const struct nat_policy *p = &c->policies[i];
 
-		if (!is_of_one_to_one(n, p, outside))
+		if (p->type != NAT_ONE_TO_ONE || p->version == 6 ||
+		    !prefix_covers(p->translated, p->prefix_len, outside))
 			continue;
-		if (p->version == 6) {
-			*inside = name_moved(n, outside, &p->v6.match);
-			six = moved6(n, outside, &p->v6.match);
-			if (policy_of6(c, &six, false) == p)
-				return p;
-			continue;
-		}
 		*inside = moved(outside, p->prefix, p->prefix_len);
 		if (policy_of4(c, *inside) == p)
 			return p;
 	}
 	return NULL;
+}
+
+const struct nat_policy *policy_of_outside(const struct nat *n, be32 outside, be32 *inside)
+{
+	const struct nat_policy *p;
+
+	if (!is_name(outside))
+		return policy_of_outside4(&n->config, outside, inside);
+	p = policy_of_outside6(n, name_address(n, outside));
+	if (p)
+		*inside = name_moved(n, outside, &p->v6.match);
+	return p;
 }
 
 /* An entry that is about some destinations only. */

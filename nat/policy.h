@@ -26,6 +26,7 @@ bool policy_drops_errors(const struct nat_config *c, uint16_t policy);
 bool policy_is_short(const struct nat_config *c, uint16_t policy, be16 remote_port);
 /* The entry of type one_to_one whose outside prefix has the address, and who is meant inside. */
 const struct nat_policy *policy_of_outside(const struct nat *n, be32 outside, be32 *inside);
+const struct nat_policy *policy_of_outside6(const struct nat *n, const struct ip6 *outside); /* named or not */
 be32 policy_one_to_one(const struct nat *n, const struct nat_policy *p, be32 inside);
 /* A remote address as it is known on a side, from how it is known on the other (twice NAT). */
 be32 policy_far(const struct nat_policy *p, be32 remote, enum nat_side side);

@@ -27,10 +27,10 @@ bool prefix_of(const struct nat *n, const struct ip6 *address, uint16_t *slot)
 	return old != PREFIX_NONE;
 }
 
-static bool has_prefix(const struct nat_policy *p, const struct ip6 *address)
+bool prefixes_have(const struct nat_policy6 *p, const struct ip6 *address)
 {
-	for (uint8_t i = 0; i < p->v6.prefix_count; i++)
-		if (ip6_prefix_has(&p->v6.prefixes[i], address))
+	for (uint8_t i = 0; i < p->prefix_count; i++)
+		if (ip6_prefix_has(&p->prefixes[i], address))
 			return true;
 	return false;
 }
@@ -44,7 +44,7 @@ bool prefix_leads(const struct nat *n, const struct ip6 *host, const struct ip6 
 	if (!n->prefixes.slots[*slot].current)
 		return true;
 	p = policy_of6(&n->config, host, true);
-	return p && has_prefix(p, address);
+	return p && prefixes_have(&p->v6, address);
 }
 
 static uint16_t find(const struct nat *n, const struct ip6_prefix *prefix)

@@ -15,6 +15,7 @@
 
 struct nat;
 struct nat_policy;
+struct nat_policy6;
 struct session;
 
 /* Tags are like no others: of a slot, and of mappings, whatever the prefix. */
@@ -45,6 +46,9 @@ static inline uint16_t prefix_slot_of_tag(be16 tag)
  * it, and now nobody has. */
 bool prefix_of(const struct nat *n, const struct ip6 *address, uint16_t *slot);
 bool prefix_leads(const struct nat *n, const struct ip6 *host, const struct ip6 *address, uint16_t *slot);
+
+/* Whether an address lies in one of an entry's. */
+bool prefixes_have(const struct nat_policy6 *p, const struct ip6 *address);
 
 /* The slot of an entry's first prefix, which what nobody asked for gets; PREFIX_NONE: it has no place. */
 uint16_t prefix_first(const struct nat *n, const struct nat_policy *p);

@@ -98,3 +98,8 @@ bool ip4_is_unicast(be32 v4)
 {
 	return !is_in(not_unicast, sizeof(not_unicast) / sizeof(not_unicast[0]), v4);
 }
+
+bool rfc6052_may_hold(const struct ip6_prefix *prefix, be32 v4)
+{
+	return ip4_is_unicast(v4) && (!rfc6052_is_well_known(prefix) || ip4_is_global(v4));
+}

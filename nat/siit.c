@@ -12,10 +12,7 @@ enum far_end { FAR_NONE, FAR_SOURCE, FAR_DESTINATION };
 
 static enum reason embedded_reason(const struct ip6_prefix *prefix, be32 v4)
 {
-	/* RFC 6052 section 3.1 */
-	if (rfc6052_is_well_known(prefix) && !ip4_is_global(v4))
-		return REASON_EMBEDDED;
-	return ip4_is_unicast(v4) ? REASON_NONE : REASON_EMBEDDED;
+	return rfc6052_may_hold(prefix, v4) ? REASON_NONE : REASON_EMBEDDED;
 }
 
 enum reason siit_to_v4(const struct nat_policy6 *p, const struct ip6 *a, be32 *v4)

@@ -260,11 +260,8 @@ enum reason six_check_embedded(const struct nat *n, const struct tuple *t)
 {
 	if (!t->tag.raw || is_name(t->remote))
 		return REASON_NONE;
-	if (!ip4_is_unicast(t->remote) ||
-	    (rfc6052_is_well_known(&n->prefixes.slots[prefix_slot_of_tag(t->tag)].prefix) &&
-	     !ip4_is_global(t->remote)))
-		return REASON_EMBEDDED;
-	return REASON_NONE;
+	return rfc6052_may_hold(&n->prefixes.slots[prefix_slot_of_tag(t->tag)].prefix, t->remote)
+		       ? REASON_NONE : REASON_EMBEDDED;
 }
 
 bool six_joins(const struct nat *n, const struct pkt *p, enum nat_side from)

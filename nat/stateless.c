@@ -53,14 +53,6 @@ static bool is_from(const struct nat_policy *p, const struct pkt *d)
 	       (quoted && has(p, quoted + (pkt_destination(d) - d->ip)));
 }
 
-static bool is_in_prefixes(const struct nat_policy6 *p, const struct ip6 *a)
-{
-	for (int i = 0; i < p->prefix_count; i++)
-		if (ip6_prefix_has(&p->prefixes[i], a))
-			return true;
-	return false;
-}
-
 /* Whether the destination of a datagram from inside has a counterpart, and is not inside itself. */
 static bool reaches(const struct nat_policy *p, const struct pkt *d)
 {
@@ -74,7 +66,7 @@ static bool reaches(const struct nat_policy *p, const struct pkt *d)
 		       REASON_UNTRANSLATABLE;
 	v6 = ip6_load(pkt_destination(d));
 	if (p->type == NAT_NAT64)
-		return is_in_prefixes(&p->v6, &v6);
+		return prefixes_have(&p->v6, &v6);
 	return siit_to_v4(&p->v6, &v6, &v4) != REASON_UNTRANSLATABLE;
 }
 
@@ -222,20 +214,6 @@ static enum reason translate_prefix(struct nat_job *job, const struct nat_policy
 	return REASON_NONE;
 }
 
-/* By one_to_one, whether anybody has a name for it or not. */
-static bool is_one_to_one6(const struct nat *n, const struct ip6 *a)
-{
-	for (size_t i = 0; n->one_to_one && i < n->config.policy_count; i++) {
-		const struct nat_policy *p = &n->config.policies[i];
-		struct ip6 inside = ip6_joined(&p->v6.match.address, p->v6.match.len, a);
-
-		if (p->type == NAT_ONE_TO_ONE && p->version == 6 &&
-		    ip6_prefix_has(&p->v6.translated, a) && policy_of6(&n->config, &inside, false) == p)
-			return true;
-	}
-	return false;
-}
-
 /* What other entries have outside. */
 static bool is_outside_end(const struct nat *n, const struct pkt *p)
 {
@@ -247,7 +225,7 @@ static bool is_outside_end(const struct nat *n, const struct pkt *p)
 		return is_outside_address(n, be32_load(pkt_destination(p)));
 	a = ip6_load(pkt_destination(p));
 	name = name_find(n, &a);
-	return (name.raw && pool_has(n, name, &index)) || is_one_to_one6(n, &a);
+	return (name.raw && pool_has(n, name, &index)) || policy_of_outside6(n, &a);
 }
 
 /* What was sent to an outside address of ours is for the inside after all. */

@@ -31,4 +31,8 @@ bool ip4_is_global(be32 v4);
  * 6052-P3). */
 bool ip4_is_unicast(be32 v4);
 
+/* Whether a prefix may hold that address: of a host beyond a router, and by the well-known prefix a global
+ * one (section 3.1). */
+bool rfc6052_may_hold(const struct ip6_prefix *prefix, be32 v4);
+
 #endif
