@@ -225,8 +225,7 @@ struct nat *nat_init_zeroed(void *mem, const struct nat_config *c, const uint8_t
 		.datagrams = a.datagrams,
 		.slab = slab_over(&a.datagrams->newer, sizeof(struct datagram), fragments_of_worker(c)),
 		.by = table_over(a.datagrams, sizeof(struct datagram), 1),
-		.oldest = SLAB_NONE,
-		.newest = SLAB_NONE,
+		.from = { { SLAB_NONE, SLAB_NONE, 0 }, { SLAB_NONE, SLAB_NONE, 0 } },
 	};
 	table_init(&n->fragments.by, a.datagrams_by, fragments_of_worker(c));
 	wheel_init(&n->wheel, a.slots, &a.sessions->link, sizeof(struct session));

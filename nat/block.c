@@ -77,12 +77,12 @@ static void note(struct nat *n, const struct block *b, enum nat_event_kind kind)
 }
 
 /* The list of those that rest is in order of time. */
-static void rest(struct nat *n, uint32_t number)
+static void rest(struct nat *n, uint32_t number, uint64_t until_ms)
 {
 	struct block *b = block_at(n, number);
 
 	b->rests = true;
-	b->until_ms = n->now.ms + n->config.timeout_ms[TIMEOUT_PORT_HOLD];
+	b->until_ms = until_ms;
 	b->older = n->blocks.newest;
 	b->newer = BLOCK_NONE;
 	if (b->older != BLOCK_NONE)
@@ -90,6 +90,7 @@ static void rest(struct nat *n, uint32_t number)
 	else
 		n->blocks.oldest = number;
 	n->blocks.newest = number;
+	save_block(n, number);
 }
 
 static void stir(struct nat *n, uint32_t number)
@@ -105,6 +106,7 @@ static void stir(struct nat *n, uint32_t number)
 		block_at(n, b->newer)->older = b->older;
 	else
 		n->blocks.newest = b->older;
+	save_block(n, number);
 }
 
 /* In the index there is always the first of a host's ranges: the place it leaves is the next one's. */
@@ -270,6 +272,44 @@ bool block_take(struct nat *n, struct mapping *m)
 	return true;
 }
 
+static bool overlaps(const struct nat *n, const struct block *b)
+{
+	for (uint32_t i = n->blocks.at[b->address]; i != BLOCK_NONE; i = block_at(n, i)->right)
+		if (b->ports.first <= block_at(n, i)->ports.last &&
+		    block_at(n, i)->ports.first <= b->ports.last)
+			return true;
+	return false;
+}
+
+bool block_admits(const struct nat *n, const struct nat_policy *p, be32 inside, uint16_t address,
+		  uint16_t port)
+{
+	struct port_range all = nat_block_ports(p);
+	struct block b = range_of(p, inside, address, port);
+
+	if (!b.by_plan && (!all.last || port < all.first || port > all.last))
+		return false;
+	return block_with(n, inside, address, b.ports) != BLOCK_NONE || !overlaps(n, &b);
+}
+
+bool block_rest(struct nat *n, const struct nat_policy *p, be32 inside, uint16_t address, uint16_t port,
+		uint64_t until_ms)
+{
+	struct block b = range_of(p, inside, address, port);
+	uint32_t number;
+
+	if (!block_admits(n, p, inside, address, port))
+		return false;
+	/* What is in use rests later, and what is assigned for good need not. */
+	if (b.by_plan || block_with(n, inside, address, b.ports) != BLOCK_NONE)
+		return true;
+	b.outside = n->pool.now[address];
+	number = begin(n, &b);
+	if (number != BLOCK_NONE)
+		rest(n, number, until_ms);
+	return number != BLOCK_NONE;
+}
+
 static bool is_unused(const struct block *b)
 {
 	for (int o = 0; o < PORTS_PROTOCOLS; o++)
@@ -289,7 +329,7 @@ void block_give(struct nat *n, const struct mapping *m)
 	if (!is_unused(b))
 		return;
 	if (b->logged)
-		rest(n, m->block);
+		rest(n, m->block, hold_until(n));
 	else
 		end(n, m->block);
 }

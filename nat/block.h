@@ -62,6 +62,13 @@ int block_find_port(struct nat *n, const struct nat_policy *p, const struct tupl
 bool block_take(struct nat *n, struct mapping *m);
 void block_give(struct nat *n, const struct mapping *m);
 
+/* Whether a host of a planned policy may have that port, as it once had: its range is nobody else's.
+ * rest: nobody else gets its range before until_ms. False: it is nobody's, or somebody else's. */
+bool block_admits(const struct nat *n, const struct nat_policy *p, be32 inside, uint16_t address,
+		  uint16_t port);
+bool block_rest(struct nat *n, const struct nat_policy *p, be32 inside, uint16_t address, uint16_t port,
+		uint64_t until_ms);
+
 /* Whether a port lies in somebody's range; *beyond: the last port of that. */
 bool block_covers(const struct nat *n, uint16_t address, uint16_t port, uint16_t *beyond);
 

@@ -139,7 +139,7 @@ static const char *check_ports(const struct nat *n)
 	return bits == used + n->ports.rests_count ? NULL : "port bitmap and counts differ";
 }
 
-/* The list in order of arrival is all there are; what came lies apart and before the end, and is not
+/* The lists in order of arrival are all there are; what came lies apart and before the end, and is not
  * all. */
 static const char *check_datagram(const struct nat *n, uint32_t number)
 {
@@ -166,20 +166,35 @@ static const char *check_datagram(const struct nat *n, uint32_t number)
 	return NULL;
 }
 
-static const char *check_fragments(const struct nat *n)
+static const char *check_arrivals(const struct nat *n, enum nat_side side)
 {
 	const struct fragments *f = &n->fragments;
+	const struct arrivals *a = &f->from[side];
 	uint32_t count = 0, newest = SLAB_NONE;
 	const char *fault = NULL;
 
-	for (uint32_t i = f->oldest; !fault && i != SLAB_NONE; i = f->datagrams[i].newer) {
+	for (uint32_t i = a->oldest; !fault && i != SLAB_NONE; i = f->datagrams[i].newer) {
 		fault = check_datagram(n, i);
+		if (f->datagrams[i].key.side != side)
+			fault = "fragmented datagram is listed on the other side";
 		newest = i;
-		if (++count > slab_used(&f->slab))
-			return "more fragmented datagrams than are in use";
+		if (++count > a->count)
+			return "more fragmented datagrams than are counted";
 	}
-	if (!fault && (count != slab_used(&f->slab) || newest != f->newest))
-		fault = "fragmented datagrams in use are not those in the list";
+	if (!fault && (count != a->count || newest != a->newest))
+		fault = "fragmented datagrams that are counted are not those in the list";
+	return fault;
+}
+
+static const char *check_fragments(const struct nat *n)
+{
+	const struct fragments *f = &n->fragments;
+	const char *fault = check_arrivals(n, SIDE_INSIDE);
+
+	if (!fault)
+		fault = check_arrivals(n, SIDE_OUTSIDE);
+	if (!fault && f->from[0].count + f->from[1].count != slab_used(&f->slab))
+		fault = "fragmented datagrams in use are not those in the lists";
 	return fault;
 }
 

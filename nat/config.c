@@ -217,7 +217,7 @@ bool policy_passes(const struct nat *n, const struct pkt *d, enum nat_side from)
 	return false;
 }
 
-static bool has_place(const struct nat_policy *p, uint16_t index)
+bool policy_has_place(const struct nat_policy *p, uint16_t index)
 {
 	return nat_type_has_pool(p->type) &&
 	       (index + 1 == p->left ||
@@ -227,7 +227,7 @@ static bool has_place(const struct nat_policy *p, uint16_t index)
 const struct nat_policy *policy_of_pool(const struct nat_config *c, uint16_t index)
 {
 	for (size_t i = 0; i < c->policy_count; i++)
-		if (has_place(&c->policies[i], index))
+		if (policy_has_place(&c->policies[i], index))
 			return &c->policies[i];
 	return NULL;
 }

@@ -19,8 +19,10 @@
 #include "ports.h"
 #include "prefixes.h"
 #include "readdress.h"
+#include "save.h"
 #include "slab.h"
 #include "table.h"
+#include "tally.h"
 #include "wheel.h"
 #include "wrap.h"
 
@@ -35,30 +37,6 @@ enum {
 };
 /* Bits of session.scales beside two times four bits of shift: both SYNs carried the option. */
 enum { SCALE_UNKNOWN = 15 };
-
-/* What has passed: lower halves, and above them twelve bits of packets and twenty of octets. */
-struct tally { uint32_t packets, octets, above; };
-
-enum { TALLY_OCTETS_AT = 12 };
-
-static inline void tally_add(struct tally *t, uint32_t octets)
-{
-	t->packets++;
-	t->octets += octets;
-	if (t->packets == 0 || t->octets < octets)
-		t->above += (t->packets == 0) +
-			    ((uint32_t)(t->octets < octets) << TALLY_OCTETS_AT);
-}
-
-static inline uint64_t tally_packets(const struct tally *t)
-{
-	return (uint64_t)(t->above & ((1u << TALLY_OCTETS_AT) - 1)) << 32 | t->packets;
-}
-
-static inline uint64_t tally_octets(const struct tally *t)
-{
-	return (uint64_t)(t->above >> TALLY_OCTETS_AT) << 32 | t->octets;
-}
 
 /* The first line is what a packet reads and writes; the second is written by one that passes (the
  * counters), and otherwise when the session begins, moves or ends. */
@@ -144,7 +122,7 @@ struct datagram {
 	be16 ident; /* that it leaves with */
 	uint32_t sequence; /* as in struct pkt */
 	uint32_t serial;
-	uint32_t newer; /* in order of arrival; WHEEL_NONE ends it */
+	uint32_t newer; /* from its side, in order of arrival; SLAB_NONE ends it */
 	uint32_t older;
 	uint64_t begun_ms;
 	uint16_t end; /* of the last fragment, in units; 0: not seen */
@@ -159,11 +137,15 @@ struct datagram {
 	struct { uint16_t begin, end; } range[FRAGMENT_RANGES];
 };
 
+/* In order of arrival: those from each side. */
+struct arrivals { uint32_t oldest, newest, count; };
+
 struct fragments {
 	struct table by;
 	struct datagram *datagrams;
 	struct slab slab;
-	uint32_t oldest, newest, serial;
+	struct arrivals from[SIDE_COUNT];
+	uint32_t serial;
 };
 
 /* TCP sessions begun outside and not answered: how many, and in order of beginning (a ring of room;
@@ -250,6 +232,7 @@ struct nat {
 	struct ports ports;
 	struct blocks blocks;
 	struct pool_index pool;
+	struct save save;
 	uint64_t plans_due_ms; /* when the log is to be told of them */
 	uint64_t plans_digest;
 	uint16_t *next_port; /* sequential selection: per address and protocol */
@@ -281,8 +264,9 @@ const struct nat_policy *planned_of(const struct nat *n, be32 inside, be32 far);
 /* Tell the log of deterministic policies, when that is due. */
 void plans_note(struct nat *n);
 
-/* owner.c: whether another worker owns one end of a session. */
+/* owner.c: whether another worker owns one end of a session; whose a key is. */
 bool owner_is_other(const struct nat *n, const struct session *s);
+bool owner_is_another(const struct nat *n, const struct tuple *key);
 
 /* arena.c: a number below most, hard to guess without the seed; what the draw of a given place in the
  * order will be. */
@@ -295,6 +279,10 @@ const struct host *host_of(const struct nat *n, be32 inside);
 uint32_t host_take(struct nat *n, be32 inside);
 void host_drop_unused(struct nat *n, uint32_t host);
 enum reason host_admits(const struct nat *n, be32 inside, be32 far);
+
+/* The same for t, from outside. Of protocols that show no handshake, which anybody can make up, a quarter
+ * of the host's sessions stays for what it opens itself. */
+enum reason host_admits_stranger(const struct nat *n, be32 inside, const struct tuple *t);
 
 /* What keeps the inside host of policy p from opening another session, or holding another port. */
 enum reason host_admits_opening(const struct nat *n, const struct nat_policy *p, be32 inside);
@@ -422,7 +410,8 @@ bool sctp_quote_fits(const struct session *s, const struct pkt *quoted);
 
 /* pair.c, of protocols of which only addresses are translated. counterpart: of a tuple that opens a
  * session. find: no session has the tuple, but it may belong to one that learns so, or to one of a
- * more general tuple, which *t becomes. begin: of a session that was made. */
+ * more general tuple, which *t becomes. begin: of a session that was made. resume: the mapping of one
+ * that another process had. */
 struct tuple pair_counterpart(const struct nat *n, const struct pkt *p, const struct tuple *t,
 			      const struct mapping *m);
 enum reason pair_for_address(struct nat *n, const struct tuple *t, be32 address, uint32_t *mapping);
@@ -433,6 +422,7 @@ enum reason pair_for_outside(struct nat *n, const struct tuple *t, enum reason o
 uint32_t pair_find(struct nat *n, const struct pkt *p, struct tuple *t);
 uint32_t pair_find_quoted(const struct nat *n, const struct pkt *inner, const struct tuple *t);
 void pair_begin(struct nat *n, uint32_t session);
+enum reason pair_resume(struct nat *n, const struct tuple *key, uint32_t *mapping);
 
 /* icmp.c */
 void icmp_error_process(struct nat *n, struct nat_job *job);
@@ -461,6 +451,11 @@ static inline uint64_t hash_mapping(const struct nat *n, const struct tuple *key
 static inline bool event_is_wanted(const struct nat *n, enum nat_event_kind kind)
 {
 	return n->config.event_mask >> kind & 1;
+}
+
+static inline uint64_t hold_until(const struct nat *n)
+{
+	return n->now.ms + n->config.timeout_ms[TIMEOUT_PORT_HOLD];
 }
 
 static inline struct block *block_at(const struct nat *n, uint32_t number)

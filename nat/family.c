@@ -119,7 +119,7 @@ static void patch(struct pkt *p, csum_t addresses, csum_t ports)
 
 	if (p->flags & PKT_PARTIAL)
 		csum_patch_partial(field, addresses);
-	else if (p->protocol == PROTO_UDP)
+	else if (p->protocol == PROTO_UDP || p->protocol == PROTO_UDPLITE)
 		csum_patch_udp(field, csum_add(addresses, ports));
 	else
 		csum_patch(field, csum_add(addresses, ports));

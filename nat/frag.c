@@ -5,7 +5,7 @@
  * have come, so that none passes twice and overlapping ones kill the datagram, and what the ports
  * are once the first fragment has come. Later fragments that come before it are the caller's to
  * hold. A record ends when the datagram is complete or the timeout is over; all have the same
- * timeout, so that the list in order of arrival is in order of deadline too.
+ * timeout, so that the list of a side in order of arrival is in order of deadline too.
  */
 #include "seen6.h"
 #include "six.h"
@@ -50,55 +50,67 @@ static struct datagram *at(const struct fragments *f, uint32_t number)
 static void append(struct fragments *f, uint32_t number)
 {
 	struct datagram *d = at(f, number);
+	struct arrivals *a = &f->from[d->key.side];
 
-	d->older = f->newest;
+	d->older = a->newest;
 	d->newer = SLAB_NONE;
-	if (f->newest == SLAB_NONE)
-		f->oldest = number;
+	if (a->newest == SLAB_NONE)
+		a->oldest = number;
 	else
-		at(f, f->newest)->newer = number;
-	f->newest = number;
+		at(f, a->newest)->newer = number;
+	a->newest = number;
+	a->count++;
 }
 
 static void end(struct nat *n, uint32_t number)
 {
 	struct fragments *f = &n->fragments;
 	struct datagram *d = at(f, number);
+	struct arrivals *a = &f->from[d->key.side];
 
 	if (d->older == SLAB_NONE)
-		f->oldest = d->newer;
+		a->oldest = d->newer;
 	else
 		at(f, d->older)->newer = d->newer;
 	if (d->newer == SLAB_NONE)
-		f->newest = d->older;
+		a->newest = d->older;
 	else
 		at(f, d->newer)->older = d->older;
+	a->count--;
 	table_remove(&f->by, hash_tuple(&n->hash, &d->key), number);
 	name_release(n, d->key.local);
 	name_release(n, d->key.remote);
 	slab_give(&f->slab, number);
 }
 
+static bool oldest_is_of(const struct fragments *f, enum nat_side from, nat_time now, uint32_t age_ms)
+{
+	uint32_t oldest = f->from[from].oldest;
+
+	return oldest != SLAB_NONE && now.ms - at(f, oldest)->begun_ms >= age_ms;
+}
+
 static void expire(struct nat *n, nat_time now)
 {
-	struct fragments *f = &n->fragments;
-
-	while (f->oldest != SLAB_NONE &&
-	       now.ms - at(f, f->oldest)->begun_ms >= n->config.timeout_ms[TIMEOUT_FRAGMENT])
-		end(n, f->oldest);
+	for (int from = 0; from < SIDE_COUNT; from++)
+		while (oldest_is_of(&n->fragments, (enum nat_side)from, now,
+				    n->config.timeout_ms[TIMEOUT_FRAGMENT]))
+			end(n, n->fragments.from[from].oldest);
 }
 
 /* At the limit, who has been incomplete for a while gives way, so that a trickle of fragments does not
- * stop everybody else's (RFC 4787 REQ-14a). */
-static uint32_t take_record(struct nat *n, nat_time now)
+ * stop everybody else's (RFC 4787 REQ-14a); and at once whoever is of the side that has the most, so
+ * that a flood from one side does not stop the other. */
+static uint32_t take_record(struct nat *n, nat_time now, enum nat_side from)
 {
 	struct fragments *f = &n->fragments;
+	enum nat_side other = side_other(from);
+	bool crowded = f->from[other].count > f->from[from].count;
 	uint32_t number = slab_take(&f->slab);
 
-	if (number != SLAB_NONE || f->oldest == SLAB_NONE ||
-	    now.ms - at(f, f->oldest)->begun_ms < PATIENCE_MS)
+	if (number != SLAB_NONE || !oldest_is_of(f, crowded ? other : from, now, crowded ? 0 : PATIENCE_MS))
 		return number;
-	end(n, f->oldest);
+	end(n, f->from[crowded ? other : from].oldest);
 	return slab_take(&f->slab);
 }
 
@@ -111,7 +123,7 @@ static uint32_t find_or_make(struct nat *n, nat_time now, const struct tuple *ke
 
 	if (number != TABLE_NONE)
 		return number;
-	number = take_record(n, now);
+	number = take_record(n, now, (enum nat_side)key->side);
 	if (number == SLAB_NONE)
 		return SLAB_NONE;
 	*at(f, number) = (struct datagram){ .key = *key, .serial = ++f->serial,

@@ -43,16 +43,32 @@ void host_drop_unused(struct nat *n, uint32_t host)
 	slab_give(&n->host_slab, host);
 }
 
-enum reason host_admits(const struct nat *n, be32 inside, be32 far)
+static uint32_t limit_of(const struct nat *n, be32 inside, be32 far)
+{
+	return planned_of(n, inside, far) ? n->config.sessions_per_host : n->host_limit;
+}
+
+static enum reason admits(const struct nat *n, be32 inside, uint32_t most)
 {
 	const struct host *h = host_of(n, inside);
-	uint32_t most = planned_of(n, inside, far) ? n->config.sessions_per_host : n->host_limit;
 
 	if (h && h->sessions >= most)
 		return REASON_HOST_LIMIT;
 	if (slab_used(&n->session_slab) == n->session_slab.capacity)
 		return REASON_SESSION_LIMIT;
 	return REASON_NONE;
+}
+
+enum reason host_admits(const struct nat *n, be32 inside, be32 far)
+{
+	return admits(n, inside, limit_of(n, inside, far));
+}
+
+enum reason host_admits_stranger(const struct nat *n, be32 inside, const struct tuple *t)
+{
+	uint32_t most = limit_of(n, inside, t->local);
+
+	return admits(n, inside, nat_class_of(t->protocol) == NAT_CLASS_TCP ? most : most - most / 4);
 }
 
 /* A worker's part of what is for all together: that of a host, unless the host is one worker's. */

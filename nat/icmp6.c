@@ -6,6 +6,7 @@
 #include "before.h"
 #include "seen6.h"
 #include "six.h"
+#include "stateless.h"
 #include "transport.h"
 
 enum { PACKET_TOO_BIG = 2, ICMP_MTU = 4, V6_LEN = 16 };
@@ -145,13 +146,24 @@ static bool is_about_exempt(const struct nat *n, const struct nat_job *job, cons
 {
 	bool inwards = job->from == SIDE_OUTSIDE;
 	struct ip6 inside = ip6_load(inwards ? pkt_source(inner) : pkt_destination(inner));
-	struct ip6 reporter = ip6_load(pkt_source(job->p));
 	const struct nat_policy *p = policy_of6(&n->config, &inside, false);
-	const struct nat_policy *theirs = inwards ? NULL : policy_of6(&n->config, &reporter, false);
 
-	/* Whoever reports from inside may be seen outside. */
-	return p && p->type == NAT_FIREWALL && six_is_exempt(p, inner, side_other(job->from)) &&
-	       (!theirs || theirs->type == NAT_FIREWALL || theirs->type == NAT_NONE);
+	return p && p->type == NAT_FIREWALL && six_is_exempt(p, inner, side_other(job->from));
+}
+
+/* Somebody inside who is another outside: what he reports about others' datagrams would show him. */
+static bool is_from_hidden(const struct nat *n, const struct nat_job *job)
+{
+	struct ip6 reporter = ip6_load(pkt_source(job->p));
+	const struct nat_policy *p = stateless_first(n, &reporter);
+
+	return job->from == SIDE_INSIDE && p && p->type != NAT_FIREWALL && p->type != NAT_NONE;
+}
+
+/* A firewall's, which speaks for nobody. */
+static bool names_nobody(const struct session *s)
+{
+	return be32_equal(s->key[SIDE_INSIDE].local, s->key[SIDE_OUTSIDE].local);
 }
 
 /* RFC 6092 REC-10: what is about nothing does not come in; but where nothing is looked after, it does. */
@@ -160,7 +172,10 @@ void six_process_error(struct nat *n, struct nat_job *job)
 	uint32_t session = SLAB_NONE;
 	struct pkt inner;
 	enum reason r = find_quoted(n, job, &inner, &session);
+	bool hidden = !job->known_only && is_from_hidden(n, job);
 
+	if (r == REASON_NONE && hidden && names_nobody(session_at(n, session)))
+		r = REASON_ICMP_NO_SESSION;
 	if (r == REASON_NONE)
 		r = six_rewrite_error(n, job, &inner, session);
 	conclude(job, r == REASON_NONE ? NAT_FORWARD : NAT_DROP, r);
@@ -168,6 +183,8 @@ void six_process_error(struct nat *n, struct nat_job *job)
 	    (session_at(n, session)->flags & SESSION_HAIRPIN))
 		job->verdict = NAT_HAIRPIN;
 	if (r == REASON_NONE || is_about_session(r) || (session != SLAB_NONE && r == REASON_ICMP_QUOTE))
+		return;
+	if (hidden)
 		return;
 	if (job->known_only || (r == REASON_ICMP_NO_SESSION && is_about_exempt(n, job, &inner)) || !six_covers(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);

@@ -443,7 +443,7 @@ enum reason mapping_for_outside(struct nat *n, const struct tuple *t, const stru
 	if (r == REASON_NONE)
 		r = o->reason;
 	if (r == REASON_NONE)
-		r = host_admits(n, m.key[SIDE_INSIDE].local, t->local);
+		r = host_admits_stranger(n, m.key[SIDE_INSIDE].local, t);
 	if (r == REASON_NONE && *mapping != SLAB_NONE)
 		r = mapping_admits(n, &n->mappings[*mapping]);
 	if (r != REASON_NONE || *mapping != SLAB_NONE)
@@ -477,7 +477,7 @@ static void give_port(struct nat *n, const struct mapping *m)
 	else if (m->address == NO_ADDRESS)
 		return;
 	else if (must_rest(n, m))
-		ports_rest(&n->ports, ref, n->now.ms + n->config.timeout_ms[TIMEOUT_PORT_HOLD]);
+		save_port(n, ports_rest(&n->ports, ref, hold_until(n)));
 	else
 		ports_give(&n->ports, ref.address, ref.protocol, ref.port);
 }

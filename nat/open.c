@@ -131,9 +131,11 @@ enum reason session_open(struct nat *n, struct nat_job *job, const struct tuple 
 	/* What was made on the way to a refusal. */
 	if (mapping != SLAB_NONE)
 		mapping_drop_unused(n, mapping);
-	if (r == REASON_NONE)
+	if (r == REASON_NONE) {
 		begin(n, job, *session);
-	else
+		save_session(n, *session);
+	} else {
 		refuse(n, job, t, r);
+	}
 	return r;
 }

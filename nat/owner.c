@@ -231,9 +231,12 @@ static uint16_t owner_of_key(const struct nat *n, const struct tuple *t)
 	return owner_of_six(n, &s);
 }
 
+bool owner_is_another(const struct nat *n, const struct tuple *key)
+{
+	return n->config.workers > 1 && owner_of_key(n, key) != n->config.worker;
+}
+
 bool owner_is_other(const struct nat *n, const struct session *s)
 {
-	return n->config.workers > 1 &&
-	       (owner_of_key(n, &s->key[SIDE_INSIDE]) != n->config.worker ||
-		owner_of_key(n, &s->key[SIDE_OUTSIDE]) != n->config.worker);
+	return owner_is_another(n, &s->key[SIDE_INSIDE]) || owner_is_another(n, &s->key[SIDE_OUTSIDE]);
 }

@@ -168,14 +168,11 @@ static enum reason key_is_free(struct nat *n, const struct tuple *other)
 	return give_way(n, number);
 }
 
-/* Try the outside address that m has: *found is the mapping that is there already; otherwise m gets
- * the rest of its outside key. */
-static enum reason try_address(struct nat *n, const struct pkt *p, const struct tuple *t,
-			       struct mapping *m, uint32_t *found)
+/* The outside key of m, which has its address: *found is the mapping that is there already. */
+static enum reason take_share(struct nat *n, const struct tuple *t, struct mapping *m, uint32_t *found)
 {
 	struct tuple *key = &m->key[SIDE_OUTSIDE];
 	be32 address = key->local;
-	struct tuple other;
 	uint16_t which = 0;
 
 	*key = m->key[SIDE_INSIDE];
@@ -191,8 +188,18 @@ static enum reason try_address(struct nat *n, const struct pkt *p, const struct 
 		if (*found == SLAB_NONE || be32_equal(n->mappings[*found].key[SIDE_INSIDE].local, t->local))
 			break;
 	}
-	if (which == SHARERS_MOST)
-		return REASON_SESSION_CONFLICT;
+	return which == SHARERS_MOST ? REASON_SESSION_CONFLICT : REASON_NONE;
+}
+
+/* Try the outside address that m has; otherwise m gets the rest of its outside key. */
+static enum reason try_address(struct nat *n, const struct pkt *p, const struct tuple *t,
+			       struct mapping *m, uint32_t *found)
+{
+	enum reason r = take_share(n, t, m, found);
+	struct tuple other;
+
+	if (r != REASON_NONE)
+		return r;
 	other = pair_counterpart(n, p, t, m);
 	return key_is_free(n, &other);
 }
@@ -264,6 +271,44 @@ enum reason pair_for_address(struct nat *n, const struct tuple *t, be32 address,
 	return mapping_make(n, &m, mapping);
 }
 
+/* Whether today's configuration gives that outside address to the inside endpoint. */
+static bool is_address_of(const struct nat *n, const struct tuple *t, be32 address, bool *forward)
+{
+	const struct nat_policy *p = policy_of(n, t->local, t->remote);
+	uint16_t place;
+	be32 given;
+
+	if (static_address(n, t, &given, forward))
+		return be32_equal(given, address);
+	return p && pool_has(n, address, &place) && policy_has_place(p, place);
+}
+
+enum reason pair_resume(struct nat *n, const struct tuple *key, uint32_t *mapping)
+{
+	const struct tuple *t = &key[SIDE_INSIDE];
+	be32 address = key[SIDE_OUTSIDE].local;
+	const struct nat_policy *p = policy_of(n, t->local, t->remote);
+	struct mapping m = { .key = { key_of(t) }, .address = NO_ADDRESS };
+	uint32_t found = own_mapping(n, t);
+	enum reason r = REASON_NONE;
+	bool forward = false;
+
+	if (!is_address_of(n, t, address, &forward))
+		return REASON_NO_MAPPING;
+	m.forward = forward;
+	m.refresh = (uint8_t)(p ? p->refresh : NAT_REFRESH_OUTBOUND);
+	m.key[SIDE_OUTSIDE].local = address;
+	if (found == SLAB_NONE)
+		r = take_share(n, t, &m, &found);
+	if (r != REASON_NONE)
+		return r;
+	if (found == SLAB_NONE)
+		return mapping_make(n, &m, mapping);
+	*mapping = found;
+	return be32_equal(n->mappings[found].key[SIDE_OUTSIDE].local, address)
+		       ? REASON_NONE : REASON_SESSION_CONFLICT;
+}
+
 /* Whom inside the configuration means by an outside address. */
 static enum reason static_host(const struct nat *n, const struct tuple *t, be32 *inside,
 			       bool *forward)
@@ -314,14 +359,14 @@ enum reason pair_for_outside(struct nat *n, const struct tuple *t, enum reason o
 	if (sole != SLAB_NONE) {
 		inside = n->mappings[sole].key[SIDE_INSIDE].local;
 		*mapping = sole;
-		return n->mappings[sole].sessions < SPIS_MOST ? host_admits(n, inside, t->local)
+		return n->mappings[sole].sessions < SPIS_MOST ? host_admits_stranger(n, inside, t)
 							      : REASON_MAPPING_LIMIT;
 	}
 	r = static_host(n, t, &inside, &forward);
 	if (r == REASON_NONE)
 		r = opens;
 	if (r == REASON_NONE)
-		r = host_admits(n, inside, t->local);
+		r = host_admits_stranger(n, inside, t);
 	return r == REASON_NONE ? make_static(n, t, inside, forward, mapping) : r;
 }
 

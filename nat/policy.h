@@ -33,6 +33,7 @@ be32 policy_far(const struct nat_policy *p, be32 remote, enum nat_side side);
 /* An address that stands for inside hosts: who speaks to it from inside hairpins. */
 bool is_outside_address(const struct nat *n, be32 address);
 const struct nat_policy *policy_of_pool(const struct nat_config *c, uint16_t index);
+bool policy_has_place(const struct nat_policy *p, uint16_t index); /* of the pool; left or not */
 uint32_t unsolicited_of_worker(const struct nat_config *c);
 uint32_t sessions_of_worker(const struct nat_config *c);
 uint32_t fragments_of_worker(const struct nat_config *c);

@@ -145,19 +145,20 @@ static void wake_first(struct ports *p)
 	p->rests_count--;
 }
 
-void ports_rest(struct ports *p, struct port_ref ref, uint64_t until_ms)
+uint32_t ports_rest(struct ports *p, struct port_ref ref, uint64_t until_ms)
 {
 	uint32_t at;
 
 	if (!p->rests_most) {
 		ports_give(p, ref.address, ref.protocol, ref.port);
-		return;
+		return SLAB_NONE;
 	}
 	if (p->rests_count == p->rests_most)
 		wake_first(p);
 	at = wrap_at(p->rests_first, p->rests_count++, p->rests_most);
 	p->rests[at] = (struct port_rest){ until_ms, ref };
 	p->used[ref.protocol]--;
+	return at;
 }
 
 void ports_wake(struct ports *p, uint64_t now_ms)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "nat/config.h"
+#include "slab.h"
 #include "wrap.h"
 
 enum { PORT_NONE = -1 };
@@ -78,8 +79,8 @@ void ports_take(struct ports *p, uint16_t address, enum ports_protocol o, uint16
 void ports_give(struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port);
 
 /* The same, but nobody gets it before until_ms, or before so many others rest that there is no room;
- * ports_wake() gives those whose time is over. */
-void ports_rest(struct ports *p, struct port_ref ref, uint64_t until_ms);
+ * ports_wake() gives those whose time is over. Returns its place among those that rest, or SLAB_NONE. */
+uint32_t ports_rest(struct ports *p, struct port_ref ref, uint64_t until_ms);
 void ports_wake(struct ports *p, uint64_t now_ms);
 
 static inline enum ports_protocol ports_protocol(uint8_t protocol)

@@ -286,6 +286,7 @@ void session_end(struct nat *n, uint32_t session)
 	s->key[SIDE_INSIDE].protocol = 0;
 	s->key[SIDE_OUTSIDE].protocol = 0;
 	slab_give(&n->session_slab, session);
+	save_end(n, session);
 	n->ended++;
 }
 

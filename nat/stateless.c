@@ -75,8 +75,7 @@ static bool is_of_version(const struct nat_policy *p, const struct pkt *d)
 	return (p->version == 6) == (d->version == 6);
 }
 
-/* The first entry that has an inside host, but for those that go by the destination. */
-static const struct nat_policy *first_of(const struct nat *n, const struct ip6 *inside)
+const struct nat_policy *stateless_first(const struct nat *n, const struct ip6 *inside)
 {
 	for (size_t i = 0; i < n->config.policy_count; i++) {
 		const struct nat_policy *p = &n->config.policies[i];
@@ -132,7 +131,7 @@ static bool is_to_prefix(const struct nat *n, const struct nat_policy *p, const 
 
 	if (is_unknown(&p->v6) || !npt66_has(&p->v6.translated, &p->v6.match, &a))
 		return false;
-	return !npt66_move(&p->v6.translated, &p->v6.match, &a) || first_of(n, &a) == p;
+	return !npt66_move(&p->v6.translated, &p->v6.match, &a) || stateless_first(n, &a) == p;
 }
 
 static bool is_to_other_family(const struct nat_policy *p, const struct pkt *d)

@@ -16,6 +16,9 @@
 const struct nat_policy *stateless_policy(const struct nat *n, const struct pkt *p,
 					  enum nat_side from, bool hairpinned);
 
+/* The first entry that has an inside host of IPv6, but for those that go by the destination; NULL: none. */
+const struct nat_policy *stateless_first(const struct nat *n, const struct ip6 *inside);
+
 /* Translate it by that entry: verdict, reason, redirected and before are set. */
 void stateless_process(struct nat *n, struct nat_job *job, const struct nat_policy *p);
 

@@ -126,5 +126,5 @@ void mapping_unclaimed(struct nat *n, const struct tuple *t)
 	    ports_is_taken(&n->ports, ref.address, ref.protocol, ref.port))
 		return;
 	ports_take(&n->ports, ref.address, ref.protocol, ref.port);
-	ports_rest(&n->ports, ref, n->now.ms + hold);
+	save_port(n, ports_rest(&n->ports, ref, n->now.ms + hold));
 }

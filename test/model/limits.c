@@ -23,13 +23,28 @@ static uint32_t share(const struct model *m, uint32_t whole)
 	return (whole + m->config.workers - 1) / m->config.workers;
 }
 
-enum reason limit_of_sessions(const struct model *m, ip_number inside)
+static enum reason limit_of(const struct model *m, ip_number inside, uint32_t most)
 {
-	if (count_sessions(m, inside) >= share(m, m->config.sessions_per_host))
+	if (count_sessions(m, inside) >= most)
 		return REASON_HOST_LIMIT;
 	if (count_sessions(m, 0) >= share(m, m->config.sessions))
 		return REASON_SESSION_LIMIT;
 	return REASON_NONE;
+}
+
+enum reason limit_of_sessions(const struct model *m, ip_number inside)
+{
+	return limit_of(m, inside, share(m, m->config.sessions_per_host));
+}
+
+/* One in four is not for strangers. */
+enum reason limit_of_strangers(const struct model *m, ip_number inside, uint8_t protocol)
+{
+	uint32_t most = share(m, m->config.sessions_per_host);
+
+	if (protocol != PROTO_TCP && protocol != PROTO_DCCP && protocol != PROTO_SCTP)
+		most -= most / 4;
+	return limit_of(m, inside, most);
 }
 
 static const struct model_spender *spender_of(const struct model *m, ip_number inside)

@@ -9,8 +9,9 @@
 
 #include "state.h"
 
-/* What keeps one more session of an inside host from beginning, whoever begins it. */
+/* What keeps one more session of an inside host from beginning, as it begins it itself, or a stranger. */
 enum reason limit_of_sessions(const struct model *m, ip_number inside);
+enum reason limit_of_strangers(const struct model *m, ip_number inside, uint8_t protocol);
 
 /* The same for one that it begins itself, by its policy; and that it has begun one. */
 enum reason limit_of_rate(const struct model *m, const struct nat_policy *p, ip_number inside,

@@ -277,7 +277,7 @@ static struct place some_target(const struct visit *v, const struct nat_forward 
 
 		if (said == REASON_SESSION_CONFLICT
 			    ? taken
-			    : limit_of_sessions(v->m, inside.address) == (full ? said : REASON_NONE))
+			    : limit_of_strangers(v->m, inside.address, b->new.protocol) == (full ? said : REASON_NONE))
 			return inside;
 	}
 	return rule_target(f, b->new.outside);
@@ -372,7 +372,7 @@ static enum reason may_begin_inwards(struct visit *v, struct beginning *b)
 	enum reason r = tcp_may_open(v->d);
 
 	if (r == REASON_NONE)
-		r = limit_of_sessions(m, inside);
+		r = limit_of_strangers(m, inside, b->new.protocol);
 	if (r == REASON_NONE && b->known)
 		r = limit_of_mapping(m, b->known);
 	if (r == REASON_NONE && !b->known && !b->new.from_forward &&

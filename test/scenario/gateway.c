@@ -4,11 +4,10 @@
 #include <stdlib.h>
 
 #include "nat/mss.h"
+#include "restart.h"
 
 /* ROOM: octets behind a datagram that the gateway may use. */
-enum { ALIGNMENT = 64, PRINTED_MOST = 20, ROOM = 1024 };
-
-static const uint8_t seed[32] = "the same for all workers";
+enum { PRINTED_MOST = 20, ROOM = 1024 };
 
 static struct settings *copy(const struct settings *s)
 {
@@ -35,15 +34,8 @@ const char *gateway_open(struct gateway *g, const struct settings *s, uint16_t w
 	c.workers = workers;
 	fault = nat_config_fault(&c);
 	for (uint16_t i = 0; !fault && i < workers; i++) {
-		size_t size = nat_size(&c);
-		void *arena = aligned_alloc(ALIGNMENT, (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
-
-		if (!arena)
-			abort();
-		/* The library must not rely on memory being zero. */
-		memset(arena, 0xa5, size);
 		c.worker = i;
-		g->nats[i] = nat_init(arena, &c, seed);
+		gateway_begin(g, &c);
 		g->workers++;
 	}
 	return fault;
@@ -56,7 +48,7 @@ void gateway_close(struct gateway *g)
 	for (size_t i = 0; i < g->released_count; i++)
 		free(g->released[i].buffer);
 	for (uint16_t i = 0; i < g->workers; i++)
-		free(g->nats[i]);
+		gateway_end(g, i);
 	free(g->settings);
 }
 

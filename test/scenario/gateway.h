@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #include "conf.h"
-#include "nat/nat.h"
+#include "nat/saved.h"
 #include "notes.h"
 
 struct passage {
@@ -49,6 +49,7 @@ struct gateway {
 	bool helped; /* a policy has helpers */
 	struct settings *settings; /* of now */
 	struct nat *nats[NAT_WORKERS_MOST];
+	struct nat_saved *records[NAT_WORKERS_MOST]; /* that they keep */
 	/* The session whose rewrite was applied last. */
 	uint16_t last_worker;
 	uint32_t last_session;

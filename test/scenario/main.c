@@ -24,7 +24,8 @@ static void print_comment(const char *text)
 	}
 }
 
-static bool play(const struct story *s, const char *file, uint16_t workers, unsigned number)
+static bool play(const struct story *s, const char *file, const struct performance *how,
+		 unsigned number)
 {
 	char *text = NULL;
 	size_t len;
@@ -33,11 +34,12 @@ static bool play(const struct story *s, const char *file, uint16_t workers, unsi
 
 	if (!why)
 		abort();
-	good = story_play(s, file, workers, why);
+	good = story_play(s, file, how, why);
 	fclose(why);
 	printf("%s %u - ", good ? "ok" : "not ok", number);
 	print_name(file);
-	printf(", %u worker%s: %s\n", workers, workers > 1 ? "s" : "", s->title);
+	printf(", %u worker%s%s: %s\n", how->workers, how->workers > 1 ? "s" : "",
+	       how->restarts ? ", restarts" : "", s->title);
 	print_comment(text);
 	free(text);
 	return good;
@@ -60,7 +62,11 @@ static unsigned play_file(const char *file, unsigned *number)
 		words_fault(w, "cannot be opened");
 	}
 	for (size_t i = 0; s && i < s->worker_count_count; i++)
-		failed += !play(s, file, s->worker_counts[i], ++*number);
+		for (int restarts = 0; restarts <= (s->restarts && i == s->worker_count_count / 2); restarts++) {
+			struct performance how = { s->worker_counts[i], restarts };
+
+			failed += !play(s, file, &how, ++*number);
+		}
 	if (s) {
 		story_free(s);
 	} else {

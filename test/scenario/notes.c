@@ -80,6 +80,16 @@ void notes_settle(struct notes *s, nat_time now)
 			forget(s, i);
 }
 
+void notes_begin(struct notes *s, const struct nat_gauges *g)
+{
+	bool ranges = s->events[EVENT_BLOCK_ASSIGNED] || s->events[EVENT_PLAN];
+
+	s->events[EVENT_SESSION_CREATED] = s->events[EVENT_SESSION_DELETED] + g->sessions;
+	if (!ranges)
+		s->events[EVENT_MAPPING_CREATED] = s->events[EVENT_MAPPING_DELETED] + g->mappings;
+	s->syn_count = 0;
+}
+
 const char *notes_check(const struct notes *s, const struct nat_gauges *g)
 {
 	uint32_t mappings = s->events[EVENT_MAPPING_CREATED] - s->events[EVENT_MAPPING_DELETED];

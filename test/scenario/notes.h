@@ -31,6 +31,9 @@ void notes_refused(struct notes *s, nat_time now, const struct pkt *p);
 const char *notes_fetch(struct notes *s, nat_time now, struct nat *n);
 void notes_settle(struct notes *s, nat_time now);
 
+/* Another process begins with so much. */
+void notes_begin(struct notes *s, const struct nat_gauges *g);
+
 /* NULL, or that what was created and has not ended is not what is there. */
 const char *notes_check(const struct notes *s, const struct nat_gauges *g);
 

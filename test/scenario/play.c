@@ -1,4 +1,5 @@
 #include "play.h"
+#include "restart.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 struct play {
 	const struct story *story;
 	const char *file;
+	bool restarts;
 	FILE *why;
 	struct gateway gateway;
 	struct variables vars;
@@ -327,6 +329,9 @@ static bool play_step(struct play *p, size_t at)
 		return play_state(p, s);
 	case STEP_ADDRESS:
 		return play_address(p, s);
+	case STEP_RESTART:
+		gateway_restart(&p->gateway, p->now, !s->killed);
+		return true;
 	case STEP_EXPECT:
 		return play_expect(p, s);
 	case STEP_FOR:
@@ -343,7 +348,11 @@ static bool play_steps(struct play *p, size_t begin, size_t end)
 	for (size_t at = begin; at < end; at++) {
 		const struct step *s = &p->story->steps[at];
 
-		if (!pass_time(p, s) || !play_step(p, at))
+		if (!pass_time(p, s))
+			return false;
+		if (p->restarts && s->kind == STEP_PASS)
+			gateway_restart(&p->gateway, p->now, true);
+		if (!play_step(p, at))
 			return false;
 		fault = gateway_check(&p->gateway, p->now);
 		if (fault)
@@ -354,10 +363,10 @@ static bool play_steps(struct play *p, size_t begin, size_t end)
 	return true;
 }
 
-bool story_play(const struct story *s, const char *file, uint16_t workers, FILE *why)
+bool story_play(const struct story *s, const char *file, const struct performance *how, FILE *why)
 {
-	struct play p = { .story = s, .file = file, .why = why };
-	const char *fault = gateway_open(&p.gateway, &s->settings, workers);
+	struct play p = { .story = s, .file = file, .restarts = how->restarts, .why = why };
+	const char *fault = gateway_open(&p.gateway, &s->settings, how->workers);
 	bool good = false;
 
 	if (fault)

@@ -6,7 +6,12 @@
 
 #include "story.h"
 
+struct performance {
+	uint16_t workers;
+	bool restarts; /* clean ones, before every datagram, beside what the story says */
+};
+
 /* True if all came as told. Otherwise what was expected and what came goes to why. */
-bool story_play(const struct story *s, const char *file, uint16_t workers, FILE *why);
+bool story_play(const struct story *s, const char *file, const struct performance *how, FILE *why);
 
 #endif

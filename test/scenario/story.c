@@ -152,6 +152,13 @@ static void read_address(struct words *w, struct step *s)
 	s->b = read_value(w);
 }
 
+/* restart, restart killed */
+static void read_restart(struct words *w, struct step *s)
+{
+	s->kind = STEP_RESTART;
+	s->killed = words_take(w, "killed");
+}
+
 static void read_state(struct words *w, struct step *s)
 {
 	s->kind = STEP_STATE;
@@ -243,6 +250,8 @@ static void read_step(struct words *w, struct reading *r)
 		read_events(w, s);
 	else if (words_take(w, "address"))
 		read_address(w, s);
+	else if (words_take(w, "restart"))
+		read_restart(w, s);
 	else if (words_take(w, "state"))
 		read_state(w, s);
 	else if (words_take(w, "expect"))
@@ -282,6 +291,8 @@ static void read_line(struct words *w, struct reading *r)
 		read_title(w, r->story);
 	else if (words_take(w, "conf"))
 		settings_read(w, &r->story->settings);
+	else if (words_take(w, "restarts"))
+		r->story->restarts = true;
 	else if (words_take(w, "workers"))
 		read_workers(w, r->story);
 	else

@@ -24,6 +24,7 @@ enum step_kind {
 	STEP_FOR,    /* repeat up to the end at step.end */
 	STEP_END,
 	STEP_ADDRESS, /* a place of the pool gets another address */
+	STEP_RESTART, /* the process ends, and another goes on */
 	STEP_WAIT,   /* only time passes */
 };
 
@@ -52,6 +53,7 @@ struct step {
 	enum nat_event_kind event;
 	enum tcp_state state;
 	enum relation relation;
+	bool killed; /* STEP_RESTART */
 	struct value a, b;
 	uint32_t first, last;
 	size_t end;
@@ -63,6 +65,7 @@ struct story {
 	size_t worker_count_count;
 	uint16_t worker_counts[WORKER_COUNTS_MOST];
 	struct names names;
+	bool restarts; /* to be played another time, with one before every datagram */
 	size_t step_count;
 	struct step *steps;
 };
