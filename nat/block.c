@@ -218,15 +218,16 @@ void blocks_reconsider(struct nat *n)
 static struct block range_of(const struct nat_policy *p, be32 inside, uint16_t at, uint16_t port)
 {
 	struct block b = { .key = key_of(inside), .address = at, .live = true, .by_plan = true };
-	uint16_t address;
+	uint16_t address, size;
 
 	if (nat_policy_share_of(p, inside, &address, &b.ports) && address == at &&
 	    has_port(&b, at, port))
 		return b;
+	size = p->block_size ? p->block_size : 1;
 	b.by_plan = false;
 	b.logged = true;
-	b.ports.first = (uint16_t)(port - port % p->block_size);
-	b.ports.last = (uint16_t)(b.ports.first + p->block_size - 1);
+	b.ports.first = (uint16_t)(port - port % size);
+	b.ports.last = (uint16_t)(b.ports.first + size - 1);
 	return b;
 }
 
@@ -281,29 +282,33 @@ static bool overlaps(const struct nat *n, const struct block *b)
 	return false;
 }
 
-bool block_admits(const struct nat *n, const struct nat_policy *p, be32 inside, uint16_t address,
-		  uint16_t port)
+void block_tell(struct nat *n, uint32_t block)
 {
-	struct port_range all = nat_block_ports(p);
-	struct block b = range_of(p, inside, address, port);
-
-	if (!b.by_plan && (!all.last || port < all.first || port > all.last))
-		return false;
-	return block_with(n, inside, address, b.ports) != BLOCK_NONE || !overlaps(n, &b);
+	note(n, block_at(n, block), EVENT_BLOCK_ASSIGNED);
 }
 
-bool block_rest(struct nat *n, const struct nat_policy *p, be32 inside, uint16_t address, uint16_t port,
+bool block_admits(const struct nat *n, const struct nat_policy *p, const struct block_claim *c)
+{
+	struct port_range all = nat_block_ports(p);
+	struct block b = range_of(p, c->inside, c->address, c->port);
+
+	if (!b.by_plan && (!all.last || c->port < all.first || c->port > all.last))
+		return false;
+	return block_with(n, c->inside, c->address, b.ports) != BLOCK_NONE || !overlaps(n, &b);
+}
+
+bool block_rest(struct nat *n, const struct nat_policy *p, const struct block_claim *c,
 		uint64_t until_ms)
 {
-	struct block b = range_of(p, inside, address, port);
+	struct block b = range_of(p, c->inside, c->address, c->port);
 	uint32_t number;
 
-	if (!block_admits(n, p, inside, address, port))
+	if (!block_admits(n, p, c) || (c->last && !same_range(b.ports, (struct port_range){ c->port, c->last })))
 		return false;
 	/* What is in use rests later, and what is assigned for good need not. */
-	if (b.by_plan || block_with(n, inside, address, b.ports) != BLOCK_NONE)
+	if (b.by_plan || block_with(n, c->inside, c->address, b.ports) != BLOCK_NONE)
 		return true;
-	b.outside = n->pool.now[address];
+	b.outside = n->pool.now[c->address];
 	number = begin(n, &b);
 	if (number != BLOCK_NONE)
 		rest(n, number, until_ms);

@@ -64,10 +64,17 @@ void block_give(struct nat *n, const struct mapping *m);
 
 /* Whether a host of a planned policy may have that port, as it once had: its range is nobody else's.
  * rest: nobody else gets its range before until_ms. False: it is nobody's, or somebody else's. */
-bool block_admits(const struct nat *n, const struct nat_policy *p, be32 inside, uint16_t address,
-		  uint16_t port);
-bool block_rest(struct nat *n, const struct nat_policy *p, be32 inside, uint16_t address, uint16_t port,
+struct block_claim {
+	be32 inside;
+	uint16_t address, port; /* address: index into the pool */
+	uint16_t last;		/* block_rest(): of the range, if that is known; 0: it is not */
+};
+bool block_admits(const struct nat *n, const struct nat_policy *p, const struct block_claim *c);
+bool block_rest(struct nat *n, const struct nat_policy *p, const struct block_claim *c,
 		uint64_t until_ms);
+
+/* Tell the log that a host has it, which may know of another. */
+void block_tell(struct nat *n, uint32_t block);
 
 /* Whether a port lies in somebody's range; *beyond: the last port of that. */
 bool block_covers(const struct nat *n, uint16_t address, uint16_t port, uint16_t *beyond);

@@ -127,6 +127,22 @@ static bool may_be_independent(const struct nat_policy *p)
 	       p->port_selection < NAT_PORT_BLOCK && !(p->helpers & NAT_HELPER_FTP);
 }
 
+/* Whether there are addresses of 240.0.0.0/4 in the prefix: in the NAT such are names (names.h). */
+static bool has_names(be32 prefix, uint8_t len)
+{
+	return len && is_name(be32_from(be32_host(prefix) | (uint32_t)(UINT32_MAX >> (len - 1) >> 1)));
+}
+
+static const char *places_fault(const struct nat_policy *p)
+{
+	if (p->twice.len > 32)
+		return "twice NAT of a prefix longer than 32 bits";
+	if (has_names(p->twice.seen, p->twice.len) || has_names(p->twice.real, p->twice.len) ||
+	    (p->type == NAT_ONE_TO_ONE && p->version != 6 && has_names(p->translated, p->prefix_len)))
+		return "translation to or from reserved addresses";
+	return NULL;
+}
+
 static const char *policy_fault(const struct nat_config *c, const struct nat_policy *p)
 {
 	const char *fault;
@@ -137,8 +153,9 @@ static const char *policy_fault(const struct nat_config *c, const struct nat_pol
 		return "behaviour that there is not";
 	if (p->protocol_independent && !may_be_independent(p))
 		return "mappings for all protocols that depend on the remote endpoint, on a plan or with FTP help";
-	if (p->twice.len > 32)
-		return "twice NAT of a prefix longer than 32 bits";
+	fault = places_fault(p);
+	if (fault)
+		return fault;
 	if (p->new_per_second && !p->new_burst)
 		return "rate of new sessions without a burst";
 	for (size_t i = 0; i < TIMEOUT_COUNT; i++)
@@ -231,10 +248,28 @@ static const char *size_fault(const struct nat_config *c)
 	return NULL;
 }
 
+static bool is_reserved(be32 a)
+{
+	return is_name(a) && !nat_is_v6_beside(a);
+}
+
+static const char *addresses_fault(const struct nat_config *c)
+{
+	for (size_t i = 0; i < c->pool_count; i++)
+		if (is_reserved(c->pool[i]))
+			return "reserved address in a pool";
+	for (size_t i = 0; i < c->forward_count; i++)
+		if (is_reserved(c->forwards[i].external) || is_reserved(c->forwards[i].internal) ||
+		    is_name(c->forwards[i].source))
+			return "forward of a reserved address";
+	return NULL;
+}
+
 const char *nat_config_fault(const struct nat_config *c)
 {
 	const char *fault = size_fault(c);
 
+	fault = fault ? fault : addresses_fault(c);
 	for (size_t i = 0; !fault && i < TIMEOUT_COUNT; i++)
 		if (!c->timeout_ms[i] || c->timeout_ms[i] > TIMEOUT_MOST_S * 1000u)
 			fault = "timeout of nothing or above ten days";

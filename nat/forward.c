@@ -1,5 +1,6 @@
 /* Static forwards: a range is one row, and an endpoint in it is shifted by its offset. */
 #include "core.h"
+#include "transport.h"
 
 static uint16_t last_internal(const struct nat_forward *f)
 {
@@ -103,6 +104,25 @@ bool forward_take_names(struct nat *n, const struct nat_forward *f)
 {
 	return (!nat_is_v6_beside(f->external) || name_take(n, &f->external6).raw) &&
 	       (!nat_is_v6_beside(f->internal) || name_take(n, &f->internal6).raw);
+}
+
+static bool leads_to(const struct nat *n, const struct nat_forward *f, const struct tuple *key)
+{
+	const struct tuple *outside = &key[SIDE_OUTSIDE], *inside = &key[SIDE_INSIDE];
+	struct endpoint e = forward_internal(n, f, outside->local_port);
+
+	return be32_equal(e.address, inside->local) &&
+	       (be16_equal(e.port, inside->local_port) || transport_is_paired(inside->protocol));
+}
+
+bool forward_has_target(const struct nat *n, const struct nat_forward *f, const struct tuple *key)
+{
+	uint16_t targets = f->grouped ? f->targets : 1;
+
+	for (uint16_t i = 0; i < targets; i++)
+		if (leads_to(n, &f[i], key))
+			return true;
+	return false;
 }
 
 const struct nat_forward *forward_target(const struct nat *n, const struct nat_forward *f,

@@ -9,7 +9,7 @@
 #include "stateless.h"
 #include "transport.h"
 
-enum { PACKET_TOO_BIG = 2, ICMP_MTU = 4, V6_LEN = 16 };
+enum { PACKET_TOO_BIG = 2, ICMP_MTU = 4, V6_LEN = 16, QUOTE = 8, V6_DESTINATION = 24, V6_HEADER = 40 };
 
 /* RFC 8021: no link demands that. */
 static bool mtu_is_absurd(const uint8_t *icmp)
@@ -151,13 +151,21 @@ static bool is_about_exempt(const struct nat *n, const struct nat_job *job, cons
 	return p && p->type == NAT_FIREWALL && six_is_exempt(p, inner, side_other(job->from));
 }
 
-/* Somebody inside who is another outside: what he reports about others' datagrams would show him. */
-static bool is_from_hidden(const struct nat *n, const struct nat_job *job)
+/* Somebody inside who is another outside. */
+static bool is_hidden(const struct nat *n, const uint8_t *address)
 {
-	struct ip6 reporter = ip6_load(pkt_source(job->p));
-	const struct nat_policy *p = stateless_first(n, &reporter);
+	struct ip6 a = ip6_load(address);
+	const struct nat_policy *p = stateless_first(n, &a);
 
-	return job->from == SIDE_INSIDE && p && p->type != NAT_FIREWALL && p->type != NAT_NONE;
+	return p && p->type != NAT_FIREWALL && p->type != NAT_NONE;
+}
+
+/* Whom the quote, wherever it came from, says that it went to. */
+static bool quotes_hidden(const struct nat *n, const struct pkt *p)
+{
+	uint32_t at = p->transport + QUOTE;
+
+	return p->len >= at + V6_HEADER && p->ip[at] >> 4 == 6 && is_hidden(n, p->ip + at + V6_DESTINATION);
 }
 
 /* A firewall's, which speaks for nobody. */
@@ -172,7 +180,8 @@ void six_process_error(struct nat *n, struct nat_job *job)
 	uint32_t session = SLAB_NONE;
 	struct pkt inner;
 	enum reason r = find_quoted(n, job, &inner, &session);
-	bool hidden = !job->known_only && is_from_hidden(n, job);
+	bool outwards = job->from == SIDE_INSIDE && !job->known_only;
+	bool hidden = outwards && is_hidden(n, pkt_source(job->p));
 
 	if (r == REASON_NONE && hidden && names_nobody(session_at(n, session)))
 		r = REASON_ICMP_NO_SESSION;
@@ -184,8 +193,9 @@ void six_process_error(struct nat *n, struct nat_job *job)
 		job->verdict = NAT_HAIRPIN;
 	if (r == REASON_NONE || is_about_session(r) || (session != SLAB_NONE && r == REASON_ICMP_QUOTE))
 		return;
-	if (hidden)
+	if (hidden || (outwards && quotes_hidden(n, job->p)))
 		return;
-	if (job->known_only || (r == REASON_ICMP_NO_SESSION && is_about_exempt(n, job, &inner)) || !six_covers(n, job->p, job->from))
+	if (job->known_only || (r == REASON_ICMP_NO_SESSION && is_about_exempt(n, job, &inner)) ||
+	    !six_covers(n, job->p, job->from))
 		conclude(job, NAT_FORWARD, REASON_NONE);
 }

@@ -271,16 +271,22 @@ enum reason pair_for_address(struct nat *n, const struct tuple *t, be32 address,
 	return mapping_make(n, &m, mapping);
 }
 
-/* Whether today's configuration gives that outside address to the inside endpoint. */
-static bool is_address_of(const struct nat *n, const struct tuple *t, be32 address, bool *forward)
+/* Whether today's configuration gives the outside address of these keys to their inside endpoint. */
+static bool is_address_of(const struct nat *n, const struct tuple *key, bool *forward)
 {
+	const struct tuple *t = &key[SIDE_INSIDE];
+	struct endpoint external = { key[SIDE_OUTSIDE].local, t->local_port };
+	const struct nat_forward *f = forward_by_external(n, t->protocol, external);
 	const struct nat_policy *p = policy_of(n, t->local, t->remote);
 	uint16_t place;
 	be32 given;
 
+	*forward = f != NULL;
+	if (f)
+		return forward_has_target(n, f, key);
 	if (static_address(n, t, &given, forward))
-		return be32_equal(given, address);
-	return p && pool_has(n, address, &place) && policy_has_place(p, place);
+		return be32_equal(given, external.address);
+	return p && pool_has(n, external.address, &place) && policy_has_place(p, place);
 }
 
 enum reason pair_resume(struct nat *n, const struct tuple *key, uint32_t *mapping)
@@ -293,7 +299,7 @@ enum reason pair_resume(struct nat *n, const struct tuple *key, uint32_t *mappin
 	enum reason r = REASON_NONE;
 	bool forward = false;
 
-	if (!is_address_of(n, t, address, &forward))
+	if (!is_address_of(n, key, &forward))
 		return REASON_NO_MAPPING;
 	m.forward = forward;
 	m.refresh = (uint8_t)(p ? p->refresh : NAT_REFRESH_OUTBOUND);

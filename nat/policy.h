@@ -61,6 +61,9 @@ const struct nat_forward *forward_at_internal(const struct nat_config *c, uint8_
 					      const struct place *at, be16 *external);
 be16 forward_internal_port(const struct nat_forward *f, be16 external_port);
 
+/* Whether one of its targets is the inside end of a session with these keys. */
+bool forward_has_target(const struct nat *n, const struct nat_forward *f, const struct tuple *key);
+
 /* Names for what a forward leads to or from, as an endpoint of it opens a session. False: no room. */
 bool forward_take_names(struct nat *n, const struct nat_forward *f);
 

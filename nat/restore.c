@@ -100,25 +100,6 @@ static int64_t time_of(const struct nat *n, const struct nat_saved *s, const str
 	return at < (int64_t)n->now.ms ? at : (int64_t)n->now.ms;
 }
 
-static bool leads_to(const struct nat *n, const struct nat_forward *f, const struct tuple *key)
-{
-	const struct tuple *outside = &key[SIDE_OUTSIDE], *inside = &key[SIDE_INSIDE];
-	struct endpoint e = forward_internal(n, f, outside->local_port);
-
-	return be32_equal(e.address, inside->local) && be16_equal(e.port, inside->local_port);
-}
-
-/* Whether the configuration forwards one to the other, maybe among several targets. */
-static bool is_forwarded(const struct nat *n, const struct nat_forward *f, const struct tuple *key)
-{
-	uint16_t targets = f->grouped ? f->targets : 1;
-
-	for (uint16_t i = 0; i < targets; i++)
-		if (leads_to(n, &f[i], key))
-			return true;
-	return false;
-}
-
 /* A port of the pool that nobody has. */
 static bool is_free(const struct nat *n, const struct mapping *m)
 {
@@ -134,7 +115,7 @@ static bool plan_forward(const struct nat *n, const struct tuple *key, struct ma
 	const struct tuple *outside = &key[SIDE_OUTSIDE];
 	const struct nat_forward *f = forward_by_external(n, outside->protocol, tuple_local(outside));
 
-	if (!f || !is_forwarded(n, f, key) || (f->grouped && !m->key[SIDE_OUTSIDE].remote.raw))
+	if (!f || !forward_has_target(n, f, key) || (f->grouped && !m->key[SIDE_OUTSIDE].remote.raw))
 		return false;
 	m->forward = true;
 	m->filtering = NAT_ENDPOINT_INDEPENDENT;
@@ -150,6 +131,7 @@ static bool plan_dynamic(const struct nat *n, const struct nat_policy *p, const 
 			 struct mapping *m)
 {
 	uint16_t port = be16_host(key[SIDE_OUTSIDE].local_port);
+	struct block_claim claim;
 
 	if (!pool_has(n, key[SIDE_OUTSIDE].local, &m->address) || !policy_has_place(p, m->address) ||
 	    (!port && transport_naming(key->protocol) == BY_PORTS))
@@ -161,7 +143,8 @@ static bool plan_dynamic(const struct nat *n, const struct nat_policy *p, const 
 		return true;
 	}
 	m->planned = nat_policy_is_planned(p);
-	return m->planned ? block_admits(n, p, key[SIDE_INSIDE].local, m->address, port) : is_free(n, m);
+	claim = (struct block_claim){ .inside = key[SIDE_INSIDE].local, .address = m->address, .port = port };
+	return m->planned ? block_admits(n, p, &claim) : is_free(n, m);
 }
 
 /* The mapping of a session as today's configuration would make it; false: it would not. */
@@ -273,12 +256,11 @@ static enum reason go_on(struct nat *n, const struct nat_saved *s, const struct 
 }
 
 static enum nat_restored restore(struct nat *n, const struct nat_saved *s,
-				 const struct nat_outage *outage)
+				 const struct nat_outage *outage, uint32_t *session)
 {
 	struct tuple key[SIDE_COUNT];
 	int64_t at = time_of(n, s, outage);
 	uint16_t policy;
-	uint32_t number;
 
 	if (!is_possible(s, outage->clean) || !read_keys(n, s, key))
 		return NAT_RESTORED_NOT;
@@ -287,13 +269,13 @@ static enum nat_restored restore(struct nat *n, const struct nat_saved *s,
 	policy = policy_number(n, key[SIDE_INSIDE].local, key[SIDE_OUTSIDE].local);
 	if (at + policy_timeout(&n->config, policy, (enum nat_timeout)s->timeout) <= (int64_t)n->now.ms)
 		return NAT_RESTORED_OVER;
-	if (owner_is_another(n, &key[SIDE_INSIDE]) || go_on(n, s, key, &number) != REASON_NONE)
+	if (owner_is_another(n, &key[SIDE_INSIDE]) || go_on(n, s, key, session) != REASON_NONE)
 		return NAT_RESTORED_NOT;
-	resume(n, number, s, outage->clean);
-	session_at(n, number)->seen_ms = (uint32_t)at;
-	wheel_take(&n->wheel, number);
-	wheel_put(&n->wheel, number, session_deadline(n, session_at(n, number), n->now));
-	save_session(n, number);
+	resume(n, *session, s, outage->clean);
+	session_at(n, *session)->seen_ms = (uint32_t)at;
+	wheel_take(&n->wheel, *session);
+	wheel_put(&n->wheel, *session, session_deadline(n, session_at(n, *session), n->now));
+	save_session(n, *session);
 	return NAT_RESTORED;
 }
 
@@ -306,33 +288,52 @@ static uint32_t be_silent(struct nat *n)
 	return mask;
 }
 
+/* But a block may be another than it was then. */
+static void tell_of_block(struct nat *n, uint32_t session, const struct nat_saved *s)
+{
+	const struct mapping *m = &n->mappings[session_at(n, session)->mapping];
+	const struct port_range *now = m->planned ? &block_at(n, m->block)->ports : NULL;
+
+	if (now && (now->first != s->first || now->last != s->last))
+		block_tell(n, m->block);
+}
+
 enum nat_restored nat_restore(struct nat *n, nat_time now, const struct nat_saved *s,
 			      const struct nat_outage *outage)
 {
 	enum nat_restored r;
-	uint32_t mask;
+	uint32_t mask, session;
 
 	if (s->kind != NAT_SAVED_SESSION || !saved_is_whole(s))
 		return NAT_RESTORED_NOBODY;
 	clock_to(n, now);
 	mask = be_silent(n);
-	r = restore(n, s, outage);
+	r = restore(n, s, outage, &session);
 	n->config.event_mask = mask;
+	if (r == NAT_RESTORED)
+		tell_of_block(n, session, s);
 	names_sweep(n);
 	return r;
 }
 
-/* Until when something rests: no longer than if it had ended now, and not before what rests already. */
+/* When a session would have been over, and its port free for others; or when what rests wakes. Never
+ * later than what begins to rest now. 0: that is past. */
 static uint64_t rest_until(const struct nat *n, const struct nat_saved *s,
-			   const struct nat_outage *outage)
+			   const struct nat_outage *outage, uint16_t policy)
 {
-	int64_t until;
+	int64_t until, most = (int64_t)hold_until(n);
 
-	if (s->kind == NAT_SAVED_SESSION)
-		return hold_until(n);
-	if (__builtin_add_overflow(s->at_ms, outage->later_ms, &until) || until <= (int64_t)n->now.ms)
+	if (s->kind == NAT_SAVED_SESSION && s->timeout >= TIMEOUT_FRAGMENT)
 		return 0;
-	return (uint64_t)until < hold_until(n) ? (uint64_t)until : hold_until(n);
+	if (__builtin_add_overflow(s->at_ms, outage->later_ms, &until))
+		return 0;
+	until = until < most ? until : most;
+	if (s->kind == NAT_SAVED_SESSION)
+		until += policy_timeout(&n->config, policy, (enum nat_timeout)s->timeout) +
+			 n->config.timeout_ms[TIMEOUT_PORT_HOLD];
+	if (until <= (int64_t)n->now.ms)
+		return 0;
+	return (uint64_t)(until < most ? until : most);
 }
 
 static enum nat_restored rest_port(struct nat *n, const struct tuple *outside, uint16_t address,
@@ -353,26 +354,30 @@ static enum nat_restored rest_port(struct nat *n, const struct tuple *outside, u
 
 static enum nat_restored rest(struct nat *n, const struct nat_saved *s, const struct nat_outage *outage)
 {
-	uint64_t until = rest_until(n, s, outage);
-	const struct nat_policy *p;
+	uint16_t address, policy = NO_POLICY;
+	const struct nat_policy *p = NULL;
 	struct tuple outside;
-	uint16_t address;
+	uint64_t until;
 	be32 host;
 
-	if (transport_is_paired(s->protocol) && s->kind != NAT_SAVED_BLOCK)
-		return NAT_RESTORED_NOBODY;
 	if (!read_side(n, s, SIDE_OUTSIDE, &outside) || !pool_has(n, outside.local, &address))
 		return NAT_RESTORED_NOT;
 	if (owner_is_another(n, &outside))
 		return NAT_RESTORED_ANOTHER;
+	if (transport_is_paired(s->protocol) && s->kind != NAT_SAVED_BLOCK)
+		return NAT_RESTORED_NOBODY;
+	if (s->kind != NAT_SAVED_PORT && take_address(n, &s->local[SIDE_INSIDE], &host)) {
+		policy = policy_number(n, host, outside.local);
+		p = policy == NO_POLICY ? NULL : &n->config.policies[policy];
+	}
+	until = rest_until(n, s, outage, policy);
 	if (!until)
 		return NAT_RESTORED_OVER;
-	if (s->kind == NAT_SAVED_PORT)
-		return rest_port(n, &outside, address, until);
-	p = take_address(n, &s->local[SIDE_INSIDE], &host) ? policy_of(n, host, outside.local) : NULL;
-	if (p && policy_has_place(p, address) && nat_policy_is_planned(p))
-		return block_rest(n, p, host, address, be16_host(outside.local_port), until)
-			       ? NAT_RESTORED : NAT_RESTORED_NOT;
+	if (p && policy_has_place(p, address) && nat_policy_is_planned(p)) {
+		const struct block_claim claim = { host, address, be16_host(outside.local_port), s->last };
+
+		return block_rest(n, p, &claim, until) ? NAT_RESTORED : NAT_RESTORED_NOT;
+	}
 	return s->kind == NAT_SAVED_BLOCK ? NAT_RESTORED_NOT : rest_port(n, &outside, address, until);
 }
 

@@ -118,6 +118,10 @@ static void write_session(struct nat *n, uint32_t number)
 
 	if (saved.protocol == PROTO_TCP)
 		saved.opened = s->opened;
+	if (m->planned) {
+		saved.first = block_at(n, m->block)->ports.first;
+		saved.last = block_at(n, m->block)->ports.last;
+	}
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		const struct tuple *t = &s->key[side];
 
@@ -165,8 +169,8 @@ void save_port(struct nat *n, uint32_t place)
 void save_block(struct nat *n, uint32_t block)
 {
 	const struct block *b = block_at(n, block);
-	struct nat_saved saved = { .kind = NAT_SAVED_BLOCK, .last = b->ports.last,
-				   .at_ms = (int64_t)b->until_ms };
+	struct nat_saved saved = { .kind = NAT_SAVED_BLOCK, .first = b->ports.first,
+				   .last = b->ports.last, .at_ms = (int64_t)b->until_ms };
 
 	if (!n->save.records || !n->save.blocks)
 		return;

@@ -342,10 +342,14 @@ static void from_inside(struct nat *n, struct nat_job *job, const struct nat_sou
 
 static void from_outside(struct nat *n, struct nat_job *job, const struct nat_sought *k)
 {
-	struct ip6 local = ip6_load(pkt_destination(job->p));
+	struct ip6 local = ip6_load(pkt_destination(job->p)), remote = ip6_load(pkt_source(job->p));
 	const struct nat_policy *p = policy_of6(&n->config, &local, false);
+	uint16_t slot;
 
-	if (!six_covers(n, job->p, SIDE_OUTSIDE) ||
+	/* RFC 6146 section 3.5; the answer would go another way. */
+	if (prefix_of(n, &remote, &slot))
+		conclude(job, NAT_DROP, REASON_PREFIX_SOURCE);
+	else if (!six_covers(n, job->p, SIDE_OUTSIDE) ||
 	    (p && p->type == NAT_FIREWALL && k->reason != REASON_FRAGMENT &&
 	     six_is_exempt(p, job->p, SIDE_OUTSIDE)))
 		conclude(job, NAT_FORWARD, REASON_NONE);

@@ -4,8 +4,8 @@
  *
  * Sources  RFC 6888 REQ-8 (ports rest after a loss of state, too), RFC 6146 section 3.1.
  * Shape    A record is a session, or a port or a block of ports that rests. Each has a place of its
- *          own, and is written when that begins, changes its state, or ends; what every packet
- *          changes (when it was seen), as often as nat_save_some() comes by. Addresses and ports as
+ *          own, and is written when that begins or ends; what packets change (state, when it was
+ *          seen), as often as nat_save_some() comes by. Addresses and ports as
  *          in datagrams, an IPv4 address in the last four octets; numbers in the machine's order.
  * Promise  A record that was cut off in the middle of being written is known by its sum, as is one of
  *          another machine's order.
@@ -52,8 +52,8 @@ struct nat_saved {
 	uint8_t dependence;   /* enum nat_dependence: of the mapping */
 	uint8_t scales;	      /* TCP: of windows; known: of which sides what follows is known */
 	uint8_t known;
-	uint16_t last;	     /* of a block: its last port; its first is the local one outside */
-	uint16_t window[SIDE_COUNT], unused;
+	uint16_t first, last; /* the block, or that of the session's port; 0: none */
+	uint16_t window[SIDE_COUNT];
 	uint32_t ack[SIDE_COUNT], end[SIDE_COUNT]; /* TCP: numbers; SCTP: tags; GRE: call IDs */
 	int64_t at_ms; /* of a session: its last refresh; of what rests: until when. By the NAT's clock */
 };
@@ -70,7 +70,8 @@ size_t nat_saved_count(const struct nat_config *c);
 void nat_save_to(struct nat *n, struct nat_saved *records);
 
 /* Bring up to date what packets have changed, of at most budget sessions, beginning where the last
- * call ended. Returns how many were visited; less than budget: it was once through. */
+ * call ended, and up to the last one. Returns how many were visited; less than budget: it is through, and
+ * the next call begins with the first. */
 size_t nat_save_some(struct nat *n, nat_time now, size_t budget);
 
 /* What became of a record that was met by a worker. */
@@ -94,7 +95,8 @@ enum nat_restored nat_restore(struct nat *n, nat_time now, const struct nat_save
 			      const struct nat_outage *outage);
 
 /* For all records, after nat_restore() was called for all: an outside port of a session that did not go
- * on rests as if it had ended now, and ports and blocks that rested rest on. */
+ * on rests as long as if it had ended in time, and at most as if it had ended now; ports that rested rest
+ * on, and so do blocks, where these are of the same size. */
 enum nat_restored nat_restore_rest(struct nat *n, nat_time now, const struct nat_saved *s,
 				   const struct nat_outage *outage);
 

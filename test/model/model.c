@@ -82,10 +82,7 @@ struct model_answer visit_pass(struct visit *v, struct model_session *s)
 	s->octets[v->from] += v->d->len;
 	if (s->protocol == PROTO_ICMP)
 		far.port = near.port;
-	if (v->from == SIDE_INSIDE)
-		write_ends(v, s, near, far);
-	else
-		write_ends(v, s, far, near);
+	write_ends(v, s, v->from == SIDE_INSIDE ? near : far, v->from == SIDE_INSIDE ? far : near);
 	answer.session = s->id;
 	answer.redirected = is_redirected(v, s);
 	answer.piece = piece_of(v, s);
@@ -235,17 +232,14 @@ static bool passes_firewall(const struct visit *v)
 		       : rule_passes_firewall(c, from, rule_across(c, from, to), v->d, v->from);
 }
 
-/* What passed anyway has no session. Who reports that from inside must be seen outside as it is. */
+/* What passed anyway has no session. */
 static bool is_about_passed(const struct visit *v, const struct datagram *inner)
 {
-	const struct nat_config *c = &v->m->config;
 	bool inwards = v->from == SIDE_OUTSIDE;
 	ip_number inside = inwards ? inner->source.address : inner->destination.address;
-	ip_number reporter = v->d->source.address;
-	const struct nat_policy *p = inwards ? NULL : rule_policy(c, reporter, reporter);
 
-	return inner->version == 6 && (!p || p->type == NAT_FIREWALL || p->type == NAT_NONE) &&
-	       rule_passes_firewall(c, inside, inside, inner, side_other(v->from));
+	return inner->version == 6 && rule_passes_firewall(&v->m->config, inside, inside, inner,
+							   side_other(v->from));
 }
 
 static struct model_answer refuse_protocol(void)
@@ -280,7 +274,7 @@ static struct model_answer without_session(struct visit *v, bool has_ends, struc
 	const struct nat_policy *policy =
 		rule_policy(c, source, rule_across(c, source, v->d->destination.address));
 
-	if (from_inside && !v->known_only && rule_is_embedded(c, source))
+	if (!v->known_only && v->d->version == 6 && rule_is_embedded(c, source))
 		return drop(REASON_PREFIX_SOURCE);
 	if (is_exempt(v) || is_routed(v) || passes_firewall(v))
 		return conclude(NAT_FORWARD, REASON_NONE);
@@ -342,14 +336,12 @@ static struct model_answer query_or_ports(struct visit *v)
 static ip_number theirs_beyond(const struct visit *v, const struct model_session *s,
 			       ip_number theirs)
 {
-	const struct nat_policy *p;
-
 	if (is_of_both(s) && v->from == SIDE_INSIDE)
 		return s->remote[SIDE_OUTSIDE].address;
 	if (theirs == s->remote[v->from].address)
 		return s->remote[side_other(v->from)].address;
-	return is_of_both(s) ? embed_put_in(rule_prefix(&v->m->config, s->inside.address,
-							s->remote[SIDE_INSIDE].address, &p), theirs)
+	return is_of_both(s) ? embed_put_in(rule_prefix_with(&v->m->config, s->inside.address,
+							     s->remote[SIDE_INSIDE].address), theirs)
 			     : theirs;
 }
 
@@ -370,7 +362,6 @@ static struct model_answer pass_error(struct visit *v, const struct model_sessio
 	struct model_answer answer = conclude(way_on(v, s), REASON_NONE);
 	struct terms t = visit_terms(v, s);
 
-	/* A firewall speaks for nobody. */
 	if (place_equal(s->inside, s->outside))
 		outer[0].address = d->source.address;
 	answer.redirected = (is_of_both(s) || theirs == s->remote[v->from].address) &&
@@ -429,6 +420,15 @@ static enum reason error_fault(const struct visit *v, const struct model_session
 	return is_of_both(s) ? translate_error_fault(v->d, inner, p) : REASON_NONE;
 }
 
+/* For whom the quote, whoever made it up, says that it was. */
+static bool quotes_hidden(const struct visit *v)
+{
+	const uint8_t *quote = v->d->octets + v->d->header + 8;
+
+	return v->d->version == 6 && v->d->header + 8 + 40 <= v->d->len && quote[0] >> 4 == 6 &&
+	       rule_hides(&v->m->config, ip_of_octets(quote + 24, 16));
+}
+
 /* What belongs to no session is not for the NAT to judge if it must not be translated; what is wrong
  * though it does, is. */
 static struct model_answer error(struct visit *v)
@@ -438,8 +438,10 @@ static struct model_answer error(struct visit *v)
 	struct place local, remote;
 	struct model_session *s;
 	enum reason r;
-
-	bool not_ours = v->known_only || is_routed(v);
+	bool outwards = v->from == SIDE_INSIDE && !v->known_only;
+	bool hidden = outwards && rule_hides(&v->m->config, v->d->source.address);
+	bool tells = hidden || (outwards && quotes_hidden(v));
+	bool not_ours = v->known_only || (is_routed(v) && !tells);
 
 	if (!datagram_icmp_right(v->d))
 		return not_ours ? without : drop(REASON_ICMP_SUM);
@@ -449,9 +451,12 @@ static struct model_answer error(struct visit *v)
 		return not_ours ? without : drop(REASON_ICMP_QUOTE);
 	s = session_of(v, inner.protocol, local, remote);
 	if (!s)
-		return not_ours || error_is_exempt(v, &inner) || is_about_passed(v, &inner)
+		return !tells && (not_ours || error_is_exempt(v, &inner) || is_about_passed(v, &inner))
 			       ? without : drop(REASON_ICMP_NO_SESSION);
 	r = error_fault(v, s, &inner);
+	/* A firewall speaks for nobody. */
+	if (r == REASON_NONE && hidden && place_equal(s->inside, s->outside))
+		r = REASON_ICMP_NO_SESSION;
 	return r == REASON_NONE ? pass_error(v, s, &inner) : drop(r);
 }
 

@@ -84,6 +84,27 @@ ip_number rule_plain(const struct nat_config *c, ip_number inside, ip_number rem
 	return prefix ? embed_put_in(prefix, embed_taken_out(prefix, remote)) : remote;
 }
 
+const struct ip6_prefix *rule_prefix_with(const struct nat_config *c, ip_number inside, ip_number remote)
+{
+	const struct ip6_prefix *prefix = NULL;
+
+	for (size_t i = 0; i < c->policy_count && !prefix; i++)
+		if (c->policies[i].type == NAT_NAT64 && rule_has_host(&c->policies[i], inside))
+			prefix = embed_prefix_of(&c->policies[i], remote);
+	return prefix;
+}
+
+bool rule_hides(const struct nat_config *c, ip_number inside)
+{
+	for (size_t i = 0; ip_is_six(inside) && i < c->policy_count; i++) {
+		const struct nat_policy *p = &c->policies[i];
+
+		if (p->version == 6 && p->type != NAT_SIIT && p->type != NAT_NAT64 && rule_has_host(p, inside))
+			return p->type != NAT_FIREWALL && p->type != NAT_NONE;
+	}
+	return false;
+}
+
 bool rule_is_embedded(const struct nat_config *c, ip_number six)
 {
 	for (size_t i = 0; i < c->policy_count; i++)

@@ -30,6 +30,12 @@ ip_number rule_plain(const struct nat_config *c, ip_number inside, ip_number rem
 const struct ip6_prefix *rule_prefix(const struct nat_config *c, ip_number inside, ip_number remote,
 				     const struct nat_policy **policy);
 
+/* The one that a session's remote address was written with, also if its host is exempt by now. */
+const struct ip6_prefix *rule_prefix_with(const struct nat_config *c, ip_number inside, ip_number remote);
+
+/* Whether an inside host of IPv6 has another address outside, whatever it is about. */
+bool rule_hides(const struct nat_config *c, ip_number inside);
+
 /* Whether some entry has the address in its Pref64. */
 bool rule_is_embedded(const struct nat_config *c, ip_number six);
 

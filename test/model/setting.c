@@ -290,10 +290,21 @@ static void change_address(struct setting *s, struct chance *c, size_t place)
 		s->pool[place] = be32_from(pool_addresses[place + (back ? 0 : SETTING_POOL)]);
 }
 
+static void change_address_six(struct setting *s, struct chance *c, size_t place)
+{
+	struct ip6 *a = &s->pool6[SETTING_POOL + place];
+	bool back = ip_of_six(a) != six_pool[place];
+
+	if (chance_one_in(c, back ? 2 : 5))
+		*a = ip_to_six(six_pool[place + (back ? 0 : SETTING_POOL_SIX)]);
+}
+
 void setting_change(struct setting *s, struct chance *c)
 {
 	for (size_t i = 0; i < SETTING_POOL; i++)
 		change_address(s, c, i);
+	for (size_t i = 0; i < SETTING_POOL_SIX && s->six; i++)
+		change_address_six(s, c, i);
 	for (size_t i = 0; i < TIMEOUT_COUNT; i++)
 		s->config.timeout_ms[i] = some_timeout(c, i);
 	draw_knobs(s, c);

@@ -54,8 +54,10 @@ static const ip_number six_hosts[] = {
 	SIX(0x2001, 0xdb8, 5, 0, 0, 2), SIX(0x2001, 0xdb8, 6, 0, 0, 2),
 };
 
+/* Two at a time, in the same way. */
 static const ip_number six_pool[] = {
 	SIX(0x2001, 0xdb8, 9, 0, 0, 1), SIX(0x2001, 0xdb8, 9, 0, 0, 2),
+	SIX(0x2001, 0xdb8, 9, 0, 0, 0x11), SIX(0x2001, 0xdb8, 9, 0, 0, 0x12),
 };
 
 /* Of fd00:3 and fd00:4. */

@@ -77,6 +77,17 @@ void world_free(struct world *w)
 	free(w);
 }
 
+void world_lead(struct world *w, const uint8_t *octets, size_t len)
+{
+	w->chance.made = octets;
+	w->chance.end = octets + len;
+}
+
+bool world_is_led(const struct world *w)
+{
+	return w->chance.made < w->chance.end;
+}
+
 /* Time. */
 
 static uint64_t earliest_deadline(const struct world *w)
@@ -181,10 +192,16 @@ static bool moves(const struct setting *s, size_t place)
 	return false;
 }
 
-static void follow_addresses(struct world *w, const be32 before[static SETTING_POOL])
+static void read_pool(const struct world *w, ip_number pool[static SETTING_POOL + SETTING_POOL_SIX])
 {
-	for (size_t i = 0; i < SETTING_POOL; i++) {
-		uint32_t was = be32_host(before[i]), now = be32_host(w->setting.pool[i]);
+	for (size_t i = 0; i < w->setting.config.pool_count; i++)
+		pool[i] = rule_pool(&w->setting.config, i);
+}
+
+static void follow_addresses(struct world *w, const ip_number before[static SETTING_POOL + SETTING_POOL_SIX])
+{
+	for (size_t i = 0; i < w->setting.config.pool_count; i++) {
+		ip_number was = before[i], now = rule_pool(&w->setting.config, i);
 
 		if (was == now)
 			continue;
@@ -197,11 +214,12 @@ static void follow_addresses(struct world *w, const be32 before[static SETTING_P
 /* Shorter timeouts count from the next tick on. Visitors of forwards may be led elsewhere. */
 static void reconfigure(struct world *w)
 {
-	be32 before[SETTING_POOL];
+	struct chance apart = { .state = chance_bits(&w->chance) };
+	ip_number before[SETTING_POOL + SETTING_POOL_SIX];
 	struct nat_config c;
 
-	memcpy(before, w->setting.pool, sizeof(before));
-	setting_change(&w->setting, &w->chance);
+	read_pool(w, before);
+	setting_change(&w->setting, &apart);
 	w->pairing.visitor_count = 0;
 	w->reloads++;
 	for (uint16_t i = 0; i < workers_of(w); i++) {

@@ -67,6 +67,11 @@ struct world {
 struct world *world_make(const struct world_seed *seed);
 void world_free(struct world *w);
 
+/* From now on these octets are what chance chooses, while they last; world_is_led(): they still do. Each
+ * change of the configuration takes four of them for a seed. */
+void world_lead(struct world *w, const uint8_t *octets, size_t len);
+bool world_is_led(const struct world *w);
+
 /* Let time pass by chance, then send some datagrams, at most most. False: there is a difference. */
 bool world_turn(struct world *w, size_t most);
 

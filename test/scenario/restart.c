@@ -56,18 +56,19 @@ void gateway_end(struct gateway *g, uint16_t worker)
 typedef enum nat_restored restoring(struct nat *n, nat_time now, const struct nat_saved *s,
 				    const struct nat_outage *outage);
 
-static void restore(const struct gateway *g, nat_time now, const struct gateway *before, bool clean,
-		    restoring *one)
+/* What one worker makes of all records. */
+static void restore(const struct gateway *before, struct nat *n, nat_time now, restoring *one,
+		    bool clean)
 {
 	const struct nat_outage outage = { .clean = clean };
 
-	for (uint16_t i = 0; i < g->workers; i++) {
-		struct nat_config c = config_of(g, i);
+	for (uint16_t i = 0; i < before->workers; i++) {
+		struct nat_config c = config_of(before, i);
 		size_t count = nat_saved_count(&c);
 
 		for (size_t k = 0; k < count; k++)
-			for (uint16_t w = 0; before->records[i][k].kind && w < g->workers; w++)
-				one(g->nats[w], now, &before->records[i][k], &outage);
+			if (before->records[i][k].kind)
+				one(n, now, &before->records[i][k], &outage);
 	}
 }
 
@@ -84,8 +85,10 @@ void gateway_restart(struct gateway *g, nat_time now, bool clean)
 		g->nats[i] = nat_init_zeroed(memory(nat_size(&c)), &c, seed);
 		keep_records(g, &c);
 	}
-	restore(g, now, &before, clean, nat_restore);
-	restore(g, now, &before, clean, nat_restore_rest);
+	for (uint16_t i = 0; i < g->workers; i++) {
+		restore(&before, g->nats[i], now, nat_restore, clean);
+		restore(&before, g->nats[i], now, nat_restore_rest, clean);
+	}
 	for (uint16_t i = 0; i < g->workers; i++)
 		gateway_end(&before, i);
 	sum = gateway_gauges(g);
