@@ -29,6 +29,9 @@ RECIPE_DEPS := qemu-system-x86 busybox-static dnsmasq-base openvpn openssl opens
 	libevent-2.1-7 libprotobuf-c1 libpython3.11
 UNPACKED := linux-image-cloud-amd64 openssh-server unbound radvd
 
+# What tests are watched with, make check-valgrind.
+WATCH_DEPS := valgrind
+
 # What it is measured against and with.
 BENCH_DEPS := libdpdk-dev linux-perf passt slirp4netns
 BENCH_UNPACKED := tayga
@@ -39,6 +42,8 @@ ROUTER_C := $(filter-out router/main.c $(ROUTERCTL_C),$(wildcard router/*.c rout
 UNIT_C := $(wildcard test/unit/*/test_*.c)
 MODEL_C := $(wildcard test/model/*.c)
 SCENARIO_C := $(wildcard test/scenario/*.c)
+ENDURANCE_C := $(wildcard test/endurance/*.c)
+EXPLORE_C := $(wildcard test/explore/*.c)
 BENCH_C := $(wildcard test/bench/*.c)
 FUZZ_C := $(wildcard fuzz/fuzz_*.c)
 FUZZ_SHARED_C := $(filter-out fuzz/main.c $(FUZZ_C),$(wildcard fuzz/*.c))
@@ -50,10 +55,14 @@ BENCH := $(BENCH_C:test/bench/%.c=$(BUILD)/bench/%)
 FUZZ := $(FUZZ_C:fuzz/fuzz_%.c=$(BUILD)/fuzz/%)
 FUZZ_MAIN := $(BUILD)/obj/fuzz/main.o
 
+EXPLORED := ring log_queue frames worker worker_run gateway_reload
+EXPLORE_PROGRAMS := litmus ring exchange around
+EXPLORE_WRAPPED := malloc calloc free aligned_alloc posix_memalign clock_gettime nanosleep epoll_wait read write
+
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-.PHONY: all deps recipe-deps check check-all conformance units mutants fuzz demo bench install deb clean help
+.PHONY: all deps recipe-deps check check-all check-threads check-valgrind explore conformance units mutants fuzz captures fuzz-coverage fuzzers hour soak demo bench install deb clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -71,6 +80,19 @@ check: recipe-deps ## run every test; the last line is the sum
 
 check-all: all units
 	@$(PYTHON) test/tools/check.py --build $(BUILD)
+
+# gcc's ThreadSanitizer knows no fences.
+check-threads: recipe-deps ## tests under ThreadSanitizer, with four workers; takes an hour
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CC=clang SANITIZE=thread CFLAGS="-O1 -g" all units
+	@ln -sfn ../debian $(BUILD)/tsan/debian
+	@$(PYTHON) test/tools/instruments.py --build $(BUILD)/tsan threads
+
+check-valgrind: deps all units ## units and stories under memcheck
+	@sh test/tools/deps.sh $(WATCH_DEPS)
+	@$(PYTHON) test/tools/instruments.py --build $(BUILD) valgrind
+
+explore: deps $(BUILD)/test/explore ## all orders of what threads do to each other, with larger bounds; a minute
+	@$(BUILD)/test/explore large
 
 WALKS ?=
 ONLY ?=
@@ -91,7 +113,7 @@ bench: ## measure: tables, JSON and plots under build/bench (QUICK=1: two minute
 	@$(MAKE) --no-print-directory all $(BENCH)
 	@$(PYTHON) test/bench/run.py --build $(BUILD) $(QUICK:%=--quick)
 
-units: $(UNIT) $(BUILD)/test/play $(BUILD)/test/differential $(BUILD)/test/manual $(FUZZ)
+units: $(UNIT) $(BUILD)/test/play $(BUILD)/test/hour $(BUILD)/test/differential $(BUILD)/test/manual $(FUZZ) $(if $(SANITIZE),,$(BUILD)/test/explore)
 
 MUTANTS ?=
 
@@ -108,6 +130,28 @@ TIME ?= 180
 fuzz: deps ## look for inputs that break TARGET (see fuzz/README.md), for TIME seconds
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/libfuzzer $(FUZZING) $(BUILD)/libfuzzer/fuzz/$(TARGET)
 	@sh fuzz/run.sh $(BUILD)/libfuzzer $(TARGET) $(TIME)
+
+fuzzers: $(FUZZ)
+
+# What the compiler would leave out or join counts as it stands in the source.
+fuzz-coverage: deps ## lines of nat/ that the inputs of all fuzz targets reach, and those that none does
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage fuzzers
+	@$(PYTHON) test/tools/fuzz_coverage.py $(BUILD)/coverage --json $(BUILD)/coverage.json
+
+MINUTES ?= 60
+RATE ?= 1000000
+SESSIONS ?= 4000000
+
+hour: $(BUILD)/test/hour ## the NATs alone, through MINUTES of virtual time with RATE new sessions in each
+	@$< --minutes $(MINUTES) --rate $(RATE) --sessions $(SESSIONS)
+
+soak: TIME = 600
+soak: deps all ## real traffic and everything that goes wrong, for TIME seconds; see test/endurance/README.md
+	@SOAK=$(TIME) BUILD=$(BUILD) $(PYTHON) -m pytest -q -s -p no:cacheprovider test/net/test_soak.py
+
+captures: deps ## write fuzz/corpus/*/capture-* anew, from real traffic in namespaces
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) -B fuzz/captures.py --build $(BUILD)
 
 install: all ## install below PREFIX, in DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib \
@@ -131,7 +175,7 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BUILD)/obj/%.o: %.c
 	$(call say,CC,$<)
@@ -145,6 +189,13 @@ $(BUILD)/libnat.a: $(NAT_O)
 $(BUILD)/librouter.a: $(ROUTER_O)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# ThreadSanitizer does not see into liburcu.
+ifneq ($(findstring thread,$(SANITIZE)),)
+RCU_CALLS := quiescent_state thread_offline unregister_thread synchronize_rcu
+LIBS := $(BUILD)/obj/test/tools/tsan_rcu.o $(RCU_CALLS:%=-Wl,--wrap=urcu_qsbr_%) $(LIBS)
+$(BUILD)/router $(BUILD)/test/manual $(UNIT) $(FUZZ) $(BENCH): | $(BUILD)/obj/test/tools/tsan_rcu.o
+endif
 
 link = $(Q)mkdir -p $(@D) && $(CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^
 
@@ -164,7 +215,12 @@ $(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(BUILD)/librouter.a $(BUILD)/l
 $(BUILD)/obj/test/unit/router/test_fib_plain.o: FLAGS += -iquote router
 $(BUILD)/obj/test/unit/router/test_gateway_pool.o: FLAGS += -iquote router
 $(BUILD)/obj/test/unit/router/test_endpoint.o: FLAGS += -iquote router
+$(BUILD)/obj/test/unit/router/test_faults.o: FLAGS += -iquote router
+$(BUILD)/obj/test/unit/router/test_clock.o: FLAGS += -iquote router
 $(BUILD)/obj/test/unit/router/test_gateway_learn.o: FLAGS += -iquote router
+
+# What only somebody who knows the index and its key could do.
+$(BUILD)/obj/test/unit/nat/test_collision.o: FLAGS += -iquote nat
 
 $(BUILD)/test/unit/router/test_routerctl: | $(BUILD)/routerctl
 $(BUILD)/test/unit/router/test_plan: | $(BUILD)/router
@@ -180,6 +236,30 @@ $(BUILD)/test/manual: $(BUILD)/obj/test/tools/manual.o $(BUILD)/obj/router/route
 $(BUILD)/test/play: $(SCENARIO_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/libnat.a
 	$(call say,LD,$@)
 	$(link)
+
+# Some of what it looks at lies below the face of the library.
+$(ENDURANCE_C:%.c=$(BUILD)/obj/%.o): FLAGS += -iquote nat -iquote test/model
+
+$(BUILD)/test/hour: $(ENDURANCE_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/libnat.a
+	$(call say,LD,$@)
+	$(link)
+
+# What is explored calls the explorer at each access, by the names of ThreadSanitizer's library. It stands
+# before the archives with what it has in the place of other parts. gcc need not know about fences here.
+EXPLORED_C := $(EXPLORED:%=router/%.c) $(EXPLORE_PROGRAMS:%=test/explore/%.c)
+$(BUILD)/explore/%.o: private SANFLAGS := -fsanitize=thread -Wno-tsan -Wno-unknown-warning-option
+$(BUILD)/explore/%.o $(BUILD)/obj/test/explore/%.o: private FLAGS += -iquote router
+
+$(BUILD)/explore/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -c -o $@ $<
+
+$(BUILD)/test/explore: $(EXPLORED_C:%.c=$(BUILD)/explore/%.o) \
+		$(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(EXPLORED_C),$(EXPLORE_C))) \
+		$(BUILD)/librouter.a $(BUILD)/libnat.a
+	$(call say,LD,$@)
+	$(link) -Wl,-z,muldefs $(EXPLORE_WRAPPED:%=-Wl,--wrap=%) $(filter-out -lurcu-qsbr,$(LIBS))
 
 $(BUILD)/test/differential: $(MODEL_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/libnat.a
 	$(call say,LD,$@)
@@ -204,6 +284,14 @@ $(BUILD)/bench/fib: $(FIB_BENCH_C:%.c=$(BUILD)/obj/%.o) $(BUILD)/librouter.a $(B
 $(BUILD)/bench/%: $(BUILD)/obj/test/bench/%.o $(BUILD)/librouter.a $(BUILD)/libnat.a
 	$(call say,LD,$@)
 	$(link) $(LIBS) -lm
+
+# The oracle has the model's names where others have those of fuzz/.
+$(BUILD)/obj/fuzz/fuzz_model.o: FLAGS += -iquote test/model
+
+$(BUILD)/fuzz/model: $(BUILD)/obj/fuzz/fuzz_model.o \
+		$(filter-out %/differential.o,$(MODEL_C:%.c=$(BUILD)/obj/%.o)) $(FUZZ_MAIN) $(BUILD)/libnat.a
+	$(call say,LD,$@)
+	$(link)
 
 $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/fuzz_%.o $(FUZZ_SHARED_C:%.c=$(BUILD)/obj/%.o) $(FUZZ_MAIN) \
 		$(BUILD)/librouter.a $(BUILD)/libnat.a

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf_read.h"
@@ -15,6 +16,24 @@ static uint16_t workers_online(void)
 	if (online < 1)
 		return 1;
 	return (uint16_t)(online < NAT_WORKERS_MOST ? online : NAT_WORKERS_MOST);
+}
+
+/* Whether it can be made is seen at the start, by whoever starts it. */
+static void read_state_file(struct reader *r, const struct section *s)
+{
+	const char *path = section_text(s, "state_file").text;
+	struct stat file;
+
+	if (!*path)
+		return;
+	r->conf->state_file = reader_copy(r, path);
+	r->conf->state_line = section_line(s, "state_file");
+	if (*path != '/')
+		reader_fault(r, r->conf->state_line, "state_file \"%s\" is not an absolute path; begin "
+			     "it with /", path);
+	else if (path[strlen(path) - 1] == '/' || (stat(path, &file) == 0 && S_ISDIR(file.st_mode)))
+		reader_fault(r, r->conf->state_line, "state_file \"%s\" is a directory; name a file in it",
+			     path);
 }
 
 static void read_globals(struct reader *r)
@@ -43,6 +62,7 @@ static void read_globals(struct reader *r)
 		reader_fault(r, section_line(&s, "group"),
 			     "group without user; say which user of that group to become");
 	c->seccomp = section_bool(&s, "seccomp");
+	read_state_file(r, &s);
 	c->nat.workers = c->workers;
 }
 
@@ -223,6 +243,7 @@ void conf_free(struct conf *c)
 		free(c->nats[i].name);
 	free(c->file);
 	free(c->control);
+	free(c->state_file);
 	free(c->user);
 	free(c->group);
 	free(c->interfaces);

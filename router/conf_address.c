@@ -60,6 +60,13 @@ static const char *edge_what(const struct prefix *p)
 	return (host & wild) == wild ? "is the broadcast address of the network" : NULL;
 }
 
+const char *conf_host_fault(const struct prefix *p)
+{
+	const char *what = special_what(&p->address, false);
+
+	return what ? what : edge_what(p);
+}
+
 bool conf_host(struct reader *r, struct item item, struct prefix *p)
 {
 	if (!prefix_parse(p, item.text)) {
@@ -68,9 +75,7 @@ bool conf_host(struct reader *r, struct item item, struct prefix *p)
 			     item.text);
 		return false;
 	}
-	const char *what = special_what(&p->address, false);
-	if (!what)
-		what = edge_what(p);
+	const char *what = conf_host_fault(p);
 	if (what)
 		reader_fault(r, item.line, "%s %s; give the address of one host", item.text, what);
 	return !what;

@@ -83,6 +83,7 @@ struct conf *conf_clone(const struct conf *from)
 		return NULL;
 	to->file = copy_text(&k, from->file);
 	to->control = copy_text(&k, from->control);
+	to->state_file = copy_text(&k, from->state_file);
 	to->user = copy_text(&k, from->user);
 	to->group = copy_text(&k, from->group);
 	clone_interfaces(&k, to, from);

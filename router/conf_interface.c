@@ -276,9 +276,12 @@ static bool is_link_local(const struct address *a)
 
 const struct prefix *conf_first(const struct conf_interface *i, uint8_t version)
 {
-	for (const struct prefix *p = i->addresses; p < i->addresses + i->address_count; p++)
+	for (size_t k = 0; k < i->address_count; k++) {
+		const struct prefix *p = &i->addresses[k];
+
 		if (p->address.version == version && !is_link_local(&p->address))
 			return p;
+	}
 	return NULL;
 }
 

@@ -72,6 +72,10 @@ static const struct conf_key first_keys[] = {
 	  "for what the programs cannot tell, workers hand packets over to each other." },
 	{ "", "control", KEY_TEXT, 0, 107, "/run/router.sock", NULL,
 	  "Path of the UNIX socket for routerctl(8), mode 0660. Empty: none." },
+	{ "", "state_file", KEY_TEXT, 0, CONF_STATE_FILE_MOST, "", NULL,
+	  "Path of a file by which sessions, and ports that rest, outlive the gateway, however it ends: "
+	  "what is in it goes on with the next one, whose configuration may be another. router(8) says "
+	  "how much room it takes, and where it should be. Empty: none." },
 	{ "", "user", KEY_TEXT, 0, 32, "", NULL,
 	  "User to become once everything is open, where the gateway is started as root; of its rights "
 	  "it keeps only the capabilities that router(8) names. The file must be readable to that user "
@@ -106,7 +110,8 @@ static const struct conf_key first_keys[] = {
 	{ "limits", "sessions", KEY_NUMBER, 64, 1 << 28, "262144", NULL,
 	  "Sessions at once, all workers together." },
 	{ "limits", "sessions_per_host", KEY_NUMBER, 1, 1 << 28, "4096", NULL,
-	  "Sessions at once that one inside address may have." },
+	  "Sessions at once that one inside address may have. Of these a quarter stays for what it opens "
+	  "itself: strangers get no more than the rest by UDP and other protocols without a handshake." },
 	{ "limits", "fragments", KEY_NUMBER, 1, 1 << 20, "1024", NULL,
 	  "Fragmented datagrams at once, all workers together. Where anything is translated, "
 	  "datagrams of untranslated hosts count too." },
@@ -181,7 +186,8 @@ static const struct conf_key first_keys[] = {
 	  "The router's own addresses on this link, with the length of their networks. It answers "
 	  "there and sends its ICMP errors from them. On packet, xdp and tap it answers ARP and IPv6 "
 	  "neighbour discovery for them; on tap it asks first whether somebody else has them, says so, "
-	  "and does not answer for those. None on packet, and none ever on nfqueue: those that the kernel has on the device "
+	  "and does not answer for those. None on packet, and none ever on nfqueue: those that the kernel has "
+	  "on the device "
 	  "are shared, and it answers for them." },
 	{ "interfaces", "mtu", KEY_NUMBER, 0, FRAME_LEN_MOST, "0", NULL,
 	  "Longest datagram that is sent, in octets; at least 68, with IPv6 addresses at least "

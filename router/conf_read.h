@@ -156,6 +156,7 @@ int section_words(const struct section *s, const char *name);
 
 /* Addresses as they stand in the file. All but the last two report what is wrong with the text. */
 bool conf_host(struct reader *r, struct item item, struct prefix *p);
+const char *conf_host_fault(const struct prefix *p); /* NULL, or why it is no host's address */
 bool conf_network(struct reader *r, struct item item, struct prefix *p);
 /* Not all of it within what is never routed. */
 bool conf_routed(struct reader *r, const char *what, struct item item, const struct prefix *p);

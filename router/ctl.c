@@ -10,17 +10,20 @@
  *	answering	waits for room: the next piece is made when the last one is sent, so that
  *			a client holds one piece in memory however long the listing is.
  *
- * A client has until its deadline to send a whole request or to take a whole piece; each request
- * and each piece moves the deadline. When all places are taken, new clients wait in the kernel's
- * queue: places come free within the deadline.
+ * A client has a while to send a whole request or to take a whole piece; each request and each
+ * piece begins another. When all places are taken, new clients wait in the kernel's queue, and who
+ * has kept a place for long without a word gives it up much sooner.
  */
 #include "router/ctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -33,6 +36,7 @@ enum {
 	CLIENTS_MOST = 16,
 	BACKLOG = 128,
 	PATIENCE_MS = 10000, /* for a request, and for each piece of a reply */
+	CROWDED_MS = 500,    /* the same, when all places are taken and somebody waits for one */
 	PAUSE_MS = 1000,     /* before accepting again when descriptors or memory ran out */
 };
 
@@ -42,7 +46,7 @@ enum { LISTENER = CLIENTS_MOST, TIMER, SOURCE_COUNT };
 struct client {
 	int fd; /* -1: the place is free */
 	uint32_t waits_for; /* EPOLLIN or EPOLLOUT */
-	nat_time deadline;
+	nat_time moved; /* when it was last heard, or took something */
 	char line[CTL_LINE_MOST];
 	size_t line_len;
 	bool answering; /* reply has pieces to come */
@@ -50,6 +54,7 @@ struct client {
 	struct ctl_reply reply;
 	struct text out;
 	size_t sent; /* octets of out */
+	int unread;  /* as it was looked at last: octets that are on their way to it */
 };
 
 struct ctl {
@@ -106,7 +111,7 @@ static void client_begin(struct client *k, nat_time now)
 	size_t len = end != NULL ? (size_t)(end - k->line) : k->line_len;
 	size_t taken = end != NULL ? len + 1 : len;
 	k->reply = (struct ctl_reply){ 0 };
-	k->deadline = later(now, PATIENCE_MS);
+	k->moved = now;
 	if (end == NULL) {
 		text_format(&fault, "a request has at most %d octets", CTL_LINE_MOST - 1);
 		k->last = true;
@@ -127,6 +132,7 @@ static bool client_send(struct client *k)
 	if (len < 0)
 		return errno == EAGAIN || errno == EINTR;
 	k->sent += (size_t)len;
+	ioctl(k->fd, SIOCOUTQ, &k->unread);
 	if (k->sent == k->out.len) {
 		text_clear(&k->out);
 		k->sent = 0;
@@ -143,7 +149,7 @@ static bool client_step(struct client *k, struct gateway *g, nat_time now)
 		client_begin(k, now);
 	if (k->answering && k->out.len == 0) {
 		k->answering = ctl_reply_next(&k->reply, g, now, &k->out);
-		k->deadline = later(now, PATIENCE_MS);
+		k->moved = now;
 	}
 	if (k->out.failed || (k->out.len > 0 && !client_send(k)))
 		return false;
@@ -201,7 +207,7 @@ static void accept_client(struct ctl *c, nat_time now)
 		return;
 	}
 	c->clients[place] = (struct client){
-		.fd = fd, .waits_for = EPOLLIN, .deadline = later(now, PATIENCE_MS),
+		.fd = fd, .waits_for = EPOLLIN, .moved = now,
 	};
 }
 
@@ -213,18 +219,53 @@ static void take_tick(const struct ctl *c)
 	(void)len; /* set again at the end of the turn in any case */
 }
 
+/* NULL if there is none. */
+static struct client *longest_silent(struct ctl *c)
+{
+	struct client *found = NULL;
+
+	for (size_t i = 0; i < CLIENTS_MOST; i++)
+		if (c->clients[i].fd >= 0 && (!found || c->clients[i].moved.ms < found->moved.ms))
+			found = &c->clients[i];
+	return found;
+}
+
+/* It has taken something of what was sent since that was looked at last: it is slow, and not silent. */
+static bool has_taken(struct client *k, nat_time now)
+{
+	int before = k->unread;
+
+	if (ioctl(k->fd, SIOCOUTQ, &k->unread) < 0 || k->unread >= before)
+		return false;
+	k->moved = now;
+	return true;
+}
+
+static bool somebody_waits(const struct ctl *c)
+{
+	struct pollfd listener = { .fd = c->listener, .events = POLLIN };
+
+	return poll(&listener, 1, 0) > 0;
+}
+
 /* Close clients whose time is up, and return when to look again; 0: not before something comes. */
 static nat_time cut_off(struct ctl *c, nat_time now)
 {
 	nat_time next = { c->pause.ms > now.ms ? c->pause.ms : 0 };
+	struct client *k;
 
-	for (size_t i = 0; i < CLIENTS_MOST; i++) {
-		struct client *k = &c->clients[i];
+	while ((k = longest_silent(c)) != NULL) {
+		bool crowded = free_place(c) == CLIENTS_MOST;
+		nat_time due = later(k->moved, crowded ? CROWDED_MS : PATIENCE_MS);
 
-		if (k->fd >= 0 && k->deadline.ms <= now.ms)
+		/* Its place is nobody else's yet. */
+		if (due.ms <= now.ms && crowded && !somebody_waits(c) &&
+		    later(k->moved, PATIENCE_MS).ms > now.ms)
+			due = later(now, CROWDED_MS);
+		if (due.ms > now.ms)
+			return next.ms == 0 || due.ms < next.ms ? due : next;
+		if (!has_taken(k, now))
 			client_close(k);
-		if (k->fd >= 0 && (next.ms == 0 || k->deadline.ms < next.ms))
-			next = k->deadline;
 	}
 	return next;
 }

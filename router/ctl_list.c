@@ -1,7 +1,6 @@
 #include "ctl_list.h"
 
 #include <jansson.h>
-#include <urcu/pointer.h>
 
 #include "router/endpoint.h"
 #include "router/protocol.h"
@@ -105,7 +104,7 @@ static json_t *json_route(const struct snapshot *s, const struct route *route, b
 
 bool ctl_list_routes(struct ctl_reply *r, struct gateway *g, nat_time now, struct text *out)
 {
-	const struct snapshot *s = rcu_dereference(g->snapshot);
+	const struct snapshot *s = g->snapshot;
 	struct route route;
 	bool best;
 
@@ -190,7 +189,7 @@ static bool list_silence(const struct ctl_reply *r, struct text *out, int error)
 static bool list_next(struct ctl_reply *r, struct gateway *g, enum worker_question q,
 		      struct text *out)
 {
-	const struct snapshot *s = rcu_dereference(g->snapshot);
+	const struct snapshot *s = g->snapshot;
 	struct worker_answer a;
 
 	list_begin(r, s->generation, out);

@@ -3,7 +3,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <urcu/pointer.h>
 
 #include "ctl_list.h"
 #include "router/version.h"
@@ -52,11 +51,6 @@ json_t *ctl_json_name(const char *name)
 static json_t *json_number(uint64_t number)
 {
 	return json_integer((json_int_t)number);
-}
-
-static const struct snapshot *gateway_snapshot(const struct gateway *g)
-{
-	return rcu_dereference(g->snapshot);
 }
 
 static bool next_version(struct ctl_reply *r, struct gateway *g, nat_time now, struct text *out)
@@ -135,7 +129,7 @@ static json_t *json_activity(const struct activity *a)
 
 static bool takes_offload(const struct gateway *g)
 {
-	for (size_t i = 0; i < gateway_snapshot(g)->conf->interface_count; i++)
+	for (size_t i = 0; i < g->snapshot->conf->interface_count; i++)
 		if (io_takes(g->ios[i]))
 			return true;
 	return false;
@@ -143,7 +137,7 @@ static bool takes_offload(const struct gateway *g)
 
 static json_t *json_gateway(const struct gateway *g, nat_time now)
 {
-	const struct snapshot *s = gateway_snapshot(g);
+	const struct snapshot *s = g->snapshot;
 
 	return json_pack("{s:s, s:i, s:o, s:I, s:I, s:b, s:b, s:I}",
 			 "version", ROUTER_VERSION, "pid", (int)getpid(),
@@ -164,6 +158,22 @@ static json_t *json_kernel(const struct gateway *g)
 			 "failed", (json_int_t)c.failed);
 }
 
+/* What outlives the gateway, and what has become of what there was; null without state_file. */
+static json_t *json_state(const struct gateway *g)
+{
+	struct state_totals t = { 0 };
+
+	if (!state_totals(g->state, &t))
+		return json_null();
+	return json_pack("{s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "file", ctl_json_name(g->snapshot->conf->state_file),
+			 "found", (int)t.known, "clean", (int)t.clean,
+			 "down_ms", (json_int_t)t.down_ms, "sessions", (json_int_t)t.sessions,
+			 "ports", (json_int_t)t.ports, "over", (json_int_t)t.over,
+			 "damaged", (json_int_t)t.damaged, "refused", (json_int_t)t.refused,
+			 "waiting", (json_int_t)t.waiting);
+}
+
 static void reply_silence(struct text *out, uint16_t worker, int error)
 {
 	struct text fault = { 0 };
@@ -175,7 +185,7 @@ static void reply_silence(struct text *out, uint16_t worker, int error)
 
 static bool next_status(struct ctl_reply *r, struct gateway *g, nat_time now, struct text *out)
 {
-	uint16_t count = gateway_snapshot(g)->conf->workers;
+	uint16_t count = g->snapshot->conf->workers;
 	json_t *workers = json_array();
 	struct activity total = { 0 };
 
@@ -197,6 +207,7 @@ static bool next_status(struct ctl_reply *r, struct gateway *g, nat_time now, st
 	json_t *object = json_gateway(g, now);
 	json_object_update_new(object, json_activity(&total));
 	json_object_set_new(object, "kernel", json_kernel(g));
+	json_object_set_new(object, "state", json_state(g));
 	json_object_set_new(object, "workers", workers);
 	reply_whole(out, object);
 	return false;
@@ -272,7 +283,7 @@ static struct link_counters link_sum(const struct counters *all, uint16_t worker
 
 static bool next_interfaces(struct ctl_reply *r, struct gateway *g, nat_time now, struct text *out)
 {
-	const struct conf *c = gateway_snapshot(g)->conf;
+	const struct conf *c = g->snapshot->conf;
 	struct counters *all = all_counters(g, c->workers);
 	json_t *interfaces = all != NULL ? json_array() : NULL;
 
@@ -297,6 +308,7 @@ static const struct { const char *name, *help; size_t at; } events[] = {
 	{ "errors_sent", "ICMP errors of the router's own", AT(errors_sent) },
 	{ "handed_off", "passed on to the worker that owns them", AT(handed_off) },
 	{ "hairpinned", "from inside to inside through an outside address", AT(hairpinned) },
+	{ "pieces", "made by cutting one that was too large, beyond the first", AT(pieces) },
 };
 
 /* One counter, at an offset in struct counters, of all workers. */
@@ -335,7 +347,7 @@ static json_t *json_log(const struct gateway *g)
 
 static bool next_counters(struct ctl_reply *r, struct gateway *g, nat_time now, struct text *out)
 {
-	uint16_t workers = gateway_snapshot(g)->conf->workers;
+	uint16_t workers = g->snapshot->conf->workers;
 	struct counters *all = all_counters(g, workers);
 	json_t *packets = all != NULL ? json_array() : NULL, *drops = json_array();
 

@@ -145,6 +145,7 @@ static void send_pieces(struct worker *w, struct frame *f, const struct hop *hop
 	for (uint32_t at = 0; at < c.payload_len; at += len) {
 		struct frame *piece = make_piece(w, &c, at, mtu, &len);
 
+		bump(&w->counters.pieces, at > 0);
 		if (!piece) {
 			frame_drop(w, f, REASON_SEND_FULL);
 			return;
@@ -191,6 +192,7 @@ static void send_segments(struct worker *w, struct frame *f, const struct hop *h
 {
 	struct frame *segment;
 	uint16_t number = 0;
+	size_t made = 0;
 
 	f->len = f->p.len;
 	if (!segmenter_view(w->segmenter, f)) {
@@ -198,6 +200,7 @@ static void send_segments(struct worker *w, struct frame *f, const struct hop *h
 		return;
 	}
 	while ((segment = take_or_flush(w)) && segmenter_next(w->segmenter, segment)) {
+		bump(&w->counters.pieces, made++ > 0);
 		segment->ingress = f->ingress;
 		segment->egress = f->egress;
 		segment->priority = f->priority;
@@ -213,10 +216,12 @@ static void send_segments(struct worker *w, struct frame *f, const struct hop *h
 		segment->p.ident = be16_from((uint16_t)(be16_host(f->p.ident) + number++));
 		send_segment(w, segment, hop, mtu);
 	}
-	if (segment)
+	if (segment) {
 		frame_release(w, segment);
-	else
+	} else {
 		bump(&w->counters.reasons[REASON_SEND_FULL], 1);
+		bump(&w->counters.pieces, made > 0);
+	}
 	frame_release(w, f);
 }
 

@@ -2,6 +2,8 @@
 
 #include "worker_core.h"
 
+enum { RING_KEPT = WORKER_RING / 4 };
+
 struct frame *frame_take(struct worker *w)
 {
 	struct frame *f = w->spare_count ? w->spare[--w->spare_count] : NULL;
@@ -126,11 +128,22 @@ static void wake(const struct worker *w, uint16_t to)
 		return;
 }
 
+/* A flood from outside does not fill the ring: a part of it is for what comes from inside. */
+static size_t count_fitting(const struct worker *w, struct ring *ring, const struct outbox *box)
+{
+	uint16_t from = box->frames[0]->ingress; /* all others, too, but for what comes again */
+	size_t kept = worker_conf(w)->interfaces[from].side == SIDE_OUTSIDE ? RING_KEPT : 0;
+	size_t room = ring_room(ring, box->count + kept);
+
+	room -= room < kept ? room : kept;
+	return box->count < room ? box->count : room;
+}
+
 static void hand_over(struct worker *w, uint16_t to)
 {
 	struct outbox *box = &w->hands[to];
-	size_t went = ring_push_many(ring_between(w->setup.links->rings, w, w->id, to), box->frames,
-				     box->count);
+	struct ring *ring = ring_between(w->setup.links->rings, w, w->id, to);
+	size_t went = ring_push_many(ring, box->frames, count_fitting(w, ring, box));
 
 	bump(&w->counters.handed_off, went);
 	wake(w, to);

@@ -20,18 +20,25 @@ nat_time gateway_now(void)
 	return (nat_time){ (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 };
 }
 
+/* Several keys are taken out of it, and none may be what nobody has chosen. */
+static void spread(uint8_t key[static 32], uint64_t seed)
+{
+	for (size_t at = 0; at < 32; at += sizeof(seed))
+		memcpy(key + at, &seed, sizeof(seed));
+}
+
 /* The key of one configuration, or of the kernel's choice (RFC 6056 section 3.3: ports must not be
- * guessed). */
+ * guessed). Who belongs to which worker and address is as before, where that is known. */
 static int make_seed(struct gateway *g, const struct conf *c, struct io_error *error)
 {
-	if (c->seed) {
-		memcpy(g->seed, &c->seed, sizeof(c->seed));
-		return 0;
-	}
-	if (getrandom(g->seed, sizeof(g->seed), 0) == sizeof(g->seed))
-		return 0;
-	snprintf(error->text, sizeof(error->text), "no randomness from the kernel; set seed");
-	return -EIO;
+	if (c->seed)
+		spread(g->seed, c->seed);
+	else if (getrandom(g->seed, sizeof(g->seed), 0) != sizeof(g->seed))
+		return io_refuse(error, -EIO, "no randomness from the kernel; set seed");
+	else
+		state_key(g->state, g->seed);
+	state_set_key(g->state, g->seed);
+	return 0;
 }
 
 static int make_links(struct worker_links *l, uint16_t workers)
@@ -98,17 +105,34 @@ static int make_workers(struct gateway *g, struct io_error *error)
 		.ios = g->ios,
 		.swaps = &g->swaps,
 		.snapshot = &g->snapshot,
+		.image = state_image(g->state),
 	};
 
 	memcpy(setup.seed, g->seed, sizeof(setup.seed));
 	for (uint16_t i = 0; i < count; i++) {
 		setup.id = i;
 		setup.log = log_queue_of(g->log, i);
+		setup.records = state_records(g->state, i);
 		g->workers[i] = worker_new(&setup);
 		if (!g->workers[i])
 			return gateway_no_memory(error);
 	}
 	return 0;
+}
+
+/* Before anything passes. */
+static int restore(struct gateway *g, struct io_error *error)
+{
+	for (uint16_t i = 0; i < g->snapshot->conf->workers; i++)
+		worker_restore(g->workers[i], gateway_now());
+	return state_keep(g->state, error);
+}
+
+static void save(const struct gateway *g)
+{
+	for (size_t i = 0; g->workers && i < g->snapshot->conf->workers; i++)
+		if (g->workers[i])
+			worker_save(g->workers[i]);
 }
 
 struct start {
@@ -180,8 +204,10 @@ static void tell_kernel(const struct gateway *g)
 static int build(struct gateway *g, struct io_error *error)
 {
 	const struct conf *c = g->snapshot->conf;
-	int r = make_seed(g, c, error);
+	int r = state_open(&g->state, c, gateway_now(), error);
 
+	if (!r)
+		r = make_seed(g, c, error);
 	g->started = gateway_now();
 	g->ios = calloc(c->interface_count, sizeof(*g->ios));
 	g->plugs = calloc(c->interface_count, sizeof(*g->plugs));
@@ -209,6 +235,8 @@ static int build(struct gateway *g, struct io_error *error)
 		r = gateway_no_memory(error);
 	if (!r)
 		r = make_workers(g, error);
+	if (!r)
+		r = restore(g, error);
 	return r;
 }
 
@@ -274,8 +302,10 @@ void gateway_stop(struct gateway *g)
 {
 	gateway_follow_end(g);
 	stop_threads(g);
+	save(g);
 	for (size_t i = 0; g->workers && i < g->snapshot->conf->workers; i++)
 		worker_free(g->workers[i]);
+	state_close(g->state, true);
 	log_free(g->log);
 	if (g->events >= 0)
 		close(g->events);

@@ -46,6 +46,8 @@ static const char *difference(const struct conf *was, const struct conf *now)
 		return "steering";
 	if (was->seed != now->seed || !same_text(was->control, now->control))
 		return "seed or control";
+	if (!same_text(was->state_file, now->state_file))
+		return "state_file";
 	if (!same_text(was->user, now->user) || !same_text(was->group, now->group) ||
 	    was->seccomp != now->seccomp)
 		return "user, group or seccomp";

@@ -32,6 +32,12 @@ int gateway_set_addresses(struct conf_interface *i, const struct prefix *found, 
 	return 0;
 }
 
+/* A replay says itself what the kernel would have. */
+static bool asks_kernel(const struct conf_interface *i)
+{
+	return i->shares_address && i->type != IO_MEM;
+}
+
 static int learn_interfaces(struct conf *c, struct nl *nl)
 {
 	int r = 0;
@@ -39,7 +45,7 @@ static int learn_interfaces(struct conf *c, struct nl *nl)
 	for (size_t i = 0; r >= 0 && i < c->interface_count; i++) {
 		struct prefix found[LEARNED_MOST];
 
-		if (!c->interfaces[i].shares_address)
+		if (!asks_kernel(&c->interfaces[i]))
 			continue;
 		r = gateway_addresses(nl, &c->interfaces[i], found);
 		if (r >= 0)
@@ -57,7 +63,7 @@ static bool find_sharers(struct conf *c)
 		struct conf_interface *n = &c->interfaces[i];
 
 		n->shares_address |= conf_may_share(n) && !n->address_count;
-		found |= n->shares_address;
+		found |= asks_kernel(n);
 	}
 	return found;
 }

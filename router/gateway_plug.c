@@ -134,7 +134,7 @@ static int swap_in(struct gateway *g, size_t i, struct io *now)
 	}
 	for (uint16_t k = 0; k < g->snapshot->conf->workers; k++)
 		worker_unplug(g->workers[k], was);
-	rcu_assign_pointer(g->ios[i], now);
+	__atomic_store_n(&g->ios[i], now, __ATOMIC_RELEASE);
 	__atomic_store_n(&g->swaps, g->swaps + 1, __ATOMIC_RELEASE);
 	synchronize_rcu();
 	io_miss(now, io_missed(was));

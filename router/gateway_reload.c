@@ -121,7 +121,7 @@ int gateway_replace(struct gateway *g, struct conf *c, struct io_error *error)
 		snapshot_free(now);
 		return r;
 	}
-	rcu_assign_pointer(g->snapshot, now);
+	__atomic_store_n(&g->snapshot, now, __ATOMIC_RELEASE);
 	/* Every worker looks at the new one before it does anything else. */
 	synchronize_rcu();
 	gateway_kernel_adopt(g);

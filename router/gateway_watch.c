@@ -69,6 +69,7 @@ void gateway_work(struct gateway *g)
 
 void gateway_tick(struct gateway *g)
 {
+	state_tick(g->state, gateway_now());
 	gateway_kernel_tick(g);
 	gateway_plug(g);
 	gateway_follow(g);

@@ -37,7 +37,7 @@
 
 #include <nftables/libnftables.h>
 
-#include "guard_ports.h"
+#include "guard_hold.h"
 #include "io_backend.h"
 #include "router/nl.h"
 #include "router/own.h"
@@ -46,11 +46,7 @@ struct guard {
 	struct nft_ctx *nft;	 /* holds the tables */
 	unsigned int generation; /* of the tables; part of their name */
 	struct host_ports host_ports;
-};
-
-/* What the NAT uses, by protocol: for mappings, for static forwards. */
-struct use {
-	struct ports tcp, udp, tcp_forward, udp_forward, all;
+	uint32_t hold; /* number of what stays for a while; 0: nothing */
 };
 
 /* Whether the host has one of the addresses; that a socket may be bound to it does not tell
@@ -72,7 +68,7 @@ static bool is_shared(const struct conf *c, size_t first, size_t count)
 }
 
 /* What the host's own connections must leave alone: ports of addresses that are the host's, too. */
-static void use_of_host(struct use *u, const struct conf *c)
+static void use_of_host(struct guard_use *u, const struct conf *c)
 {
 	for (size_t i = 0; i < c->nat.policy_count; i++) {
 		const struct nat_policy *p = &c->nat.policies[i];
@@ -90,7 +86,7 @@ static bool is_pinhole(const struct nat_forward *f)
 	return nat_is_v6_beside(f->external) && ip6_equal(&f->external6, &f->internal6);
 }
 
-static void use_of(struct use *u, const struct conf *c)
+static void use_of(struct guard_use *u, const struct conf *c)
 {
 	for (size_t i = 0; i < c->nat.policy_count; i++) {
 		const struct nat_policy *p = &c->nat.policies[i];
@@ -113,246 +109,8 @@ static void use_of(struct use *u, const struct conf *c)
 	}
 }
 
-static bool has_type(const struct conf *c, enum io_type type, enum nat_side side)
-{
-	for (size_t i = 0; i < c->interface_count; i++) {
-		if (c->interfaces[i].type == type && c->interfaces[i].side == side)
-			return true;
-	}
-	return false;
-}
-
-static bool has_packet(const struct conf *c, enum nat_side side)
-{
-	return has_type(c, IO_PACKET, side);
-}
-
-static void put_devices(FILE *out, const struct conf *c, enum io_type type, enum nat_side side)
-{
-	for (size_t i = 0; i < c->interface_count; i++) {
-		if (c->interfaces[i].type == type && c->interfaces[i].side == side)
-			fprintf(out, "\"%s\", ", c->interfaces[i].device);
-	}
-}
-
-/* By what devices something may be for an address that is shared: an nfqueue interface gives back what
- * is not the NAT's. */
-static void put_shared_devices(FILE *out, const struct conf *c)
-{
-	put_devices(out, c, IO_PACKET, SIDE_INSIDE);
-	put_devices(out, c, IO_PACKET, SIDE_OUTSIDE);
-	put_devices(out, c, IO_NFQUEUE, SIDE_INSIDE);
-	put_devices(out, c, IO_NFQUEUE, SIDE_OUTSIDE);
-}
-
-static bool may_share(const struct conf *c)
-{
-	return has_packet(c, SIDE_INSIDE) || has_packet(c, SIDE_OUTSIDE) ||
-	       has_type(c, IO_NFQUEUE, SIDE_INSIDE) || has_type(c, IO_NFQUEUE, SIDE_OUTSIDE);
-}
-
-static bool has_pool(const struct conf *c, uint8_t version)
-{
-	for (size_t i = 0; i < c->nat.pool_count; i++)
-		if (conf_pool_address(c, i).version == version)
-			return true;
-	return false;
-}
-
-static void put_pool(FILE *out, const struct conf *c, uint8_t version)
-{
-	char text[ADDRESS_TEXT];
-
-	for (size_t i = 0; i < c->nat.pool_count; i++) {
-		struct address a = conf_pool_address(c, i);
-
-		if (a.version == version)
-			fprintf(out, "%s, ", address_format(&a, text));
-	}
-}
-
-static const char *family_of(uint8_t version)
-{
-	return version == 4 ? "ip" : "ip6";
-}
-
-/* A rule for each outside prefix that stands for an inside one. */
-static void put_counterparts(FILE *out, const struct conf *c)
-{
-	char text[PREFIX_TEXT];
-	struct prefix p;
-
-	for (size_t i = 0; i < c->nat.policy_count; i++)
-		for (size_t k = 0; own_prefix_at(&c->nat.policies[i], k, &p); k++)
-			fprintf(out, "iifname $outside %s daddr %s fib daddr type != local drop\n",
-				family_of(p.address.version), prefix_format(&p, text));
-}
-
-/* A rule for those ports of a protocol, if there are any. */
-static void put_ports(FILE *out, const char *protocol, const struct ports *p, const char *verdict)
-{
-	struct port_range run;
-	unsigned int at = 0;
-
-	if (!ports_next(p, true, &at, &run))
-		return;
-	fprintf(out, "%s dport { %u-%u", protocol, run.first, run.last);
-	while (ports_next(p, true, &at, &run))
-		fprintf(out, ", %u-%u", run.first, run.last);
-	fprintf(out, " } %s\n", verdict);
-}
-
-bool guard_hooks(const struct conf_interface *i)
-{
-	struct nl_link link = { .bridge = false };
-	struct nl *nl;
-
-	if (i->type != IO_PACKET || nl_open(&nl) < 0)
-		return false;
-	if (nl_link(nl, i->device, &link) < 0)
-		link.bridge = false;
-	nl_close(nl);
-	return link.bridge;
-}
-
-/* False: there is none. */
-static bool put_bridges(FILE *out, const struct conf *c)
-{
-	bool some = false;
-
-	for (size_t i = 0; i < c->interface_count; i++) {
-		if (!guard_hooks(&c->interfaces[i]))
-			continue;
-		fprintf(out, "\"%s\", ", c->interfaces[i].device);
-		some = true;
-	}
-	return some;
-}
-
-static void put_early(FILE *out, const struct conf *c)
-{
-	bool inside = has_packet(c, SIDE_INSIDE), outside = has_packet(c, SIDE_OUTSIDE);
-
-	if (inside)
-		fprintf(out, "iifname $inside fib daddr type != "
-			     "{ local, anycast, broadcast, multicast } drop\n");
-	if (outside && has_pool(c, 4))
-		fprintf(out, "iifname $outside ip daddr $pool fib daddr type != local drop\n");
-	if (outside && has_pool(c, 6))
-		fprintf(out, "iifname $outside ip6 daddr $pool6 fib daddr type != local drop\n");
-	if (outside)
-		put_counterparts(out, c);
-	if (outside && inside)
-		fprintf(out, "iifname $outside fib daddr oifname $inside drop\n");
-}
-
-static void put_prerouting(FILE *out, const struct conf *c, bool bridges)
-{
-	fprintf(out, "chain prerouting {\ntype filter hook prerouting priority raw\n");
-	if (bridges)
-		fprintf(out, "iifname $bridges accept\n");
-	put_early(out, c);
-	fprintf(out, "}\n");
-}
-
-static void put_ingress(FILE *out, const struct conf *c, unsigned int generation)
-{
-	fprintf(out, "table netdev router_%d_%u {\nflags owner\nchain ingress {\n"
-		     "type filter hook ingress devices = { ", getpid(), generation);
-	put_bridges(out, c);
-	fprintf(out, "} priority filter\n");
-	put_early(out, c);
-	fprintf(out, "}\n}\n");
-}
-
-static void put_input(FILE *out, const struct conf *c, const struct use *u)
-{
-	/* "socket transparent" looks for a socket; with either value of it, there is one. */
-	fprintf(out, "chain shared {\n"
-		     "meta l4proto udp socket transparent { 0, 1 } accept\n"
-		     "tcp flags & (fin | syn | rst | ack) == syn "
-		     "socket transparent { 0, 1 } accept\n"
-		     "socket wildcard 1 drop\n"
-		     "socket transparent { 0, 1 } accept\n"
-		     "drop\n"
-		     "}\n"
-		     "chain pool {\n");
-	put_ports(out, "tcp", &u->tcp_forward, "drop");
-	put_ports(out, "udp", &u->udp_forward, "drop");
-	put_ports(out, "tcp", &u->tcp, "goto shared");
-	put_ports(out, "udp", &u->udp, "goto shared");
-	fprintf(out, "}\n"
-		     "chain input {\ntype filter hook input priority raw\n");
-	if (has_pool(c, 4))
-		fprintf(out, "iifname $both ip daddr $pool jump pool\n");
-	if (has_pool(c, 6))
-		fprintf(out, "iifname $both ip6 daddr $pool6 jump pool\n");
-	fprintf(out, "}\n");
-}
-
-/* As sender the address of the network asked in, or the first. */
-static void put_senders(FILE *out, const struct conf_interface *i)
-{
-	const struct address *first = NULL;
-	char text[ADDRESS_TEXT], network[PREFIX_TEXT];
-
-	for (size_t n = 0; n < i->address_count; n++) {
-		const struct address *own = &i->addresses[n].address;
-		struct prefix around = prefix_masked(i->addresses[n]);
-
-		if (own->version != 4)
-			continue;
-		if (!first)
-			first = own;
-		fprintf(out, "oifname \"%s\" arp operation request arp daddr ip %s "
-			     "arp saddr ip set %s accept\n",
-			i->device, prefix_format(&around, network), address_format(own, text));
-	}
-	if (first)
-		fprintf(out, "oifname \"%s\" arp operation request arp saddr ip set %s\n",
-			i->device, address_format(first, text));
-}
-
-static void put_arp(FILE *out, const struct conf *c, unsigned int generation)
-{
-	for (size_t i = 0; i < c->interface_count; i++) {
-		if (!conf_is_ethernet(&c->interfaces[i]) || c->interfaces[i].shares_address)
-			continue;
-		fprintf(out, "table arp router_%d_%u {\nflags owner\nchain output {\n"
-			     "type filter hook output priority filter\n", getpid(), generation);
-		put_senders(out, &c->interfaces[i]);
-		fprintf(out, "}\n}\n");
-	}
-}
-
-static void put_rules(FILE *out, const struct conf *c, const struct use *u, unsigned int generation)
-{
-	bool bridges;
-
-	fprintf(out, "define bridges = { ");
-	bridges = put_bridges(out, c);
-	fprintf(out, "}\ndefine inside = { ");
-	put_devices(out, c, IO_PACKET, SIDE_INSIDE);
-	fprintf(out, "}\ndefine outside = { ");
-	put_devices(out, c, IO_PACKET, SIDE_OUTSIDE);
-	fprintf(out, "}\ndefine both = { ");
-	put_shared_devices(out, c);
-	fprintf(out, "}\ndefine pool = { ");
-	put_pool(out, c, 4);
-	fprintf(out, "}\ndefine pool6 = { ");
-	put_pool(out, c, 6);
-	fprintf(out, "}\ntable inet router_%d_%u {\nflags owner\n", getpid(), generation);
-	put_prerouting(out, c, bridges);
-	if ((has_pool(c, 4) || has_pool(c, 6)) && may_share(c))
-		put_input(out, c, u);
-	fprintf(out, "}\n");
-	if (bridges)
-		put_ingress(out, c, generation);
-	put_arp(out, c, generation);
-}
-
 /* The rules as text, for the caller to free. */
-static char *rules_of(const struct conf *c, const struct use *u, unsigned int generation)
+static char *rules_of(const struct conf *c, const struct guard_use *u, unsigned int generation)
 {
 	char *rules = NULL;
 	size_t len;
@@ -360,7 +118,7 @@ static char *rules_of(const struct conf *c, const struct use *u, unsigned int ge
 
 	if (!out)
 		return NULL;
-	put_rules(out, c, u, generation);
+	guard_put_rules(out, c, u, generation);
 	fclose(out);
 	return rules;
 }
@@ -393,7 +151,7 @@ static int refuse_rules(struct nft_ctx *nft, unsigned int generation, struct io_
 }
 
 /* A new table, and only then the old one's end: for a moment both are in force. */
-static int install_rules(struct guard *g, const struct conf *c, const struct use *u,
+static int install_rules(struct guard *g, const struct conf *c, const struct guard_use *u,
 			 struct io_error *error)
 {
 	char *rules = rules_of(c, u, g->generation + 1);
@@ -430,9 +188,16 @@ static bool is_privileged(void)
 	return syscall(SYS_capget, &header, has) == 0 && has[0].effective & 1u << CAP_NET_ADMIN;
 }
 
+/* Nothing is shared any more. */
+static void let_go(struct guard *g)
+{
+	guard_hold_end(g->hold);
+	g->hold = 0;
+}
+
 int guard_update(struct guard *g, const struct conf *c, struct io_error *error)
 {
-	struct use *u;
+	struct guard_use *u;
 	int r = 0;
 
 	if (!g)
@@ -447,6 +212,10 @@ int guard_update(struct guard *g, const struct conf *c, struct io_error *error)
 		host_ports_restore(&g->host_ports);
 	if (r == 0)
 		r = install_rules(g, c, u, error);
+	if (r == 0 && c->state_file && is_shared(c, 0, c->nat.pool_count))
+		r = guard_hold(&g->hold, c, u, error);
+	else if (r == 0 && g->hold)
+		let_go(g);
 	free(u);
 	return r;
 }
@@ -483,6 +252,11 @@ int guard_install(struct guard **guard, const struct conf *c, struct io_error *e
 struct host_ports guard_host_ports(const struct guard *g)
 {
 	return g ? g->host_ports : (struct host_ports){ 0 };
+}
+
+uint32_t guard_hold_number(const struct guard *g)
+{
+	return g ? g->hold : 0;
 }
 
 void guard_remove(struct guard *g)

@@ -1,7 +1,7 @@
 /*
  * Backend mem: datagrams in memory, for tests and for measuring what is not I/O.
  *
- * A queue is a stretch of octets with records one after another, each a length and the datagram.
+ * A queue is a stretch of octets with records one after another, each a head and the datagram.
  * It is taken from at head and added to at tail; when head reaches tail both go back to 0. What is
  * pushed may make its queue grow; what is sent may not, because that is the packet path.
  */
@@ -16,6 +16,8 @@ struct queue {
 	uint8_t *octets;
 	size_t room, head, tail;
 };
+
+struct head { uint32_t len, group; };
 
 struct mem_worker {
 	struct queue pushed, sent;
@@ -34,26 +36,26 @@ static struct mem_worker *mem_worker(struct io *io, uint16_t worker)
 	return &((struct mem *)io)->worker[worker];
 }
 
-static bool queue_add(struct queue *q, const uint8_t *octets, uint32_t len)
+static bool queue_add(struct queue *q, const uint8_t *octets, struct head h)
 {
-	if (q->room - q->tail < sizeof(len) + len)
+	if (q->room - q->tail < sizeof(h) + h.len)
 		return false;
-	memcpy(q->octets + q->tail, &len, sizeof(len));
-	memcpy(q->octets + q->tail + sizeof(len), octets, len);
-	q->tail += sizeof(len) + len;
+	memcpy(q->octets + q->tail, &h, sizeof(h));
+	memcpy(q->octets + q->tail + sizeof(h), octets, h.len);
+	q->tail += sizeof(h) + h.len;
 	return true;
 }
 
 /* The next record, which stays in place until the queue is added to; NULL if there is none. */
-static const uint8_t *queue_take(struct queue *q, uint32_t *len)
+static const uint8_t *queue_take(struct queue *q, struct head *h)
 {
 	const uint8_t *octets;
 
 	if (q->head == q->tail)
 		return NULL;
-	octets = q->octets + q->head + sizeof(*len);
-	memcpy(len, q->octets + q->head, sizeof(*len));
-	q->head += sizeof(*len) + *len;
+	octets = q->octets + q->head + sizeof(*h);
+	memcpy(h, q->octets + q->head, sizeof(*h));
+	q->head += sizeof(*h) + h->len;
 	return octets;
 }
 
@@ -68,7 +70,7 @@ static int queue_grow(struct queue *q, size_t len)
 	size_t room = q->room ? q->room : PUSH_ROOM;
 	uint8_t *octets;
 
-	while (room - q->tail < sizeof(uint32_t) + len)
+	while (room - q->tail < sizeof(struct head) + len)
 		room *= 2;
 	if (room == q->room)
 		return 0;
@@ -132,20 +134,28 @@ static int mem_recv(struct io *io, uint16_t worker, struct frame **frames, size_
 	for (i = 0; i < count; i++) {
 		struct frame *f = frames[i];
 		const uint8_t *octets;
+		struct head h;
 
 		if (w->loop && q->head == q->tail)
 			q->head = 0;
-		octets = queue_take(q, &f->len);
+		octets = queue_take(q, &h);
 		if (!octets)
 			break;
+		f->len = h.len;
 		memcpy(frame_ip(f), octets, f->len);
 		__builtin_prefetch(octets + AHEAD);
 		f->offload = (struct virtio_net_hdr){ 0 };
-		f->link_multicast = false;
+		f->link_multicast = h.group;
 	}
 	if (!w->loop)
 		queue_rewind(q);
 	return (int)i;
+}
+
+/* Others read it meanwhile. */
+static void count_sent(struct mem_worker *w, size_t count)
+{
+	__atomic_store_n(&w->sent_count, w->sent_count + count, __ATOMIC_RELAXED);
 }
 
 static enum reason mem_send(struct io *io, uint16_t worker, struct frame **frames,
@@ -155,16 +165,16 @@ static enum reason mem_send(struct io *io, uint16_t worker, struct frame **frame
 
 	*sent = count;
 	if (w->loop) {
-		w->sent_count += count;
+		count_sent(w, count);
 		return REASON_NONE;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (!queue_add(&w->sent, frames[i]->p.ip, frames[i]->p.len)) {
+		if (!queue_add(&w->sent, frames[i]->p.ip, (struct head){ frames[i]->p.len, 0 })) {
 			*sent = i;
 			break;
 		}
 	}
-	w->sent_count += *sent;
+	count_sent(w, *sent);
 	return *sent == count ? REASON_NONE : REASON_SEND_FULL;
 }
 
@@ -182,7 +192,7 @@ const struct io_backend io_mem = {
 	.refresh = mem_refresh,
 };
 
-int io_mem_push(struct io *io, uint16_t worker, const uint8_t *octets, size_t len)
+int io_mem_push_as(struct io *io, uint16_t worker, const uint8_t *octets, size_t len, bool group)
 {
 	struct queue *q = &mem_worker(io, worker)->pushed;
 	int r;
@@ -192,21 +202,26 @@ int io_mem_push(struct io *io, uint16_t worker, const uint8_t *octets, size_t le
 	r = queue_grow(q, len);
 	if (r < 0)
 		return r;
-	queue_add(q, octets, (uint32_t)len);
+	queue_add(q, octets, (struct head){ (uint32_t)len, group });
 	return 0;
+}
+
+int io_mem_push(struct io *io, uint16_t worker, const uint8_t *octets, size_t len)
+{
+	return io_mem_push_as(io, worker, octets, len, false);
 }
 
 size_t io_mem_pull(struct io *io, uint16_t worker, uint8_t *octets, size_t room)
 {
 	struct queue *q = &mem_worker(io, worker)->sent;
-	uint32_t len;
-	const uint8_t *record = queue_take(q, &len);
+	struct head h;
+	const uint8_t *record = queue_take(q, &h);
 
 	if (!record)
 		return 0;
-	memcpy(octets, record, len < room ? len : room);
+	memcpy(octets, record, h.len < room ? h.len : room);
 	queue_rewind(q);
-	return len;
+	return h.len;
 }
 
 void io_mem_loop(struct io *io, uint16_t worker, bool on)
@@ -221,5 +236,5 @@ void io_mem_unplug(struct io *io)
 
 uint64_t io_mem_sent(const struct io *io, uint16_t worker)
 {
-	return ((const struct mem *)io)->worker[worker].sent_count;
+	return __atomic_load_n(&((const struct mem *)io)->worker[worker].sent_count, __ATOMIC_RELAXED);
 }

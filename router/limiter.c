@@ -3,6 +3,7 @@
  * fills it whether others get errors too (SAD DNS, CVE-2020-25705); so how many tokens an error
  * takes there is left to chance, as is which destinations share a group.
  */
+#include "mix.h"
 #include "worker_core.h"
 
 /* In all a thousand; per destination as many as asked for, of which a traceroute's burst passes at once. */
@@ -26,14 +27,6 @@ static void fill(struct bucket_of_tokens *b, nat_time now, uint32_t per_second, 
 		b->tokens += (uint32_t)gained;
 		b->filled_ms += gained * 1000 / per_second;
 	}
-}
-
-/* Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014). */
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-	x = (x ^ x >> 27) * 0x94d049bb133111eb;
-	return x ^ x >> 31;
 }
 
 static struct bucket_of_tokens *group_of(struct limiter *l, const uint8_t *destination, size_t len)

@@ -5,7 +5,6 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
-#include <urcu-qsbr.h>
 
 #include "io_ethernet.h"
 #include "io_tap.h"
@@ -20,7 +19,7 @@ const struct link_port *link_port(const struct link *l, uint16_t interface)
 
 struct io *link_trunk(const struct link *l, const struct link_port *p)
 {
-	return rcu_dereference(l->ios[p->trunk]);
+	return __atomic_load_n(&l->ios[p->trunk], __ATOMIC_ACQUIRE);
 }
 
 static const struct link_port *port_with(const struct link *l, uint16_t trunk,

@@ -6,6 +6,7 @@
 #include "router/lockdown.h"
 #include "router/manual.h"
 #include "router/plan.h"
+#include "router/replay.h"
 #include "router/service.h"
 #include "router/version.h"
 
@@ -91,6 +92,23 @@ static const struct { int (*work)(const struct request *q); } commands[ROUTER_CO
 	[ROUTER_HOLDER] = { holder }, [ROUTER_LOCKDOWN] = { lockdown },
 };
 
+/* It has words of its own. */
+static int replay(int argc, char **argv)
+{
+	struct io_error error = { "" };
+	struct conf *c;
+	struct replay r;
+
+	if (!replay_read(&r, argc, argv, &error)) {
+		refuse(&error);
+		return EXIT_USAGE;
+	}
+	c = conf_read(r.conf, stderr);
+	if (!c)
+		return EXIT_FAILURE;
+	return replay_run(c, &r, stdout, &error) ? refuse(&error) : EXIT_SUCCESS;
+}
+
 /* What is said behind the command. */
 static bool read_request(struct request *q, int argc, char **argv, bool operand)
 {
@@ -122,8 +140,10 @@ int main(int argc, char **argv)
 		puts("router " ROUTER_VERSION);
 		return EXIT_SUCCESS;
 	}
+	if (strcmp(argv[1], router_commands[ROUTER_REPLAY].name) == 0)
+		return replay(argc - 1, argv + 1);
 	for (size_t i = 0; i < ROUTER_COMMAND_COUNT; i++)
-		if (strcmp(argv[1], router_commands[i].name) == 0 &&
+		if (commands[i].work && strcmp(argv[1], router_commands[i].name) == 0 &&
 		    read_request(&q, argc - 1, argv + 1, router_commands[i].operand))
 			return commands[i].work(&q);
 	return usage(stderr, EXIT_USAGE);

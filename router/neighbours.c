@@ -10,7 +10,8 @@
 #include "router/neighbours.h"
 
 #include <stdlib.h>
-#include <urcu-qsbr.h>
+
+#include "mix.h"
 
 enum {
 	RECORDS = 4096, /* a power of two */
@@ -65,21 +66,21 @@ static size_t bucket_of(const struct neighbours *n, uint16_t interface, const st
 {
 	uint64_t words[2], h = n->key + interface;
 
+	/* Whoever is on the link chooses addresses. */
 	memcpy(words, a->octets, sizeof(words));
-	for (size_t i = 0; i < 2; i++) {
-		h = (h ^ words[i]) * 0x9e3779b97f4a7c15;
-		h ^= h >> 32;
-	}
+	for (size_t i = 0; i < 2; i++)
+		h = mix(h ^ words[i]);
 	return h % RECORDS;
 }
 
 const struct neighbour *neighbours_find(const struct neighbours *n, uint16_t interface,
 					const struct address *a)
 {
-	const struct neighbour *at = rcu_dereference(n->buckets[bucket_of(n, interface, a)]);
+	const struct neighbour *at = __atomic_load_n(&n->buckets[bucket_of(n, interface, a)],
+						      __ATOMIC_ACQUIRE);
 
 	while (at && (at->interface != interface || !address_equal(&at->address, a)))
-		at = rcu_dereference(at->next);
+		at = __atomic_load_n(&at->next, __ATOMIC_ACQUIRE);
 	return at;
 }
 
@@ -124,7 +125,7 @@ static bool show(struct neighbours *n, struct record *r, const struct neighbour 
 	*node = *now;
 	node->record = (uint32_t)(r - n->records);
 	node->next = r->node ? r->node->next : NULL;
-	rcu_assign_pointer(*at, node);
+	__atomic_store_n(at, node, __ATOMIC_RELEASE);
 	if (r->node)
 		lay_aside(n, r->node);
 	r->node = node;
@@ -133,7 +134,7 @@ static bool show(struct neighbours *n, struct record *r, const struct neighbour 
 
 static void forget(struct neighbours *n, struct record *r)
 {
-	rcu_assign_pointer(*place_of(n, r->node), r->node->next);
+	__atomic_store_n(place_of(n, r->node), r->node->next, __ATOMIC_RELEASE);
 	lay_aside(n, r->node);
 	r->node = NULL;
 	set_state(n, r, FREE);

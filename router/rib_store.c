@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mix.h"
+
 enum { CHAINS_LEAST = 1024, DESTINATIONS_LEAST = 64 };
 
 _Static_assert(sizeof(struct prefix) == 18, "a prefix is compared and hashed as octets");
@@ -27,19 +29,13 @@ void store_end(struct routes *r)
 	free(r->chains);
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-	return hash ^ hash >> 32;
-}
-
 /* Routes come from the operator, not from packets: no key is needed. */
 static uint32_t *chain_of(const struct routes *r, uint8_t table, const struct prefix *p)
 {
 	uint64_t words[2], hash;
 
 	memcpy(words, p->address.octets, sizeof(words));
-	hash = mix(mix((uint64_t)table << 8 | p->len, words[0]), words[1]);
+	hash = mix(mix(((uint64_t)table << 8 | p->len) ^ words[0]) ^ words[1]);
 	return &r->chains[hash & (r->chain_count - 1)];
 }
 

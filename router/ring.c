@@ -71,16 +71,21 @@ void ring_free(struct ring *r)
 	free(r);
 }
 
+size_t ring_room(struct ring *r, size_t wanted)
+{
+	size_t pushed = atomic_load_explicit(&r->pushed, memory_order_relaxed);
+
+	if (r->mask + 1 - (pushed - r->popped_seen) < wanted)
+		r->popped_seen = atomic_load_explicit(&r->popped, memory_order_acquire);
+	return r->mask + 1 - (pushed - r->popped_seen);
+}
+
 size_t ring_push_many(struct ring *r, struct frame *const *frames, size_t count)
 {
 	size_t pushed = atomic_load_explicit(&r->pushed, memory_order_relaxed);
-	size_t room = r->mask + 1 - (pushed - r->popped_seen);
+	size_t room = ring_room(r, count);
 
-	if (room < count) {
-		r->popped_seen = atomic_load_explicit(&r->popped, memory_order_acquire);
-		room = r->mask + 1 - (pushed - r->popped_seen);
-		count = room < count ? room : count;
-	}
+	count = room < count ? room : count;
 	for (size_t i = 0; i < count; i++)
 		r->slots[(pushed + i) & r->mask] = frames[i];
 	atomic_store_explicit(&r->pushed, pushed + count, memory_order_release);

@@ -59,6 +59,18 @@ static const struct field status_fields[] = {
 	{ NULL, NULL, 0 },
 };
 
+static const struct field state_fields[] = {
+	{ "state file", "state.file", AS_TEXT },
+	{ "  was down", "state.down_ms", AS_DURATION },
+	{ "  sessions", "state.sessions", AS_NUMBER },
+	{ "  ports", "state.ports", AS_NUMBER },
+	{ "  over", "state.over", AS_NUMBER },
+	{ "  damaged", "state.damaged", AS_NUMBER },
+	{ "  refused", "state.refused", AS_NUMBER },
+	{ "  waiting", "state.waiting", AS_NUMBER },
+	{ NULL, NULL, 0 },
+};
+
 static const struct field worker_fields[] = {
 	{ "WORKER", "worker", AS_NUMBER },
 	{ "SESSIONS", "sessions", AS_NUMBER },
@@ -251,6 +263,10 @@ static int show_status(const json_t *reply, bool all, FILE *out)
 	int error = show_object(reply, status_fields, out);
 
 	(void)all;
+	if (error == 0 && json_is_object(json_object_get(reply, "state"))) {
+		fputc('\n', out);
+		error = show_object(reply, state_fields, out);
+	}
 	if (error < 0 || json_array_size(workers) < 2)
 		return error;
 	fputc('\n', out);
@@ -324,7 +340,8 @@ static int show_counters(const json_t *reply, bool all, FILE *out)
 const struct view views[] = {
 	{ "status", "", "the gateway and its workers",
 	  "Version, time since the start, sessions, mappings, ports in use and ports that rest, packets "
-	  "sent and dropped; with several workers a line for each.", NULL, show_status },
+	  "sent and dropped, and what was taken up from a state file; with several workers a line for each.",
+	  NULL, show_status },
 	{ "interfaces", "", "links and their traffic",
 	  "The interfaces of the configuration: the state of the link, its MTU, addresses, and what has "
 	  "come in and gone out.", interface_fields, NULL },

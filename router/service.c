@@ -1,11 +1,15 @@
 #include "router/service.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "guard_ports.h"
@@ -14,13 +18,14 @@
 #include "router/priv.h"
 #include "undo.h"
 
-enum { TICK_MS = 1000 };
+enum { TICK_MS = 1000, WORDS_US = 50000 };
 
 struct service {
 	struct gateway *gateway;
 	struct ctl *ctl; /* NULL: none */
 	struct undo *undo;
 	struct host_ports ports; /* as it knows them */
+	uint32_t hold;
 	struct queue_host hosts[WORKER_INTERFACES_MOST]; /* also */
 	struct notify *notify;
 	int signals;
@@ -52,9 +57,13 @@ static void tell_undo_of(struct service *s, size_t interface)
 static void tell_undo(struct service *s)
 {
 	struct host_ports ports = guard_host_ports(s->gateway->guard);
+	uint32_t hold = guard_hold_number(s->gateway->guard);
 
 	for (size_t i = 0; i < s->gateway->snapshot->conf->interface_count; i++)
 		tell_undo_of(s, i);
+	if (hold != s->hold)
+		undo_hold(s->undo, hold);
+	s->hold = hold;
 	if (memcmp(&ports, &s->ports, sizeof(ports)) == 0)
 		return;
 	undo_ports(s->undo, &ports);
@@ -212,6 +221,27 @@ static void stop(struct service *s)
 	free(s->file);
 }
 
+/* Whoever reads standard error may stop reading, and nobody here waits for him. A pipe is opened anew,
+ * so that it does not change for others who write to it; where that is not allowed, it stays as it is. */
+static void wait_for_no_reader(void)
+{
+	struct timeval patience = { .tv_usec = WORDS_US };
+	struct stat file;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &file) < 0)
+		return;
+	if (S_ISSOCK(file.st_mode))
+		setsockopt(STDERR_FILENO, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (!S_ISFIFO(file.st_mode))
+		return;
+	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
 int service_run(struct conf *c, struct io_error *error)
 {
 	struct service s = {
@@ -222,6 +252,7 @@ int service_run(struct conf *c, struct io_error *error)
 	};
 	int r = s.file && s.turns ? undo_begin(&s.undo, error) : -ENOMEM;
 
+	wait_for_no_reader();
 	if (r)
 		conf_free(c);
 	else

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guard_hold.h"
 #include "io_backend.h"
 #include "router/priv.h"
 #include "router/worker.h"
@@ -22,6 +23,7 @@ struct undo {
 /* What there is to undo, as the gateway tells it. */
 struct deed {
 	struct host_ports ports;
+	uint32_t hold; /* 0: not of what holds */
 	struct queue_host host; /* without a device: not of an interface */
 	size_t interface;
 	char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -52,6 +54,10 @@ static void note(struct deeds *all, const struct deed *told)
 			all->hosts[told->interface] = told->host;
 		return;
 	}
+	if (told->hold) {
+		first->hold = told->hold;
+		return;
+	}
 	if (!first->inode && told->inode) {
 		memcpy(first->socket, told->socket, sizeof(first->socket) - 1);
 		first->device = told->device;
@@ -69,6 +75,8 @@ static void undo_all(struct deeds *all)
 	if (first->inode && lstat(first->socket, &file) == 0 && S_ISSOCK(file.st_mode) &&
 	    file.st_dev == first->device && file.st_ino == first->inode)
 		unlink(first->socket);
+	if (first->hold)
+		guard_hold_end(first->hold);
 	host_ports_restore(&first->ports);
 	for (size_t i = 0; i < WORKER_INTERFACES_MOST; i++)
 		if (*all->hosts[i].device)
@@ -148,6 +156,11 @@ void undo_ports(const struct undo *u, const struct host_ports *ports)
 void undo_host(const struct undo *u, size_t interface, const struct queue_host *host)
 {
 	tell(u, &(struct deed){ .host = *host, .interface = interface });
+}
+
+void undo_hold(const struct undo *u, uint32_t number)
+{
+	tell(u, &(struct deed){ .hold = number });
 }
 
 void undo_end(struct undo *u)

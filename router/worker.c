@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
-#include <urcu-qsbr.h>
 
 #include "nat/owner.h"
 #include "large.h"
+#include "router/state_image.h"
 #include "worker_core.h"
 
 enum { WORK_BATCH = 32, EXPIRE_BUDGET = 512, ASK_MS = 1000 };
+enum { SAVE_BUDGET = 64, SAVE_MS = 1000, RESTORE_BUDGET = 128 };
 enum { CACHE_LINE = 64, PAGE = 4096 };
 
 /* After every batch, so that the NAT has room for what the next one does. */
@@ -183,13 +184,35 @@ static size_t receive(struct worker *w, uint16_t interface)
 	return (size_t)got;
 }
 
+/* What had no place until now may have one by this configuration. Whether there is more to be done. */
+static bool restore(struct worker *w, size_t budget)
+{
+	return w->setup.image && state_image_restore(__atomic_load_n(w->setup.image, __ATOMIC_ACQUIRE),
+						     w->nat, w->now, &w->restored, budget);
+}
+
+void worker_restore(struct worker *w, nat_time now)
+{
+	w->now = now;
+	restore(w, SIZE_MAX);
+}
+
+void worker_save(struct worker *w)
+{
+	if (!w->setup.records)
+		return;
+	/* What is under way, and then everything. */
+	nat_save_some(w->nat, w->now, SIZE_MAX);
+	nat_save_some(w->nat, w->now, SIZE_MAX);
+}
+
 /* A new snapshot changes policies, forwards and timeouts of the NAT, and nothing of its size. */
 static void follow_snapshot(struct worker *w)
 {
 	struct nat_config c;
 	uint32_t version;
 
-	w->snapshot = rcu_dereference(*w->setup.snapshot);
+	w->snapshot = __atomic_load_n(w->setup.snapshot, __ATOMIC_ACQUIRE);
 	version = rib_version(w->snapshot->rib);
 	w->plain = rib_is_plain(w->snapshot->rib);
 	w->six = nat_has_six(&w->snapshot->conf->nat);
@@ -204,6 +227,19 @@ static void follow_snapshot(struct worker *w)
 	c.worker = w->id;
 	nat_configure(w->nat, &c);
 	w->generation = w->snapshot->generation;
+	w->restored = 0;
+}
+
+/* What packets change is written down about once a second, a part in each turn. Whether there is more
+ * to be done. */
+static bool save(struct worker *w)
+{
+	if (!w->setup.records || w->now.ms < w->save_ms)
+		return false;
+	if (nat_save_some(w->nat, w->now, SAVE_BUDGET) == SAVE_BUDGET)
+		return true;
+	w->save_ms = w->now.ms + SAVE_MS;
+	return false;
 }
 
 static void answer_sessions(struct worker *w, struct worker_answer *a)
@@ -251,6 +287,8 @@ size_t worker_step(struct worker *w, nat_time now)
 	worker_follow_interfaces(w);
 	/* With more sessions to end there is no time to sleep. */
 	worked += nat_expire(w->nat, now, EXPIRE_BUDGET) == EXPIRE_BUDGET;
+	worked += restore(w, RESTORE_BUDGET);
+	worked += save(w);
 	hand_to_log(w);
 	gather_expire(w);
 	local_reject(w);
@@ -359,6 +397,8 @@ static int allocate(struct worker *w)
 	}
 	w->spare_count = w->frame_count;
 	w->nat = nat_init_zeroed(w->arena, &c, w->setup.seed);
+	if (w->setup.records)
+		nat_save_to(w->nat, w->setup.records);
 	return 0;
 }
 

@@ -79,6 +79,8 @@ struct worker {
 	bool plain;	     /* those are, in all of this turn: nobody is asked for sources */
 	uint32_t stamp;	     /* another one whenever one of both is: what sessions remember ends */
 	nat_time now;
+	size_t restored;  /* of what one before it has left, by this configuration */
+	uint64_t save_ms; /* when what packets have changed is to be written down again */
 
 	struct frame *frames; /* all that this worker owns */
 	uint8_t *buffers;

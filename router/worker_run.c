@@ -63,7 +63,7 @@ static void take_interface(struct worker *w, uint16_t i)
 {
 	uint32_t bit = 1u << i;
 
-	w->ios[i] = rcu_dereference(w->setup.ios[i]);
+	w->ios[i] = __atomic_load_n(&w->setup.ios[i], __ATOMIC_ACQUIRE);
 	w->interfaces |= bit;
 	if (io_descriptor(w->ios[i], w->id) < 0)
 		w->always |= bit;

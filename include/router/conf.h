@@ -158,10 +158,14 @@ struct conf_log {
 	uint32_t per_second;
 };
 
+enum { CONF_STATE_FILE_MOST = 200 };
+
 struct conf {
 	char *file;
 	uint16_t workers; /* already resolved: at least 1 */
 	char *control; /* path of the control socket; NULL: none */
+	char *state_file; /* what sessions outlive the gateway by; NULL: nothing */
+	int state_line;
 	char *user, *group; /* to become after start; NULL: stay who we are, and the user's own */
 	bool seccomp; /* forbid all system calls but those on a list */
 	bool steering; /* the kernel is told which worker owns what */

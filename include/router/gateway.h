@@ -16,6 +16,7 @@
 #include "router/guard.h"
 #include "router/link.h"
 #include "router/log.h"
+#include "router/state.h"
 #include "router/worker.h"
 
 /* How an interface is, and if it is not up, why, in one line that names it, where the file speaks of it,
@@ -40,7 +41,7 @@ struct followed {
 };
 
 struct gateway {
-	struct snapshot *snapshot; /* current; workers take it through rcu_dereference() */
+	struct snapshot *snapshot; /* current; workers load it with acquire */
 	struct io **ios;	   /* per interface of the configuration; the same of plugs */
 	struct plug *plugs;
 	uint32_t swaps;		   /* of ios; it begins with 1 */
@@ -49,6 +50,7 @@ struct gateway {
 	struct kernel *kernel;	   /* what is heard from it, and its routes */
 	struct link *link;	   /* NULL without type tap */
 	struct log *log;
+	struct state *state;	   /* NULL: nothing is kept */
 	struct followed followed;
 	int events;		   /* epoll: what is to be done beside the workers */
 	struct worker **workers;   /* snapshot->conf->workers of them */

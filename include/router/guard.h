@@ -37,6 +37,10 @@ int guard_install(struct guard **g, const struct conf *c, struct io_error *error
 /* Work by another configuration, from one datagram to the next. What refuses it changes nothing. */
 int guard_update(struct guard *g, const struct conf *c, struct io_error *error);
 
+/* What of it stays for some seconds when the gateway ends, where there is a state file; 0: nothing. Whoever
+ * undoes things is to be told of it (guard_hold_end() of router/guard_hold.h). */
+uint32_t guard_hold_number(const struct guard *g);
+
 void guard_remove(struct guard *g);
 
 #endif

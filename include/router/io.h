@@ -101,9 +101,11 @@ static inline bool io_takes_all(unsigned takes, const struct pkt *p)
 /* The same as a word: "off", "checksum", "tcp", "tcp+udp". */
 const char *io_takes_name(unsigned takes);
 
-/* Backend mem: put datagrams where io_recv() will find them, and see what was sent. For tests and
- * benchmarks; single-threaded per worker. pull returns 0 when there is nothing. */
+/* Backend mem: put datagrams where io_recv() will find them, and see what was sent. For tests,
+ * benchmarks and replays; single-threaded per worker. pull returns 0 when there is nothing. group: as
+ * broadcast or multicast of a link. */
 int io_mem_push(struct io *io, uint16_t worker, const uint8_t *octets, size_t len);
+int io_mem_push_as(struct io *io, uint16_t worker, const uint8_t *octets, size_t len, bool group);
 size_t io_mem_pull(struct io *io, uint16_t worker, uint8_t *octets, size_t room);
 
 /* From now on (on) what was pushed comes again and again, and what is sent is only counted. */

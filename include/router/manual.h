@@ -16,12 +16,14 @@ enum router_command {
 	ROUTER_PORTS,
 	ROUTER_HOLDER,
 	ROUTER_LOCKDOWN,
+	ROUTER_REPLAY,
 	ROUTER_COMMAND_COUNT
 };
 
 struct router_command_row {
 	const char *name;
 	const char *operand; /* NULL: none; with one comes --json */
+	const char *options; /* other ones, in lines; NULL: none */
 	const char *help;
 	const char *about;
 };

@@ -28,6 +28,9 @@ struct frame *ring_pop(struct ring *r);
 size_t ring_push_many(struct ring *r, struct frame *const *frames, size_t count);
 size_t ring_pop_many(struct ring *r, struct frame **frames, size_t most);
 
+/* For the producer: for how many there is room, at least; it looks no further than for so many. */
+size_t ring_room(struct ring *r, size_t wanted);
+
 /* For the consumer: whether there is something to pop. */
 bool ring_is_empty(const struct ring *r);
 

@@ -34,6 +34,7 @@ struct counters {
 	uint64_t local;		/* delivered to the router itself and answered */
 	uint64_t errors_sent;	/* ICMP errors of our own */
 	uint64_t handed_off, hairpinned;
+	uint64_t pieces; /* packets that cutting one made, beyond the first */
 	struct link_counters links[WORKER_INTERFACES_MOST];
 };
 
@@ -60,8 +61,12 @@ struct worker_setup {
 	const uint32_t *swaps; /* grows after one of them has become another */
 	struct snapshot *const *snapshot; /* where the current one is published */
 	struct log_queue *log; /* takes the events of the NAT */
+	struct nat_saved *records; /* where what the NAT knows is kept; NULL: nowhere */
+	struct state_image *const *image; /* what one before it knew is published here, or nothing; NULL */
 	uint8_t seed[32];
 };
+
+struct state_image;
 
 /* From worker_new() to worker_free(), which takes NULL. */
 struct worker *worker_new(const struct worker_setup *s);
@@ -69,6 +74,11 @@ void worker_free(struct worker *w);
 
 /* One turn at a given time; returns how much was done: 0 says that there is nothing to do. */
 size_t worker_step(struct worker *w, nat_time now);
+
+/* Before its first turn: go on with what is its own of setup.image. After its last: all it knows is in
+ * setup.records. */
+void worker_restore(struct worker *w, nat_time now);
+void worker_save(struct worker *w);
 
 /* By another thread, before io becomes an interface of the worker, and before it ceases to be: its
  * queue is waited for, or no more. worker_plug() fails with a negative errno. */

@@ -18,6 +18,19 @@ EVERY_SETUP += [rig.Setup("tun", 4), rig.Setup("tap", 4, False),
 EVERY_SETUP += [rig.Setup("xdp", 1), rig.Setup("xdp", 2, False)]
 EVERY_SETUP += [rig.Setup("nfqueue", workers, offload) for workers in (1, 2)
                 for offload in (True, False)]
+EVERY_SETUP = list(dict.fromkeys(EVERY_SETUP))  # rig.WORKERS may have made some the same
+
+# What make check-threads leaves out.
+OF_TWO_WORKERS = "is about another number of workers"
+WITHOUT_FILTER = "under a sanitizer there is no list of system calls"
+OWN_MEMORY = "measures memory, of which ThreadSanitizer has its own"
+NOT_UNDER_TSAN = {"test_crowd_at_the_control_socket": OWN_MEMORY,
+                  "test_keeps_what_it_needs": WITHOUT_FILTER,
+                  "test_process_that_undoes_things_has_few_rights": WITHOUT_FILTER,
+                  "test_service_manager_hears": OF_TWO_WORKERS,
+                  "test_watchdog_sees_workers_that_are_stuck": OF_TWO_WORKERS,
+                  "test_refusals_are_few_records": OF_TWO_WORKERS,
+                  "test_what_was_joined_and_may_not_wait_ends_together": OF_TWO_WORKERS}
 
 
 def pytest_addoption(parser):
@@ -43,6 +56,20 @@ def setup(request):
     """A test that asks for this runs in every topology, with 1, 2 and 4 workers, with and without
     offloads."""
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def sanitized(request, tmp_path, monkeypatch):
+    """Under ThreadSanitizer a test has failed, too, if it has reported something."""
+    if "TSAN_OPTIONS" not in os.environ:
+        yield
+        return
+    if request.node.originalname in NOT_UNDER_TSAN:
+        pytest.skip(NOT_UNDER_TSAN[request.node.originalname])
+    monkeypatch.setenv("TSAN_OPTIONS", f"{os.environ['TSAN_OPTIONS']} log_path={tmp_path}/report")
+    yield
+    reports = "".join(path.read_text() for path in tmp_path.glob("report.*"))
+    assert not reports, reports
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ lan0 is a TUN device whose kernel's end lives in the client's namespace, unless 
 
 import itertools
 import json
+import os
 import signal
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ SERVER, SERVER_B, WAN, POOL = "203.0.113.9", "203.0.113.10", "203.0.113.1", "203
 HOST = "203.0.113.2"
 CLIENT6, ROUTER6, WAN6, SERVER6 = "2001:db8:7::2", "2001:db8:7::1", "2001:db8::1", "2001:db8::9"
 CONTROL = "/run/router.sock"
+WORKERS = int(os.environ.get("WORKERS", 0))  # in every setup; 0: as it says
 
 _numbers = itertools.count(1)
 
@@ -35,6 +37,10 @@ class Setup:
     workers: int = 1
     offload: bool = True
     rings: bool = True
+
+    def __post_init__(self):
+        if WORKERS:
+            object.__setattr__(self, "workers", WORKERS)
 
     @property
     def pool(self):
@@ -192,7 +198,7 @@ class Network:
 
     def _values(self, lan, wan, nat, interfaces):
         # With four workers without, so that both ways see every test.
-        uring = self.setup.workers < 4
+        uring = self.setup.workers < 4 or bool(WORKERS)
         inside = dict(name="lan0", type="tun", side="inside", netns=self.client.name, mtu=1500,
                       address=[ROUTER + "/24", ROUTER6 + "/64"], offload=self.setup.offload,
                       host_address=[CLIENT + "/24", CLIENT_B + "/24", CLIENT6 + "/64"],

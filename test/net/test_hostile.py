@@ -95,7 +95,11 @@ def broken(ip, ip6):
 FROM_INSIDE = broken(IP(src=CLIENT, dst=SERVER), IPv6(src=CLIENT6, dst=SERVER6)) + [
     ("spoofed", raw(IP(src="10.9.9.9", dst=SERVER) / UDP())),
     ("spoofed", raw(IP(src=SERVER, dst=SERVER) / UDP())),
+    ("spoofed", raw(IP(src=POOL, dst=POOL) / UDP(sport=PORT, dport=PORT))),
+    ("spoofed", raw(IP(src=POOL, dst=SERVER) / UDP(sport=PORT, dport=6000))),
+    ("spoofed", raw(IP(src=ROUTER, dst=SERVER) / UDP())),
     ("spoofed", raw(IPv6(src="2001:db8:bad::1", dst=SERVER6) / UDP())),
+    ("multicast", raw(IP(src=CLIENT, dst="203.0.113.255") / ICMP())),
     ("ttl_exceeded", raw(IP(src=CLIENT, dst=SERVER, ttl=1) / UDP())),
     ("ttl_exceeded", raw(IP(src=CLIENT, dst=SERVER, ttl=0) / UDP())),
     ("ttl_exceeded", raw(IPv6(src=CLIENT6, dst=SERVER6, hlim=1) / UDP())),
@@ -125,6 +129,11 @@ FROM_OUTSIDE = broken(IP(src=SERVER, dst=POOL), IPv6(src=SERVER6, dst=CLIENT6)) 
     ("outside_transit", raw(IP(src=SERVER, dst="198.51.100.77") / UDP())),
     ("local_no_service", raw(IP(src=SERVER, dst=WAN) / UDP(dport=53))),
     ("local_no_service", raw(IP(src=SERVER, dst=WAN) / TCP(dport=22))),
+    ("spoofed", raw(IP(src=POOL, dst=POOL) / UDP(sport=PORT, dport=PORT))),
+    ("spoofed", raw(IP(src=POOL, dst=POOL) / TCP(sport=PORT, dport=PORT))),
+    ("spoofed", raw(IP(src=WAN, dst=POOL) / UDP(sport=6000, dport=PORT))),
+    ("multicast", raw(IP(src=SERVER, dst="192.168.7.255") / ICMP())),
+    ("multicast", raw(IP(src=SERVER, dst="203.0.113.255") / ICMP())),
     ("spoofed", raw(IP(src=CLIENT, dst=POOL) / UDP(sport=6000, dport=PORT))),
 ]
 
@@ -147,7 +156,7 @@ def moved(router, before):
     """The counters of drops that changed."""
     now = router.counters()
     return {name for name in now if now[name] != before[name]
-            and name not in ("sent", "local", "errors_sent", "handed_off", "hairpinned")}
+            and name not in ("sent", "local", "errors_sent", "handed_off", "hairpinned", "pieces")}
 
 
 def faults_of(net, throw, victim, cases):

@@ -3,22 +3,29 @@
 A group is one kind of test. Each prints a line with its counts and its time, its failures with what
 they said, and each skip with its reason. The last line is the sum of all; the exit status is 1 if
 something failed or nothing ran.
+
+Groups follow each other. The programs of one group do not know of each other: as many run at once as
+there are processors.
 """
 
 import argparse
+import collections
 import os
 import pathlib
 import sys
 import time
 import xml.etree.ElementTree as xml
+from concurrent.futures import ThreadPoolExecutor
 
 import tap
 from tap import FAILED, PASSED, SKIPPED, Result
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "test" / "tools"
+COVERAGE = ["CFLAGS=-O0 -g --coverage", "LDFLAGS=--coverage"]
 SANITIZERS = ["SANITIZE=address,undefined", "CFLAGS=-O1 -g"]
 MINUTE = 60
+BATCHES = 16  # of stories, which are short
 
 
 def environment(**more):
@@ -33,33 +40,50 @@ def script(name, build):
     return tap.results_of([sys.executable, TOOLS / name, build], 5 * MINUTE, environment(), ROOT)
 
 
-def units(build):
+def side_by_side(work, items):
+    """The results of work(item) for all items, in their order."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        return [r for results in pool.map(work, items) for r in results]
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        tap.stop_all()
+        raise
+    finally:
+        pool.shutdown()
+
+
+def programs(commands, patience=5 * MINUTE):
+    return side_by_side(lambda command: tap.results_of(command, patience, environment(), ROOT), commands)
+
+
+def unit_commands(build):
     """Each test_*.c is a program; one that was not built is a failure."""
-    results = []
-    for source in sorted(ROOT.glob("test/unit/*/test_*.c")):
-        program = build / source.relative_to(ROOT).with_suffix("")
-        results += tap.results_of([program], 5 * MINUTE, environment(), ROOT)
-    return results
+    sources = sorted(ROOT.glob("test/unit/*/test_*.c"))
+    return [[build / source.relative_to(ROOT).with_suffix("")] for source in sources]
 
 
-def scenarios(build):
+def story_commands(build):
     stories = sorted(path.relative_to(ROOT) for path in ROOT.glob("test/scenario/*.nat"))
-    return tap.results_of([build / "test/play", *stories], 5 * MINUTE, environment(), ROOT)
+    return [[build / "test/play", *stories[i::BATCHES]] for i in range(BATCHES)]
+
+
+def fuzz_commands(build):
+    """What the fuzzers began with, and what they once found, without a fuzzer."""
+    targets = [source.stem.removeprefix("fuzz_") for source in sorted(ROOT.glob("fuzz/fuzz_*.c"))]
+    folders = {t: [f for kind in ("corpus", "regress") if (f := ROOT / "fuzz" / kind / t).is_dir()] for t in targets}
+    return [[build / "fuzz" / t, *folders[t]] for t in targets]
+
+
+def endurance_commands(build):
+    """A few virtual minutes of what `make hour` does: with room for all sessions, and with the table full."""
+    hour = build / "test/hour"
+    return [[hour, "--minutes", "3", "--rate", "60000"],
+            [hour, "--minutes", "3", "--rate", "30000", "--sessions", "20000"]]
 
 
 def differential(build):
     return tap.results_of([build / "test/differential"], 15 * MINUTE, environment(), ROOT)
-
-
-def fuzz(build):
-    """What the fuzzers began with, and what they once found, without a fuzzer."""
-    results = []
-    for source in sorted(ROOT.glob("fuzz/fuzz_*.c")):
-        target = source.stem.removeprefix("fuzz_")
-        folders = [ROOT / "fuzz" / kind / target for kind in ("corpus", "regress")]
-        results += tap.results_of([build / "fuzz" / target, *(f for f in folders if f.is_dir())],
-                                  5 * MINUTE, environment(), ROOT)
-    return results
 
 
 def make(build, *arguments):
@@ -74,6 +98,11 @@ def make(build, *arguments):
 
 def sanitized_build(build):
     return make(build / "asan", *SANITIZERS, "units")
+
+
+def coverage(build):
+    """What the fuzzers' inputs reach of nat/, as make fuzz-coverage says it."""
+    return make(build / "coverage", *COVERAGE, "fuzzers") + script("fuzz_coverage.py", build / "coverage")
 
 
 def clang_build(build):
@@ -93,21 +122,39 @@ def read_junit(path):
     return results
 
 
-def network(build, tests=("test/net",)):
-    """Between network namespaces; pytest counts."""
-    junit = build / "network.xml"
+def pytest(build, *arguments, patience=20 * MINUTE):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    return tap.run(command, patience, environment(BUILD=str(build), PYTHONDONTWRITEBYTECODE="1"), ROOT)
+
+
+def network_file(build, tests, planned, **options):
+    """The tests of one file, or some of them; in a process of their own, with namespaces of its own."""
+    name = tests[0].partition("::")[0]
+    junit = build / "network" / f"{pathlib.Path(name).stem}.xml"
     junit.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests,
-               f"--junitxml={junit}"]
-    done = tap.run(command, 60 * MINUTE, environment(BUILD=str(build), PYTHONDONTWRITEBYTECODE="1"), ROOT)
+    done = pytest(build, *tests, f"--junitxml={junit}", **options)
+    said = done.out.splitlines()[-40:] + done.last_words()
     if done.timed_out or not junit.exists():
-        return [Result("pytest test/net", FAILED,
-                       ["ran out of time" if done.timed_out else "no result"] +
-                       done.out.splitlines()[-40:] + done.last_words())]
+        return [Result(f"pytest {name}", FAILED, ["ran out of time" if done.timed_out else "no result"] + said)]
     results = read_junit(junit)
     if done.code and not any(r.status == FAILED for r in results):
-        results.append(Result("pytest test/net", FAILED, [f"exit status {done.code}"] + done.last_words()))
+        results.append(Result(f"pytest {name}", FAILED, [f"exit status {done.code}"] + said))
+    if len(results) != planned and not any(r.status == FAILED for r in results):
+        results.append(Result(f"pytest {name}", FAILED, [f"collected {planned} tests, ran {len(results)}"] + said))
     return results
+
+
+def network(build, tests=(), **options):
+    """Between network namespaces; pytest counts. options: of pytest(), for each file. The files with
+    most tests come first, so that at the end nobody waits long."""
+    files = {}
+    for test in tests or sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("test/net/test_*.py")):
+        files.setdefault(test.partition("::")[0], []).append(test)
+    collected = pytest(build, "--collect-only", *(tests or ["test/net"])).out.splitlines()
+    planned = collections.Counter(line.partition("::")[0] for line in collected if "::" in line)
+    order = sorted(files, key=lambda file: -planned[file])
+    (build / "network").mkdir(parents=True, exist_ok=True)
+    return side_by_side(lambda file: network_file(build, files[file], planned[file], **options), order)
 
 
 GROUPS = [
@@ -115,15 +162,20 @@ GROUPS = [
     ("purity", lambda b: script("purity.py", b)),
     ("style", lambda b: script("style.py", b)),
     ("requirement walks", lambda b: script("walks.py", b)),
-    ("units", units),
-    ("scenarios", scenarios),
+    ("units", lambda b: programs(unit_commands(b))),
+    ("scenarios", lambda b: programs(story_commands(b))),
     ("differential", differential),
-    ("fuzz corpora", fuzz),
+    ("orders of threads", lambda b: programs([[b / "test/explore"]])),
+    ("golden captures", lambda b: script("golden.py", b)),
+    ("endurance", lambda b: programs(endurance_commands(b))),
+    ("fuzz corpora", lambda b: programs(fuzz_commands(b))),
+    ("fuzz coverage", coverage),
     ("sanitized build", sanitized_build),
-    ("sanitized units", lambda b: units(b / "asan")),
-    ("sanitized scenarios", lambda b: scenarios(b / "asan")),
+    ("sanitized units", lambda b: programs(unit_commands(b / "asan"))),
+    ("sanitized scenarios", lambda b: programs(story_commands(b / "asan"))),
     ("sanitized differential", lambda b: differential(b / "asan")),
-    ("sanitized fuzz corpora", lambda b: fuzz(b / "asan")),
+    ("sanitized endurance", lambda b: programs(endurance_commands(b / "asan"))),
+    ("sanitized fuzz corpora", lambda b: programs(fuzz_commands(b / "asan"))),
     ("build with clang", clang_build),
     ("pages", lambda b: script("pages.py", b)),
     ("package", lambda b: script("package.py", b)),
@@ -159,6 +211,20 @@ def run_group(work, build):
         return [Result(type(error).__name__, FAILED, [str(error)])]
 
 
+def run_groups(groups, build, only=None):
+    """The exit status: 1 if something failed or nothing ran."""
+    everything = []
+    for name, work in groups:
+        if only and name not in only:
+            continue
+        began = time.monotonic()
+        results = run_group(work, build)
+        print_group(name, results, time.monotonic() - began)
+        everything += results
+    print(sentence(everything))
+    return 1 if count(everything, FAILED) or not everything else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description="Run every test.")
     parser.add_argument("--build", default="build", help="directory with what was built")
@@ -167,17 +233,7 @@ def main():
     unknown = set(arguments.only or []) - {name for name, _ in GROUPS}
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
-    build = (ROOT / arguments.build).resolve()
-    everything = []
-    for name, work in GROUPS:
-        if arguments.only and name not in arguments.only:
-            continue
-        began = time.monotonic()
-        results = run_group(work, build)
-        print_group(name, results, time.monotonic() - began)
-        everything += results
-    print(sentence(everything))
-    return 1 if count(everything, FAILED) or not everything else 0
+    return run_groups(GROUPS, (ROOT / arguments.build).resolve(), arguments.only)
 
 
 if __name__ == "__main__":

@@ -71,13 +71,15 @@ def fails(command, tree):
 
 
 def programs(tree, build, mutant):
-    """What to build and to run, in order: those of the file itself, the stories, what fuzzers know,
+    """What to build and to run, in order: those of the file itself, all orders of threads, the stories, what fuzzers know,
     the differential, and all other units."""
     units = sorted(f.relative_to(tree).with_suffix("") for f in tree.glob("test/unit/*/test_*.c"))
     stem = pathlib.Path(mutant.file).stem
     own = [u for u in units if stem in u.name]
     for unit in own:
         yield unit, [build / unit]
+    if build.name == "plain" and mutant.file.startswith("router/"):
+        yield pathlib.Path("test/explore"), [build / "test/explore"]
     stories = sorted(str(s.relative_to(tree)) for s in tree.glob("test/scenario/*.nat"))
     yield pathlib.Path("test/play"), [build / "test/play", *stories]
     for source in sorted(tree.glob("fuzz/fuzz_*.c")):

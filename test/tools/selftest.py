@@ -10,6 +10,7 @@ import tempfile
 import textwrap
 
 import check
+import fuzz_coverage
 import purity
 import style
 import tap
@@ -181,7 +182,10 @@ def group_faults():
         raise ValueError("broken")
 
     groups = [(lambda b: [], "failed"), (breaks, "failed"),
-              (lambda b: [tap.Result("a", tap.PASSED)], "passed")]
+              (lambda b: [tap.Result("a", tap.PASSED)], "passed"),
+              (lambda b: check.side_by_side(breaks, [1, 2]), "failed"),
+              (lambda b: check.side_by_side(lambda status: [tap.Result("a", status)],
+                                            [tap.PASSED, tap.FAILED, tap.SKIPPED]), "passed failed skipped")]
     return [f"group {number}" for number, (work, expected) in enumerate(groups)
             if statuses(check.run_group(work, None)) != expected]
 
@@ -200,6 +204,31 @@ def junit_faults(folder):
     return [] if good else [str(results)]
 
 
+COUNTS = """\
+{"files": [{"file": "nat/a.c", "lines": [{"line_number": 1, "count": 2}, {"line_number": 3, "count": 0}]}]}
+{"files": [{"file": "nat/a.c", "lines": [{"line_number": 4, "count": 0}, {"line_number": 9, "count": 0}]},
+ {"file": "nat/a.c", "lines": [{"line_number": 9, "count": 1}, {"line_number": 10, "count": 0}]}]}""".replace(",\n ", ", ")
+
+
+def coverage_faults():
+    """Two of five lines, one of them reached in the second of its places."""
+    files = fuzz_coverage.report(fuzz_coverage.read_counts(COUNTS))
+    wrong = [] if files == {"nat/a.c": {"lines": 5, "reached": 2, "unreached": [[3, 4], [10, 10]]}} else [str(files)]
+    asked = [("nat/a.c", 40, True), ("nat", 40, True), ("nat", 41, False), ("nat/a", 1, False), ("router", 1, False)]
+    return wrong + [f"{least} % of {place}" for place, least, good in asked
+                    if bool(fuzz_coverage.shortfall(files, place, least)) == good]
+
+
+def network_faults(folder):
+    """A file of tests of which one was left out, or that is not there, has failed."""
+    file = folder / "test_one.py"
+    file.write_text("def test_one():\n    pass\n")
+    (folder / "network").mkdir()
+    asked = [(file, 1, "passed"), (file, 2, "passed failed"), (folder / "test_none.py", 1, "failed")]
+    return [f"{path.name} with {planned} tests" for path, planned, expected in asked
+            if statuses(check.network_file(folder, [str(path)], planned)) != expected]
+
+
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as name:
@@ -207,6 +236,8 @@ def main():
         tests = [("reading TAP", sum((tap_faults(*row) for row in TAP_TEXTS), [])),
                  ("running programs", sum((program_faults(*row) for row in PROGRAMS), [])),
                  ("reading pytest's results", junit_faults(folder)),
+                 ("files of network tests", network_faults(folder)),
+                 ("what inputs reach", coverage_faults()),
                  ("groups in which nothing runs", group_faults())]
         tests += [(f"story {number}", story_faults(build / "test/play", folder, *row))
                   for number, row in enumerate(STORIES, 1)]

@@ -1,5 +1,6 @@
 """Programs that report in TAP, run within a time and read."""
 
+import contextlib
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 LINES_OF_A_CRASH = 60
+_running = set()
 
 
 @dataclass
@@ -41,10 +43,18 @@ def stop(process):
     return "", ""
 
 
+def stop_all():
+    """Ask everything to end that run() waits for, in whatever thread."""
+    for process in list(_running):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+
+
 def run(command, timeout, env=None, cwd=None):
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                errors="replace", env=env, cwd=cwd, start_new_session=True)
+    _running.add(process)
     timed_out = False
     try:
         out, err = process.communicate(timeout=timeout)
@@ -54,6 +64,8 @@ def run(command, timeout, env=None, cwd=None):
     except BaseException:
         stop(process)
         raise
+    finally:
+        _running.discard(process)
     return Finished(process.returncode, out, err, time.monotonic() - began, timed_out)
 
 

@@ -54,6 +54,11 @@ static const struct { struct nat_policy policy; const char *fault; } policies[] 
 	{ { NAPT, PORTS, .exhausted = 4 }, "behaviour that there is not" },
 	{ { NAPT, PORTS, .unsolicited = 2 }, "behaviour that there is not" },
 	{ { NAPT, PORTS, .twice = { .len = 33 } }, "twice NAT of a prefix longer than 32 bits" },
+	{ { NAPT, PORTS, .twice = { .seen = { 0xdf }, .real = { 0xef }, .len = 4 } }, NULL },
+	{ { NAPT, PORTS, .twice = { .seen = { 0xf0 }, .len = 8 } }, "translation to or from reserved addresses" },
+	{ { NAPT, PORTS, .twice = { .real = { 0xe0 }, .len = 3 } }, "translation to or from reserved addresses" },
+	{ { .prefix_len = 28, .type = NAT_ONE_TO_ONE, .translated = { 0xff } },
+	  "translation to or from reserved addresses" },
 	{ { NAPT, PORTS, .new_per_second = 1, .new_burst = 1 }, NULL },
 	{ { NAPT, PORTS, .new_per_second = 1 }, "rate of new sessions without a burst" },
 	{ { NAPT, PORTS, .timeout_ms = { TIMEOUT_MOST_S * 1000u } }, NULL },
@@ -102,6 +107,20 @@ static void policies_are_judged(void **state)
 		assert_fault(fault_of(policies[i].policy), policies[i].fault);
 }
 
+/* RFC 1112 section 4: nobody has such addresses, whatever an interface says. */
+static void a_pool_has_no_reserved_address(void **state)
+{
+	const be32 pools[] = { be32_from(0xefffffff), be32_from(0xf0000005), be32_from(0xffffffff) };
+	struct nat_config c = nat_config_default();
+
+	(void)state;
+	c.pool_count = 1;
+	for (size_t i = 0; i < 3; i++) {
+		c.pool = &pools[i];
+		assert_fault(nat_config_fault(&c), i ? "reserved address in a pool" : NULL);
+	}
+}
+
 /* RFC 7422 section 2 counts neither the network nor the broadcast address. */
 static void hosts_are_counted(void **state)
 {
@@ -140,6 +159,9 @@ static const struct { struct nat_forward forwards[3]; const char *fault; } forwa
 	{ { { UDP(2, 1, 1) } }, "forward with an impossible port range" },
 	{ { { UDP(1, 1, 0) } }, "forward with an impossible port range" },
 	{ { { UDP(1, 2, 65535) } }, "forward beyond inside port 65535" },
+	{ { { UDP(1, 1, 1), .external = { 0xf1 } } }, "forward of a reserved address" },
+	{ { { UDP(1, 1, 1), .internal = { 0xff } } }, "forward of a reserved address" },
+	{ { { UDP(1, 1, 1), .source = { 0xf0 } } }, "forward of a reserved address" },
 	{ { { .protocol = PROTO_ICMP, .last = 65535 } }, "forward of ICMP" },
 	{ { { .protocol = PROTO_GRE, .last = 65535 }, { UDP(1, 1, 1) }, { UDP(2, 2, 2) } }, NULL },
 	{ { { .protocol = PROTO_GRE, .first = 1, .last = 65535 } },
@@ -178,6 +200,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(policies_are_judged),
+		cmocka_unit_test(a_pool_has_no_reserved_address),
 		cmocka_unit_test(hosts_are_counted),
 		cmocka_unit_test(addresses_have_as_many_hosts_or_fewer),
 		cmocka_unit_test(forwards_are_judged),

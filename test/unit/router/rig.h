@@ -381,6 +381,7 @@ static inline void rig_balance(struct rig *r)
 	assert_int_equal(sum.packets_out, r->pulled);
 	assert_int_equal(sum.octets_out, r->pulled_octets);
 	assert_int_equal(c.reasons[REASON_NONE], r->pulled);
+	assert_int_equal(c.pieces, r->pieces);
 	assert_int_equal(ends, r->pushed + r->pieces + c.errors_sent +
 				       c.reasons[REASON_ERROR_LIMIT]);
 }

@@ -180,6 +180,7 @@ static void assert_all_globals(const struct conf *c)
 	assert_int_equal(c->interfaces[0].reverse_path, REVERSE_BY_SIDE);
 	assert_int_equal(c->interfaces[3].reverse_path, REVERSE_LOOSE);
 	assert_null(c->control);
+	assert_string_equal(c->state_file, "/nonexistent/state");
 	assert_int_equal(c->seed, 1234567890123);
 	assert_int_equal(c->nat.sessions, 100000);
 	assert_int_equal(c->nat.sessions_per_host, 100);

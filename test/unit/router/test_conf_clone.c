@@ -65,6 +65,7 @@ static void assert_same(const struct conf *a, const struct conf *b)
 {
 	assert_same_text(a->file, b->file);
 	assert_same_text(a->control, b->control);
+	assert_same_text(a->state_file, b->state_file);
 	assert_same_text(a->user, b->user);
 	assert_same_text(a->group, b->group);
 	assert_same_array(a->routes, b->routes, a->route_count, sizeof(*a->routes));

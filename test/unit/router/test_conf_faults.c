@@ -126,11 +126,11 @@ static const struct { const char *text, *faults; } broken[] = {
 	  "// /* \" 99999999999\n/* \" # 99999999999 */\n"
 	  "control = \"# // /* \\\" 99999999999 @include\";", "" },
 	{ "interfaces = ( { " IN " } ); a99999999999 = 2147483647; b = 99999999999.5; c = 99999999999e1;",
-	  "1: unknown key a99999999999; known are workers, poll_us, steering, control, user, group, seccomp, clock, seed, import_routes, unique_idents, limits, timeouts, "
+	  "1: unknown key a99999999999; known are workers, poll_us, steering, control, state_file, user, group, seccomp, clock, seed, import_routes, unique_idents, limits, timeouts, "
 	  "log, interfaces, routes, nat, forwards, delegated, ipv6, rewrite\n"
-	  "1: unknown key b; known are workers, poll_us, steering, control, user, group, seccomp, clock, seed, import_routes, unique_idents, limits, timeouts, log, "
+	  "1: unknown key b; known are workers, poll_us, steering, control, state_file, user, group, seccomp, clock, seed, import_routes, unique_idents, limits, timeouts, log, "
 	  "interfaces, routes, nat, forwards, delegated, ipv6, rewrite\n"
-	  "1: unknown key c; known are workers, poll_us, steering, control, user, group, seccomp, clock, seed, import_routes, unique_idents, limits, timeouts, log, "
+	  "1: unknown key c; known are workers, poll_us, steering, control, state_file, user, group, seccomp, clock, seed, import_routes, unique_idents, limits, timeouts, log, "
 	  "interfaces, routes, nat, forwards, delegated, ipv6, rewrite\n" },
 	/* A text is in its own line, wherever the next comma or bracket is. */
 	{ "interfaces = ( { " IN " address = [\n\"x\"\n\n,\n\"y\" // ]\n/* , */\n] } );",

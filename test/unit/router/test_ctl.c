@@ -248,6 +248,16 @@ static void a_hundred_clients_are_all_served(void **state)
 	}
 }
 
+static void expect_version(struct desk *d, int fd)
+{
+	char *line = desk_hear(d, fd);
+
+	assert_non_null(line);
+	free(line);
+	close(fd);
+}
+
+/* Who has been silent for the longest gives way; the others may go on being so. */
 static void silent_clients_keep_others_waiting_but_not_for_long(void **state)
 {
 	struct desk *d = *state;
@@ -256,17 +266,48 @@ static void silent_clients_keep_others_waiting_but_not_for_long(void **state)
 	for (size_t i = 0; i < 16; i++)
 		silent[i] = desk_connect(d);
 	desk_serve(d);
+	d->now.ms += 100;
+	desk_say(silent[0], "{\"command\":\"version\"}\n");
+	free(desk_hear(d, silent[0]));
 	late = desk_connect(d);
 	desk_say(late, "{\"command\":\"version\"}\n");
+	d->now.ms += 399;
 	assert_open(d, late);
-	d->now.ms += 10000;
+	d->now.ms += 1;
 	ctl_work(d->ctl, d->now);
-	char *line = desk_hear(d, late);
-	assert_non_null(line);
-	free(line);
-	close(late);
-	for (size_t i = 0; i < 16; i++)
+	expect_version(d, late);
+	assert_closed(d, silent[1]);
+	/* Nobody else waits. */
+	for (size_t i = 2; i < 16; i++)
+		assert_open(d, silent[i]);
+	d->now.ms += 9500;
+	ctl_work(d->ctl, d->now);
+	assert_open(d, silent[0]);
+	for (size_t i = 2; i < 16; i++)
 		assert_closed(d, silent[i]);
+	close(silent[0]);
+}
+
+/* ABU-2: eight rounds of sixteen that say nothing, or half of something, and one who wants an answer. */
+static void a_crowd_of_silent_clients_is_seen_through(void **state)
+{
+	struct desk *d = *state;
+	int silent[120], late;
+	uint64_t began;
+
+	for (size_t i = 0; i < 120; i++) {
+		silent[i] = desk_connect(d);
+		if (i % 2)
+			desk_say(silent[i], "{\"command\":\"ver");
+	}
+	late = desk_connect(d);
+	desk_say(late, "{\"command\":\"version\"}\n");
+	for (began = d->now.ms; d->now.ms < began + 4000; d->now.ms += 500)
+		for (int turn = 0; turn < 100; turn++)
+			ctl_work(d->ctl, d->now);
+	expect_version(d, late);
+	for (size_t i = 0; i < 120; i++)
+		close(silent[i]);
 }
 
 static void the_descriptor_tells_when_time_is_up(void **state)
@@ -433,6 +474,7 @@ int main(void)
 		DESK_TEST(an_unfinished_request_is_forgotten),
 		DESK_TEST(a_hundred_clients_are_all_served),
 		DESK_TEST(silent_clients_keep_others_waiting_but_not_for_long),
+		DESK_TEST(a_crowd_of_silent_clients_is_seen_through),
 		DESK_TEST(the_descriptor_tells_when_time_is_up),
 		DESK_TEST(garbage_is_answered),
 		DESK_TEST(clients_that_leave_are_forgotten),

@@ -159,6 +159,31 @@ static void a_full_ring_refuses_and_counts(void **state)
 	assert_int_equal(rig_reason(r, REASON_HANDOFF_FULL), owner ? 64 : 0);
 }
 
+/* ABU-1: what comes from outside takes three quarters of that ring at the most, so that a flood out there
+ * does not stop what comes from inside. */
+static void a_flood_from_outside_leaves_room(void **state)
+{
+	struct rig *r = *state;
+	struct packet sent = from_host(5002), out, flood;
+	uint16_t owner = owner_of(r, 5002);
+
+	rig_push_at(r, LAN0, owner, &sent);
+	rig_settle(r);
+	out = rig_take(r, WAN0);
+	flood = reply(&out);
+	for (unsigned i = 0; i < WORKER_RING + 64; i++)
+		rig_push_at(r, WAN0, 0, &flood);
+	for (unsigned turn = 0; turn < WORKER_RING / 64 + 1; turn++)
+		worker_step(r->gateway->workers[0], r->now);
+	assert_int_equal(rig_reason(r, REASON_HANDOFF_FULL), owner ? WORKER_RING / 4 + 64 : 0);
+	for (unsigned i = 0; i < WORKER_RING / 4; i++)
+		rig_push_at(r, LAN0, 0, &sent);
+	rig_settle(r);
+	assert_int_equal(rig_reason(r, REASON_HANDOFF_FULL), owner ? WORKER_RING / 4 + 64 : 0);
+	assert_int_equal(rig_drain(r, WAN0), WORKER_RING / 4);
+	assert_int_equal(rig_drain(r, LAN0), owner ? WORKER_RING * 3 / 4 : WORKER_RING + 64);
+}
+
 /* Every way a frame can end, and one that is cut in two. */
 static void push_one_of_each(struct rig *r, unsigned round)
 {
@@ -235,6 +260,7 @@ int main(void)
 		RIG_ROWS(errors_are_handed_by_their_quote, plain),
 		RIG_ROWS(hairpins_are_handed_half_by_half, plain),
 		RIG_ROWS(a_full_ring_refuses_and_counts, plain),
+		RIG_ROWS(a_flood_from_outside_leaves_room, plain),
 		RIG_ROWS(buffers_come_home, brief),
 	};
 

@@ -311,6 +311,51 @@ static void a_full_table_forgets_who_was_longest_unused(void **state)
 	}
 }
 
+static struct address numbered_at(unsigned octet, unsigned i)
+{
+	struct address a = { .version = 6, .octets = { 0x20, 1, 0x0d, 0xb8, [15] = 1 } };
+
+	a.octets[octet] = (uint8_t)(i >> 8);
+	a.octets[octet + 1] = (uint8_t)i;
+	return a;
+}
+
+/* Nodes that readers pass by to find each of so many addresses, which are in the table. */
+static size_t passed_by(struct place *p, unsigned octet, unsigned count)
+{
+	size_t passed = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct address a = numbered_at(octet, i);
+		const struct neighbour *n = neighbours_find(p->n, WAN, &a);
+
+		assert_non_null(n);
+		for (; n; n = n->next)
+			passed++;
+	}
+	return passed;
+}
+
+/* ABU-2: whoever is on the link chooses addresses, and knows this code. Those that differ in sixteen bits,
+ * wherever these are, are spread, or every datagram would pass by all of them. */
+static void nobody_chooses_addresses_that_meet(void **state)
+{
+	enum { COUNT = 2048 };
+	struct place *p = *state;
+
+	for (unsigned octet = 0; octet < 15; octet++) {
+		for (unsigned i = 0; i < COUNT; i++) {
+			struct discovery d = { .has_mac = true, .peer = numbered_at(octet, i),
+					       .about = p->a, .mac = { 2, 0, 0, 0, 0, 1 } };
+
+			neighbours_hear(p->n, &(struct heard){ WAN, true, &d, &untagged }, p->now);
+		}
+		assert_in_range(passed_by(p, octet, COUNT), COUNT, 2 * COUNT);
+		neighbours_forget(p->n, WAN);
+		neighbours_reclaim(p->n);
+	}
+}
+
 /* Readers may still look at it. */
 static void what_was_replaced_stays_until_it_is_reclaimed(void **state)
 {
@@ -359,6 +404,7 @@ int main(void)
 		TEST(a_scan_takes_no_more_than_its_places),
 		TEST(a_scan_leaves_places_for_others),
 		TEST(a_full_table_forgets_who_was_longest_unused),
+		TEST(nobody_chooses_addresses_that_meet),
 		TEST(what_was_replaced_stays_until_it_is_reclaimed),
 		TEST(forgets_an_interface),
 	};
