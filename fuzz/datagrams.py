@@ -3,6 +3,7 @@
 import struct
 
 TCP, UDP, ICMP, GRE, ICMPV6 = 6, 17, 1, 47, 58
+DCCP, ESP, SCTP, UDPLITE = 33, 50, 132, 136
 INSIDE, OUTSIDE, POOL = "10.0.0.2", "203.0.113.9", "192.0.2.1"
 
 
@@ -76,6 +77,15 @@ def icmp(kind, code=0, rest=bytes(4), payload=b"", ends=None):
     return sealed(message, 2, pseudo(*ends, ICMPV6, len(message)) if ends else b"")
 
 
+def dccp(offset, long, covers=0, kind=0):
+    """A header of that many words, if it is long with a sequence number of 48 bits; of all types."""
+    return u16(5000, 80) + u8(offset, covers) + u16(1) + u8(kind << 1 | long, 0) + bytes(6 if long else 2)
+
+
+def sctp(chunk, length=16, tag=1):
+    return u16(5000, 80) + u32(tag, 0) + u8(chunk, 0) + u16(length)
+
+
 MSS = u8(2, 4) + u16(1460)
 V6 = ("2001:db8::1", "2001:db8:f::9")
 ENDS = (INSIDE, OUTSIDE)
@@ -124,3 +134,63 @@ def datagrams():
                         ("fragment-last", [(44, u8(0) + u16(8) + u32(7))]),
                         ("many", [(60, u8(0, 1, 4, 0, 0, 0, 0))] * 9)):
         yield f"chain6-{name}", ip6(*V6, UDP, udp(*V6), chain)
+
+
+def broken():
+    """What the parser refuses, and the rest of what it looks at."""
+    query, segment = ip4(*ENDS, UDP, udp(*ENDS)), tcp(*ENDS)
+    yield "empty", b""
+    yield "version-5", u8(0x55) + bytes(40)
+    yield "header4-cut", query[:19]
+    yield "header4-of-16", u8(0x44) + query[1:]
+    yield "header4-longer-than-all", u8(0x4f) + query[1:24]
+    yield "header4-wrong-sum", query[:10] + u8(query[10] ^ 1) + query[11:]
+    yield "length4-beyond-end", query[:2] + u16(2000) + query[4:]
+    yield "length4-below-header", query[:2] + u16(19) + query[4:]
+    yield "option4-beyond-header", ip4(*ENDS, UDP, udp(*ENDS), u8(148, 44, 0, 0))
+    yield "option4-in-last-octet", ip4(*ENDS, UDP, udp(*ENDS), u8(1, 1, 1, 7))
+    yield "option4-of-nothing", ip4(*ENDS, UDP, udp(*ENDS), u8(148, 1, 0, 0))
+    yield "fragment4-beyond-65535", ip4(*ENDS, UDP, bytes(80), fragment=0x1fff)
+    yield "header6-cut", ip6(*V6, UDP, udp(*V6))[:39]
+    yield "length6-beyond-end", ip6(*V6, UDP, udp(*V6))[:-1]
+    for name, chain in (("cut", [(60, u8(0))]), ("beyond-end", [(60, u8(9, 0, 0, 0, 0, 0, 0))]),
+                        ("late-hop-by-hop", [(60, u8(0, 1, 4, 0, 0, 0, 0)), (0, u8(0, 1, 4, 0, 0, 0, 0))]),
+                        ("fragment-twice", [(44, bytes(7))] * 2), ("fragment-of-seven", [(44, u8(0) + u16(1) + u32(7))]),
+                        ("fragment-far", [(44, u8(0) + u16(0xfff8) + u32(7))]),
+                        ("routing-left", [(43, u8(0, 2, 1, 0, 0, 0, 0))]), ("routing-type-4", [(43, u8(0, 4, 1, 0, 0, 0, 0))]),
+                        ("esp", [(50, bytes(7))])):
+        yield f"chain6-{name}", ip6(*V6, UDP, b"" if name == "cut" else udp(*V6, b"seven!!"), chain)
+    for name, option, where in (("silent", 0x5e, V6[1]), ("told", 0x9e, V6[1]), ("told-all", 0x9e, "ff02::1"),
+                                ("told-one", 0xde, V6[1]), ("not-told-all", 0xde, "ff02::1"), ("known", 5, V6[1])):
+        yield f"option6-{name}", ip6(V6[0], where, UDP, udp(V6[0], where), [(0, u8(0, option, 2, 0, 0, 1, 0))])
+    yield "option6-cut", ip6(*V6, UDP, udp(*V6), [(0, u8(0, 1, 3, 0, 0, 0, 5))])
+    yield "tcp4-cut", ip4(*ENDS, TCP, segment[:16])
+    yield "tcp4-of-seven", ip4(*ENDS, TCP, segment[:7])
+    yield "tcp4-header-short", ip4(*ENDS, TCP, segment[:12] + u8(0x40) + segment[13:])
+    yield "tcp4-header-beyond-end", ip4(*ENDS, TCP, segment[:12] + u8(0xf0) + segment[13:])
+    yield "udp4-longer-than-ip", ip4(*ENDS, UDP, u16(5000, 53, 99, 1))
+    yield "udp4-of-seven-octets", ip4(*ENDS, UDP, u16(5000, 53, 7, 1))
+    for name, octets in (("cut", u16(5000, 53, 8)), ("no-sum", u16(5000, 53, 0, 0)), ("all", u16(5000, 53, 0, 1)),
+                         ("header", u16(5000, 53, 8, 1) + b"rest"), ("seven", u16(5000, 53, 7, 1)),
+                         ("beyond-end", u16(5000, 53, 99, 1))):
+        yield f"udplite4-{name}", ip4(*ENDS, UDPLITE, octets)
+    for name, octets in (("cut", bytes(8)), ("short", dccp(3, 0)), ("long", dccp(4, 1)), ("long-cut", dccp(3, 1)[:12]),
+                         ("offset-short", dccp(2, 1)), ("offset-beyond-end", dccp(9, 1)), ("covers-part", dccp(4, 1, 2) + bytes(9)),
+                         ("covers-more", dccp(4, 1, 15))):
+        yield f"dccp4-{name}", ip4(*ENDS, DCCP, octets)
+    for name, octets in (("cut", sctp(3)[:15]), ("data", sctp(0) + bytes(12)), ("init", sctp(1, 20) + bytes(16)),
+                         ("init-cut", sctp(1, 20)), ("chunk-of-three", sctp(3, 3))):
+        yield f"sctp4-{name}", ip4(*ENDS, SCTP, octets)
+    yield "esp4-cut", ip4(*ENDS, ESP, bytes(7))
+    yield "gre4-call", ip4(*ENDS, GRE, u16(0x3001, 0x880b, 4, 7, 0, 1) + bytes(4))
+    yield "gre4-call-cut", ip4(*ENDS, GRE, u16(0x3001, 0x880b))
+    yield "icmp6-in-ipv4", ip4(*ENDS, ICMPV6, icmp(128))
+    yield "icmp4-in-ipv6", ip6(*V6, ICMP, icmp(8))
+    yield "icmp6-redirect", ip6(*V6, ICMPV6, icmp(137, payload=bytes(32), ends=V6))
+    yield "icmp4-cut", ip4(*ENDS, ICMP, bytes(7))
+    for name, quote in (("version-6", ip6(*V6, UDP, udp(*V6))), ("cut", query[:19]), ("tcp", ip4(*ENDS, TCP, segment)[:28]),
+                        ("tcp-padded", ip4(*ENDS, TCP, segment[:8] + bytes(100))),
+                        ("dccp", ip4(*ENDS, DCCP, dccp(4, 1))[:28]), ("sctp", ip4(*ENDS, SCTP, sctp(0) + bytes(12))[:28]),
+                        ("udplite", ip4(*ENDS, UDPLITE, u16(5000, 53, 99, 1))), ("esp", ip4(*ENDS, ESP, bytes(8))),
+                        ("short", ip4(*ENDS, UDP, bytes(7))), ("beyond-end", query[:2] + u16(1500) + query[4:])):
+        yield f"icmp4-quotes-{name}", ip4(OUTSIDE, INSIDE, ICMP, icmp(11, payload=quote))

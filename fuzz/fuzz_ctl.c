@@ -71,8 +71,9 @@ static struct desk desk_open(void)
 	struct desk d;
 
 	close(fd);
-	assert(c && gateway_start(&d.gateway, c, &error) == 0);
-	begin_session(d.gateway);
+	assert(c && gateway_open(&d.gateway, c, &error) == 0);
+	begin_session(d.gateway); /* what is there before its thread is */
+	assert(gateway_begin(d.gateway, &error) == 0);
 	open_socket(&d);
 	return d;
 }

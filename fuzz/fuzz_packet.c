@@ -5,6 +5,7 @@
  *
  * Input    How: which of the following counts; offload metadata; a limit for the MSS; octets.
  */
+#include "nat/extension.h"
 #include "nat/icmp_error.h"
 #include "nat/mss.h"
 
@@ -35,6 +36,26 @@ static void judge_view(const struct question *q, const struct pkt *p)
 	assert(pkt_wire_len(p) && pkt_wire_len(p) <= p->len && pkt_tos(p) <= 255);
 	valid = pkt_checksum_valid(p);
 	assert(!whole || valid == transport_is_right(q->octets, a));
+}
+
+/* Of the headers from the first to the transport, whether one is of that kind, and whose field is last. */
+static void judge_chain(const struct question *q, const struct pkt *p)
+{
+	struct headers behind = { 0 };
+	uint32_t at = 6;
+
+	if (q->a.version != 6)
+		return;
+	assert(extension_transport_field(p) == q->a.next_at);
+	headers_add(&behind, p->protocol);
+	assert(extension_is_any(p, &behind));
+	behind = (struct headers){ 0 };
+	headers_add(&behind, q->octets[at]);
+	assert(extension_is_any(p, &behind));
+	behind = (struct headers){ 0 };
+	assert(!extension_is_any(p, &behind));
+	at = extension_refused_option(p);
+	assert(at < p->len && (!at || q->octets[at] & 0xc0));
 }
 
 static void judge_quote(const struct pkt *outer)
@@ -89,6 +110,21 @@ static void tell_why(const struct pkt *cause, enum reason r)
 	if (len)
 		judge_error(out, len, cause);
 	free(out);
+}
+
+/* The sum of the pseudo-header, as the sender leaves it, becomes the whole one. */
+static void complete(const struct question *q)
+{
+	uint8_t *octets = copy_exactly(q->octets, q->len);
+	struct pkt p;
+
+	assert(pkt_parse(&p, octets, q->len, q->offload) == REASON_NONE);
+	if (p.flags & PKT_PARTIAL) {
+		store16(octets + p.checksum, pseudo_sum(octets, &q->a, p.len - p.transport));
+		pkt_complete(&p);
+		assert(pkt_is_fragment(&p) || transport_is_right(octets, &q->a));
+	}
+	free(octets);
 }
 
 /* One of what changes octets in place; false where there was nothing to change. */
@@ -154,9 +190,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 	if (r == REASON_NONE) {
 		assert(anatomy_of(&q.a, q.octets, q.len));
 		judge_view(&q, &p);
+		judge_chain(&q, &p);
 		judge_quote(&p);
 		make_errors(&q, &p);
 		make_changes(&q);
+		complete(&q);
 	} else if (p.version == 6 && p.fragment) {
 		tell_why(&p, r);
 	}

@@ -13,6 +13,9 @@
  * whether an inside address shows outside. */
 void judge_passage(const struct nats *w, const struct passage *p);
 
+/* An answer to a datagram that went on comes to where that came from, as if no NAT were between. */
+void judge_reverse(const struct nats *w, const struct passage *p);
+
 /* Pieces that went through in one burst: the same translation for all, and a right whole. */
 void judge_pieces(struct passage *const *list, size_t count);
 

@@ -101,6 +101,18 @@ static void make_possible(struct nat_policy *p, const struct nat_config *c)
 		p->port_selection = NAT_PORT_PRESERVE;
 }
 
+/* Perhaps; where it is not wanted, the first entry of IPv6 stands in its place. */
+static void read_alone(struct nats *w, struct input *in)
+{
+	static const uint8_t alone[4] = { 172, 16, 0 }, outside[4] = { 192, 0, 3 };
+
+	w->policies[2] = (struct nat_policy){
+		.prefix = be32_load(alone), .prefix_len = 24, .type = NAT_ONE_TO_ONE,
+		.translated = be32_load(outside),
+	};
+	w->config.policy_count = NATS_POLICIES - 1u + input_below(in, 2);
+}
+
 /* What may change while sessions live. */
 static void read_behaviour(struct nats *w, struct input *in)
 {
@@ -109,12 +121,14 @@ static void read_behaviour(struct nats *w, struct input *in)
 	read_policy(&w->policies[1], in);
 	read_forwards(w, in);
 	read_rest(&w->policies[1], in);
-	w->config.policy_count = NATS_POLICIES - 1u + input_below(in, 2);
+	read_alone(w, in);
 	make_possible(&w->policies[1], &w->config);
 	w->hairpins_as_they_are |= w->policies[1].hairpin == NAT_HAIRPIN_INTERNAL;
 	w->shares_ports |= w->policies[1].exhausted == NAT_EXHAUSTED_OVERLOAD;
 	w->config.timeout_ms[TIMEOUT_UDP] = (300u - 60 * pace) * SECOND;
 	w->config.timeout_ms[TIMEOUT_TCP_ESTABLISHED] = (7440u - 1000 * pace) * SECOND;
+	if (w->more)
+		nats_read_more(w, in);
 	if (w->six)
 		nats_read_six(w, in);
 	assert(!nat_config_fault(&w->config));
@@ -123,13 +137,12 @@ static void read_behaviour(struct nats *w, struct input *in)
 static void read_config(struct nats *w, struct input *in)
 {
 	static const uint8_t inside[4] = { 10, 0 }, exempt[4] = { 10, 0, 9 }, pool[4] = { 192, 0, 2 };
-	static const uint8_t alone[4] = { 172, 16, 0 }, outside[4] = { 192, 0, 3 };
-
 	uint8_t first = input_u8(in);
 
 	w->config = nat_config_default();
-	w->config.workers = (uint16_t)(1 + (first & 127) % NATS_WORKERS);
+	w->config.workers = (uint16_t)(1 + (first & 63) % NATS_WORKERS);
 	w->six = first >> 7;
+	w->more = first >> 6 & 1;
 	w->config.sessions = 1u + input_below(in, 64);
 	w->config.sessions_per_host = 1u + input_below(in, 64);
 	w->config.fragments = input_below(in, 16);
@@ -145,15 +158,13 @@ static void read_config(struct nats *w, struct input *in)
 		.prefix = be32_load(inside), .prefix_len = 16, .type = NAT_NAPT44,
 		.pool_count = (uint16_t)w->config.pool_count,
 	};
-	w->policies[2] = (struct nat_policy){
-		.prefix = be32_load(alone), .prefix_len = 24, .type = NAT_ONE_TO_ONE,
-		.translated = be32_load(outside),
-	};
 	for (size_t i = 0; i < NATS_POOL; i++)
 		w->pool[i] = be32_from(load32(pool) + (uint32_t)i);
 	w->pool_of_four = w->config.pool_count;
 	if (w->six)
 		nats_open_six(w);
+	if (w->more)
+		nats_open_more(w, in);
 	read_behaviour(w, in);
 }
 
@@ -267,14 +278,6 @@ static void read_burst(struct nats *w, struct input *in, struct burst *b)
 	}
 }
 
-static void digest(struct nats *w, const void *octets, size_t len)
-{
-	const uint8_t *at = octets;
-
-	for (size_t i = 0; i < len; i++)
-		w->digest = (w->digest ^ at[i]) * 0x100000001b3;
-}
-
 static void join_burst(struct burst *b, struct passage *p)
 {
 	b->list[b->count++] = p;
@@ -320,7 +323,7 @@ static void learn(struct nats *w, struct burst *b, struct passage *p)
 
 	p->owner = nat_owner(w->nat[0], &p->p, p->job.from);
 	fragment = nat_learn(w->nat[p->owner], w->now, &p->p, p->job.from, &note);
-	digest(w, &fragment, sizeof(fragment));
+	nats_digest(w, &fragment, sizeof(fragment));
 	if (fragment == FRAGMENT_HOLD && hold(w, p, note.datagram))
 		return;
 	if (fragment == FRAGMENT_HOLD)
@@ -418,9 +421,10 @@ static void conclude(struct nats *w, struct passage *p, struct burst *again)
 {
 	const uint32_t said[] = { p->job.verdict, p->job.reason, p->job.session, p->owner };
 
-	digest(w, said, sizeof(said));
-	digest(w, p->job.reason == REASON_NONE ? p->p.ip : p->octets,
+	nats_digest(w, said, sizeof(said));
+	nats_digest(w, p->job.reason == REASON_NONE ? p->p.ip : p->octets,
 	       p->job.reason == REASON_NONE ? p->p.len : p->was.len);
+	judge_reverse(w, p);
 	if (p->job.reason == REASON_NONE && p->job.verdict == NAT_FORWARD)
 		past_add(&w->past, side_other(p->job.from), p->p.ip, p->p.len);
 	if (p->job.reason != REASON_NONE || p->job.verdict != NAT_HAIRPIN) {
@@ -460,6 +464,7 @@ void nats_turn(struct nats *w, struct input *in)
 	go(w, &burst, &hairpinned);
 	go(w, &hairpinned, &none);
 	assert(!none.count);
+	nats_tell(w);
 }
 
 void nats_close(struct nats *w)

@@ -61,6 +61,9 @@ static struct nat_policy make(const struct nats *w, size_t i, uint8_t knobs)
 	struct nat_policy p = w->policies[1];
 
 	p.prefix_len = 0;
+	p.twice.len = 0;
+	p.left = 0;
+	p.helpers = 0;
 	p.version = 6;
 	p.type = entries[i].type;
 	p.v6.match = prefix_of(entries[i].match, entries[i].len);

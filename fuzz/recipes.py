@@ -1,10 +1,11 @@
 """Recipes for datagrams, as traffic.h has them. Hosts and ports by their numbers in traffic.c."""
 
-from datagrams import GRE, ICMP, OUTSIDE, POOL, TCP, UDP, octets_of, u16, u8
+from datagrams import DCCP, ESP, GRE, ICMP, OUTSIDE, POOL, SCTP, TCP, UDP, UDPLITE, octets_of, u16, u8
 
 HOSTS = ["10.0.0.2", "10.0.0.3", "10.0.1.2", "10.0.9.2", "172.16.0.2", "203.0.113.9", "203.0.113.10",
          "198.51.100.7", "192.0.2.0", "192.0.2.1", "192.0.2.2", "192.0.2.3"]
 PORTS = [5000, 5001, 40000, 80, 443, 53, 1023, 65535]
+PROTOCOLS = [TCP, UDP, ICMP, GRE, UDPLITE, DCCP, SCTP, ESP]
 SEGMENTS = {"syn": 0, "synack": 1, "ack": 2, "fin": 3, "rst": 4, "rstack": 5, "none": 64}
 FRESH, ANSWER, ERROR, RAW = range(4)
 FROM_OUTSIDE, REPAIR, KNOWN_ONLY, SIX = 4, 8, 16, 32
@@ -36,14 +37,20 @@ def recipe(kind, body, first=0, flags=0, gso=0, step=1):
     return u8(kind | first, flags) + body + spoilt + (u8(step - 1) if flags >> 6 else b"")
 
 
+def transport(protocol, kind, sport, dport, segment, seq, other):
+    """other: of what put_other() makes."""
+    if protocol == ICMP:
+        return u8(kind) + port(sport)
+    rest = u8(SEGMENTS[segment], seq) if protocol == TCP else b"" if protocol == UDP else u8(other)
+    return port(sport) + port(dport) + rest
+
+
 def fresh(protocol, source, destination, sport=5000, dport=80, segment="syn", payload=0, identification=1, seq=1,
-          kind=8, options=u8(148, 4, 0, 0), **rest):
-    body = u8([TCP, UDP, ICMP, GRE].index(protocol), payload, identification) + host(source) + host(destination)
+          kind=8, options=u8(148, 4, 0, 0), other=0, **rest):
+    body = u8(PROTOCOLS.index(protocol), payload, identification) + host(source) + host(destination)
     if rest.get("flags", 0) & OPTIONS:
         body += options
-    body += u8(kind) + port(sport) if protocol == ICMP else port(sport) + port(dport)
-    if protocol == TCP:
-        body += u8(SEGMENTS[segment], seq)
+    body += transport(protocol, kind, sport, dport, segment, seq, other)
     return recipe(FRESH, body, **rest)
 
 
@@ -53,13 +60,11 @@ def six_host(address):
 
 
 def six(protocol, source, destination, sport=5000, dport=80, segment="syn", payload=0, kind=128, extension=(0, 0), seq=1,
-        first=0, **rest):
-    body = u8([TCP, UDP, ICMP, GRE].index(protocol), payload, 0) + six_host(source) + six_host(destination)
+        first=0, other=0, **rest):
+    body = u8(PROTOCOLS.index(protocol), payload, 0) + six_host(source) + six_host(destination)
     if rest.get("flags", 0) & OPTIONS:
         body += u8(*extension)
-    body += u8(kind) + port(sport) if protocol == ICMP else port(sport) + port(dport)
-    if protocol == TCP:
-        body += u8(SEGMENTS[segment], seq)
+    body += transport(protocol, kind, sport, dport, segment, seq, other)
     return recipe(FRESH, body, first=first | SIX, **rest)
 
 

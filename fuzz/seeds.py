@@ -7,16 +7,21 @@ import pathlib
 import random
 import struct
 
-from datagrams import (ENDS, GRE, ICMP, ICMPV6, INSIDE, OUTSIDE, POOL, TCP, UDP, V6, datagrams, icmp,
+from datagrams import (ENDS, GRE, ICMP, ICMPV6, INSIDE, OUTSIDE, POOL, TCP, UDP, V6, broken, datagrams, icmp,
                        internet_sum, ip4, ip6, tcp, u16, u32, u8, udp)
+from helper_seeds import helper_seeds
 from kernel import MESSAGES
 from link_seeds import link_seeds
+from nat_seeds import nat_seeds, stories
+from pcap_seeds import pcap_seeds
+from plan_seeds import plan_seeds
 from recipes import (BACKWARDS, FROM_OUTSIDE, KNOWN_ONLY, NO_SUM, OPTIONS, OVERLAP, PARTIAL, REPAIR, WRONG_SUM, answer, error,
                      fresh, outside, pieces, raw, turn)
-from six_seeds import six_stories
+from state_seeds import state_seeds
+from target_seeds import error_seeds, family_seeds, fragment_seeds, model_seeds
 
 HERE = pathlib.Path(__file__).resolve().parent
-FILES_MOST, OCTETS_MOST = 300, 1 << 20
+FILES_MOST, OCTETS_MOST = 500, 1 << 20
 
 
 def partial(octets):
@@ -31,13 +36,21 @@ def partial(octets):
 
 def packet_seeds():
     how_repair, how_offload, how_partial = 1, 2, 4
-    for name, octets in datagrams():
+    for name, octets in (*datagrams(), *broken()):
         yield name, u8(0) + bytes(5) + u16(1200, 1400) + octets
     for name in ("tcp4-data", "tcp6", "udp4", "udp6"):
         octets, start, offset = partial(dict(datagrams())[name])
         for gso in (0, 5):
             yield f"{name}-partial-{gso}", u8(how_offload | how_partial) + u16(start) + u8(offset) + u16(gso) + \
                 u16(1200, 1400) + octets
+    octets, start, offset = partial(dict(datagrams())["tcp4-data"])
+    segment, piece = dict(datagrams())["udp4-shorter-than-ip"], dict(datagrams())["fragment4-last"]
+    for name, at, off, gso, about in (("elsewhere", start + 1, offset, 0, octets), ("behind-end", start, 99, 0, octets),
+                                      ("of-icmp", 20, 2, 0, dict(datagrams())["icmp4-echo"]), ("other-field", start, 6, 0, octets),
+                                      ("udp-shorter", 20, 6, 0, segment), ("later-fragment", 20, 6, 0, piece)):
+        yield f"offload-{name}", u8(how_offload | how_partial) + u16(at) + u8(off) + u16(gso) + u16(1200, 1400) + about
+    yield "offload-segments-alone", u8(how_offload) + u16(start) + u8(offset) + u16(5) + u16(1200, 1400) + octets
+    yield "offload-nothing", u8(how_offload) + u16(start) + u8(offset) + u16(0) + u16(1200, 1400) + octets
     yield "repaired", u8(how_repair) + bytes(9) + dict(datagrams())["icmp4-error-3-1"]
     yield "nothing", b""
 
@@ -84,104 +97,6 @@ def segment_seeds():
     yield "as-it-is", u8(0, needs_checksum, 0) + u16(0) + u8(start, offset) + u16(0) + octets
     yield "udp-shorter-than-ip", u8(0, needs_checksum, 0) + u16(0) + u8(start, offset) + u16(0) + \
         partial(dict(datagrams())["udp4-shorter-than-ip"])[0]
-
-
-def stories():
-    """Traffic for the NAT and for the gateway: name, turns as functions of a time step's octet."""
-    opening = [turn(fresh(TCP, *ENDS)), turn(answer("synack")), turn(answer("ack"))]
-    yield "tcp-life", opening + [turn(answer("ack")), turn(answer("fin")), turn(answer("fin")), turn(answer("ack"))]
-    yield "tcp-reset", opening + [turn(answer("rst")), turn(fresh(TCP, *ENDS, seq=9))]
-    yield "tcp-blind-reset", opening + [turn(answer("rst", seq=100)), turn(answer("rst", back=1, seq=1))]
-    yield "tcp-simultaneous", [turn(fresh(TCP, *ENDS)), turn(outside(TCP)), turn(answer("synack"))]
-    yield "tcp-odd-flags", [turn(fresh(TCP, *ENDS, segment="none"), fresh(TCP, *ENDS, segment="ack"),
-                                 fresh(TCP, *ENDS), fresh(TCP, *ENDS, segment="none"))]
-    yield "udp", [turn(fresh(UDP, *ENDS, dport=53)), turn(answer()), turn(answer()),
-                  turn(outside(UDP, sport=443)), turn(outside(UDP, sport=53))]
-    yield "udp-sums", [turn(fresh(UDP, *ENDS, flags=f), fresh(UDP, *ENDS, payload=9, flags=f)) + turn(answer(flags=f))
-                       for f in (NO_SUM, WRONG_SUM, PARTIAL, OPTIONS)]
-    yield "tcp-partial", [turn(fresh(TCP, *ENDS, flags=PARTIAL, gso=100, payload=200)), turn(answer("synack"))]
-    yield "ping", [turn(fresh(ICMP, *ENDS, sport=7)), turn(answer()), turn(fresh(ICMP, *ENDS, kind=13, sport=8)),
-                   turn(answer()), turn(fresh(ICMP, *ENDS, kind=5), fresh(ICMP, OUTSIDE, POOL, first=FROM_OUTSIDE))]
-    yield "ping-of-zeros", [turn(raw(ip4(*ENDS, ICMP, icmp(8)))), turn(answer())]
-    for name, kind in (("udp", UDP), ("tcp", TCP), ("icmp", ICMP)):
-        yield f"errors-{name}", [turn(fresh(kind, *ENDS)), turn(error(3), error(0, 4), error(1, 0), error(2, 0),
-                                      error(quoted=28), error(quoted=20), error(flags=WRONG_SUM), error(sender=7)),
-                                 turn(answer("synack") if kind == TCP else answer(), error(0, 3), error(1, 0, sender=2))]
-    yield "errors-about-nothing", [turn(outside(UDP)), turn(fresh(UDP, *ENDS)), turn(raw(ip4(
-        "203.0.113.1", POOL, ICMP, icmp(11, payload=ip4(POOL, OUTSIDE, UDP, udp(POOL, OUTSIDE)))), first=FROM_OUTSIDE))]
-    yield "hairpin", [turn(fresh(UDP, INSIDE, OUTSIDE)), turn(fresh(UDP, "10.0.0.3", POOL, dport=5000)),
-                      turn(answer()), turn(fresh(TCP, "10.0.0.3", POOL, dport=443)), turn(answer("synack"))]
-    yield "hairpin-fragments", [turn(fresh(UDP, INSIDE, OUTSIDE)), turn(
-        fresh(UDP, "10.0.0.3", POOL, dport=5000, payload=20, flags=pieces(3), step=5))]
-    yield "forwards", [turn(outside(TCP, dport=443), outside(TCP, "192.0.2.2", dport=80), outside(UDP, "192.0.2.2")),
-                       turn(answer("synack"), answer("synack", back=1), answer("synack", back=2)),
-                       turn(fresh(TCP, INSIDE, OUTSIDE, sport=80), fresh(UDP, "10.0.9.2", OUTSIDE),
-                            outside(UDP, "192.0.2.3", dport=53), outside(TCP, "192.0.2.0", dport=80))]
-    yield "exempt", [turn(fresh(UDP, "10.0.9.2", OUTSIDE), outside(UDP, "10.0.9.2"),
-                          fresh(GRE, "10.0.9.2", OUTSIDE), fresh(UDP, "172.16.0.2", OUTSIDE))]
-    yield "exempt-fragments", [turn(outside(UDP, "192.0.2.3", dport=53)), turn(
-        fresh(UDP, "10.0.9.2", OUTSIDE, payload=20, flags=pieces(3), step=5, dport=80))]
-    yield "known-only", [turn(fresh(UDP, INSIDE, "10.0.1.2", first=KNOWN_ONLY)), turn(fresh(UDP, *ENDS)),
-                         turn(fresh(UDP, *ENDS, first=KNOWN_ONLY))]
-    for kind in (UDP, TCP, ICMP):
-        for name, flags in (("", 0), ("-backwards", BACKWARDS), ("-overlapping", OVERLAP)):
-            yield f"fragments-{kind}{name}", [
-                turn(fresh(kind, *ENDS, payload=30, identification=7, flags=flags | pieces(4), step=6)),
-                turn(answer("synack", flags=flags) if kind == TCP else answer(flags=flags)),
-                turn(fresh(kind, *ENDS, payload=30, identification=8, flags=flags | pieces(4), step=6),
-                     fresh(kind, *ENDS, payload=30, identification=8, flags=flags | pieces(4), step=6))]
-    yield "fragments-tiny", [turn(fresh(TCP, *ENDS, payload=9, flags=pieces(4), step=1))]
-    yield "fragments-orphaned", [turn(*[raw(ip4(*ENDS, UDP, bytes(16), identification=n, fragment=0x2003))
-                                        for n in range(20)])]
-    yield "many-hosts", [turn(*[fresh(UDP, f"10.0.1.{n}", OUTSIDE, sport=p) for n in range(10, 20) for p in (5000, 5001, 80)])]
-    yield "many-ports", [turn(*[fresh(kind, *ENDS, sport=p, dport=53) for p in range(5000, 5008) for kind in (UDP, TCP)])]
-    yield "many-remotes", [turn(*[fresh(UDP, INSIDE, f"203.0.113.{n}") for n in range(100, 140)])]
-    yield "long", [turn(fresh(UDP, *ENDS, payload=250), fresh(TCP, *ENDS, payload=250))]
-    yield "pauses", [turn(fresh(kind, *ENDS), step=step) for step in range(16) for kind in (UDP, TCP)]
-    for name, octets in datagrams():
-        yield f"raw-{name}", [turn(raw(octets), raw(octets, first=FROM_OUTSIDE), raw(octets, first=REPAIR))]
-
-
-def behaviour(pace=0, mapping=0, filtering=0, selection=0, pooling=0, hairpin=0, refresh=0, parity=0, ports=0, low=0,
-              forwards=63, tcp=0, conflict=0, exhausted=0, unsolicited=0, errors=0, block=0, blocks=3, dynamic=0,
-              per_host_ports=0, rate=0, per_mapping=0, short=0, alone=0):
-    return u8(pace, mapping, filtering, selection, pooling, hairpin, refresh, parity, ports, low, forwards, tcp, conflict,
-              exhausted, unsolicited, errors, block, blocks, dynamic, per_host_ports, rate, per_mapping, short, alone)
-
-
-def nat(workers=1, sessions=64, per_host=64, fragments=8, patient=1, addresses=2, **rest):
-    return u8(workers - 1, sessions - 1, per_host - 1, fragments, patient ^ 1, addresses - 1) + behaviour(**rest)
-
-
-def six_nat(wanted=0, knobs=0, workers=1, **rest):
-    return u8(0x80 | (workers - 1)) + nat(**rest)[1:] + u8(wanted, knobs)
-
-
-def nat_seeds():
-    told = dict(stories())
-    for number, (name, turns) in enumerate(told.items()):
-        yield name, nat(workers=1 + number % 3, mapping=number % 3, filtering=number // 3 % 3,
-                        selection=number % 3) + b"".join(turns)
-    for name, settings in (("narrow", dict(ports=1, parity=1)), ("low", dict(low=1, ports=0)), ("arbitrary", dict(pooling=1)),
-                           ("few-sessions", dict(sessions=5)), ("few-per-host", dict(per_host=2)), ("impatient", dict(patient=0)),
-                           ("sequential", dict(selection=2, ports=3)), ("no-fragments", dict(fragments=0)),
-                           ("no-hairpin", dict(hairpin=2)),
-                           ("hairpin-as-it-is", dict(hairpin=1)), ("soft", dict(pooling=2, ports=1)),
-                           ("even", dict(selection=3, ports=1)), ("neighbours", dict(selection=4, tcp=9)),
-                           ("blocks", dict(selection=5, blocks=1)), ("plan", dict(selection=6, addresses=4, dynamic=3)),
-                           ("refused", dict(conflict=2, exhausted=1, errors=1)), ("overload", dict(ports=3, exhausted=3)),
-                           ("limited", dict(per_host_ports=3, rate=5, unsolicited=1, short=1, alone=1)),
-                           ("inbound", dict(refresh=1)), ("one-address", dict(addresses=1)), ("random", dict(selection=1))):
-        for story in ("many-ports", "ping-of-zeros", "hairpin", "fragments-17-backwards", "pauses"):
-            yield f"{story}-{name}", nat(**settings) + b"".join(told[story])
-    for number, (name, turns) in enumerate(six_stories()):
-        # Knobs one after the other; all entries, or all but the exempt hosts'.
-        yield name, six_nat(workers=1 + number % 3, filtering=number % 3, mapping=number // 3 % 3, wanted=number % 2 << 5,
-                            knobs=number * 5) + b"".join(turns)
-    again = u8(0x80) + behaviour(pace=3, filtering=1, forwards=1)
-    yield "configured-anew", nat() + b"".join(told["udp"]) + again + told["udp"][0][1:] + b"".join(told["forwards"])
-    yield "configured-over", nat(forwards=0, selection=0) + turn(fresh(TCP, INSIDE, OUTSIDE, sport=443)) + \
-        u8(0x80) + behaviour() + turn(outside(TCP, dport=443))[1:]
 
 
 def worker_seeds():
@@ -300,39 +215,6 @@ def ctl_seeds():
     yield "deep", u8(255) + b"[" * 3000 + b"\n"
 
 
-def helper_seeds():
-    """Numbers of texts as in fuzz_helper.c."""
-    inside, outside, syn, ack = 0, 1, 2, 16
-    ready, port, low, eprt, pasv_reply, epsv_reply, pasv, epsv, auth, secured, noop, more, last = range(13)
-    request, start, started, dial, dialled, own = range(13, 19)
-
-    def say(side, text, flags=ack, seq=0, acknowledged=0, room=0, step=0, octets=b""):
-        return u8(side, text, len(octets)) + octets + u8(flags, seq, acknowledged, room, step)
-
-    def opened(port_number, filtering, serves=0):
-        first, second = (outside, inside) if serves else (inside, outside)
-        return (u8(port_number) + (u8(serves) if port_number < 2 else b"") + u8(filtering, filtering)
-                + say(first, 255, syn) + say(second, 255, syn | ack) + say(first, 255))
-
-    piece = [say(inside, own, octets=p) for p in (b"PO", b"RT 10,0,0,1", b"1,19,137\r", b"\nNOOP\r\n")]
-    greeted = opened(0, 2) + say(outside, ready)
-    for name, line in ("port", port), ("low", low), ("eprt", eprt):
-        yield name, greeted + say(inside, line) + say(outside, noop) + say(inside, noop)
-    yield "pieces", greeted + b"".join(piece)
-    yield "again", greeted + say(inside, port) + say(inside, port, seq=252 - 24) + say(inside, noop)
-    yield "ahead", greeted + say(inside, port, seq=253) + say(inside, port)
-    yield "no-room", greeted + say(inside, port, room=255) + say(inside, port)
-    yield "end", greeted + piece[0] + say(inside, 255, ack | 1)
-    yield "tls", greeted + say(inside, auth) + say(outside, secured) + say(inside, port)
-    yield "late", greeted + say(inside, port) + say(inside, noop, step=255)
-    served = opened(0, 1, 1) + say(inside, ready)
-    yield "passive", served + say(outside, pasv) + say(inside, pasv_reply) + say(outside, epsv) + say(inside, epsv_reply)
-    yield "long-reply", served + say(outside, pasv) + say(inside, more) + say(inside, pasv_reply) + say(inside, last)
-    yield "tftp", u8(2, 2, 2) + say(inside, request) + say(outside, 255) + say(inside, request, step=200)
-    called = opened(3, 2) + say(inside, start) + say(outside, started)
-    yield "pptp", called + say(inside, dial) + say(outside, dialled) + say(inside, dial, seq=252 - 14)
-
-
 def netlink_seeds():
     raw, made, listed, begin, end = 0, 1, 2, 0, 1
     types = {number: place for place, number in enumerate((16, 17, 20, 21, 28, 29, 24, 25, 32, 33))}
@@ -398,7 +280,9 @@ TARGETS = {
     "packet": packet_seeds, "nat": nat_seeds, "worker": worker_seeds, "segment": segment_seeds, "fib": fib_seeds,
     "coalesce": coalesce_seeds, "link": link_seeds,
     "conf": conf_seeds, "ctl": ctl_seeds, "helper": helper_seeds, "netlink": netlink_seeds,
-    "nfqueue": nfqueue_seeds,
+    "model": model_seeds, "family": family_seeds, "error": error_seeds, "fragment": fragment_seeds,
+    "nfqueue": nfqueue_seeds, "pcap": pcap_seeds, "plan": plan_seeds,
+    "state": state_seeds,
 }
 
 
@@ -410,7 +294,7 @@ def main():
         names, octets = {name for name, _ in seeds}, sum(len(octets) for _, octets in seeds)
         assert len(names) == len(seeds) < FILES_MOST and octets < OCTETS_MOST
         for old in folder.iterdir():
-            if old.name not in names:
+            if old.name not in names and not old.name.startswith("capture-"):  # those are of captures.py
                 old.unlink()
         for name, content in seeds:
             (folder / name).write_bytes(content)
