@@ -256,7 +256,7 @@ static bool is_zero(const uint8_t *field)
 static void judge_octets(const uint8_t *quote, const uint8_t *own, size_t len, size_t sum_at, bool sum_counts)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (i == sum_at && (!sum_counts || (i + 1 < len && is_zero(quote + i) && is_zero(own + i))))
+		if (i == sum_at && (!sum_counts || i + 1 == len || (is_zero(quote + i) && is_zero(own + i))))
 			i++;
 		else
 			assert(quote[i] == own[i]);

@@ -127,7 +127,7 @@ static size_t put_v6(uint8_t *out, const struct crossing *c, const uint8_t ends[
 		return V6_HEADER;
 	out[40] = next;
 	out[41] = 0;
-	store16(out + 42, four ? (uint16_t)(field << 3 | (field & MORE ? 1 : 0)) : field & 0xfff9);
+		store16(out + 42, (uint16_t)(four ? field << 3 | (field & MORE ? 1 : 0) : field & 0xfff9));
 	store16(out + 44, 0);
 	store16(out + 46, load16(four ? c->was + 4 : fragment + 6));
 	return V6_HEADER + FRAGMENT_HEADER;
