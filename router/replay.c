@@ -270,14 +270,15 @@ static bool is_same_file(FILE *f, const struct stat *other)
 static FILE *create(const struct play *p, const char *path, int *fault, struct io_error *error)
 {
 	FILE *f = fopen(path, "we");
+	bool twice = false, known;
 	struct stat file;
-	bool twice = false;
 
 	if (!f) {
 		*fault = io_refuse(error, -errno, "%.200s: %s", path, strerror(errno));
 		return NULL;
 	}
-	for (size_t i = 0; fstat(fileno(f), &file) == 0 && i < WORKER_INTERFACES_MOST; i++)
+	known = fstat(fileno(f), &file) == 0;
+	for (size_t i = 0; known && i < WORKER_INTERFACES_MOST; i++)
 		twice |= is_same_file(p->outs[i], &file);
 	if (twice)
 		*fault = io_refuse(error, -EINVAL, "%.200s: two outputs go there; give each a file of its own",
