@@ -269,6 +269,21 @@ static bool turn_around(uint8_t *octets, size_t len)
 	return true;
 }
 
+/* An answer to there is NAT64's, whatever session there was before it had the prefix. */
+static bool is_in_prefix64(const struct nats *w, const uint8_t *address)
+{
+	struct ip6 a = ip6_load(address);
+
+	for (size_t i = 0; i < w->config.policy_count; i++) {
+		const struct nat_policy *p = &w->config.policies[i];
+
+		for (uint8_t k = 0; p->type == NAT_NAT64 && k < p->v6.prefix_count; k++)
+			if (ip6_prefix_has(&p->v6.prefixes[k], &a))
+				return true;
+	}
+	return false;
+}
+
 void judge_reverse(const struct nats *w, const struct passage *p)
 {
 	uint8_t octets[DATAGRAM_MOST], expected[DATAGRAM_MOST];
@@ -283,6 +298,8 @@ void judge_reverse(const struct nats *w, const struct passage *p)
 	memcpy(expected, p->was.octets, p->p.len);
 	if (!turn_around(octets, p->p.len) || !turn_around(expected, p->p.len) ||
 	    pkt_parse(&view, octets, p->p.len, NULL) != REASON_NONE)
+		return;
+	if (view.version == 6 && is_in_prefix64(w, octets + V6_DESTINATION))
 		return;
 	assert(nat_owner(w->nat[0], &view, job.from) == p->owner);
 	nat_process(w->nat[p->owner], w->now, &job);

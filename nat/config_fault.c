@@ -91,6 +91,8 @@ static const char *napt_fault(const struct nat_config *c, const struct nat_polic
 		return "address that is left, without a place of its own beside the only other";
 	if (!p->ports.last)
 		return "policy without ports";
+	if (!p->ports.first || (p->low_ports.last && !p->low_ports.first))
+		return "port 0 among those to give away";
 	if (range_fault(p->ports))
 		return range_fault(p->ports);
 	if (range_fault(p->low_ports))

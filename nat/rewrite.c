@@ -53,10 +53,11 @@ static csum_t apply_identifier(struct pkt *p, const struct rewrite *r)
 static csum_t apply_call(struct pkt *p, const struct rewrite *r)
 {
 	uint8_t *call = pkt_transport(p) + GRE_CALL;
-	be16 was = be16_load(call);
+	be16 was;
 
 	if (!gre_has_call(pkt_transport(p)) || be16_equal(r->destination_port, (be16){ 0 }))
 		return (csum_t){ 0 };
+	was = be16_load(call);
 	be16_store(call, r->destination_port);
 	return csum_sub((csum_t){ r->destination_port.raw }, (csum_t){ was.raw });
 }

@@ -41,6 +41,7 @@ static const struct { struct nat_policy policy; const char *fault; } policies[] 
 	{ { .prefix_len = 28, .type = NAT_NAPT44, PORTS }, "policy without a pool" },
 	{ { NAPT, PORTS, .pool_first = 1 }, "policy without a pool" },
 	{ { NAPT }, "policy without ports" },
+	{ { NAPT, .ports = { 0, 65535 } }, "port 0 among those to give away" },
 	{ { NAPT, .ports = { 2, 1 } }, "port range ends before it begins" },
 	{ { NAPT, PORTS, .low_ports = { 2, 1 } }, "port range ends before it begins" },
 	{ { .prefix_len = 28, .type = NAT_SIIT + 1 }, "behaviour that there is not" },
