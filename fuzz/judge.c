@@ -269,6 +269,13 @@ static bool turn_around(uint8_t *octets, size_t len)
 	return true;
 }
 
+/* Outside, nobody has the address of whom he speaks to (LAND); the router lets none of that in. */
+static bool speaks_to_itself(const uint8_t *octets)
+{
+	return octets[0] >> 4 == 4 ? !memcmp(octets + V4_SOURCE, octets + V4_DESTINATION, 4)
+				   : !memcmp(octets + V6_SOURCE, octets + V6_DESTINATION, 16);
+}
+
 /* An answer to there is NAT64's, whatever session there was before it had the prefix. */
 static bool is_in_prefix64(const struct nats *w, const uint8_t *address)
 {
@@ -299,7 +306,7 @@ void judge_reverse(const struct nats *w, const struct passage *p)
 	if (!turn_around(octets, p->p.len) || !turn_around(expected, p->p.len) ||
 	    pkt_parse(&view, octets, p->p.len, NULL) != REASON_NONE)
 		return;
-	if (view.version == 6 && is_in_prefix64(w, octets + V6_DESTINATION))
+	if (speaks_to_itself(octets) || (view.version == 6 && is_in_prefix64(w, octets + V6_DESTINATION)))
 		return;
 	assert(nat_owner(w->nat[0], &view, job.from) == p->owner);
 	nat_process(w->nat[p->owner], w->now, &job);

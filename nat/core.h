@@ -426,6 +426,7 @@ enum reason pair_resume(struct nat *n, const struct tuple *key, uint32_t *mappin
 
 /* icmp.c */
 void icmp_error_process(struct nat *n, struct nat_job *job);
+bool icmp_error_passes(const struct nat *n, const struct nat_job *job); /* IPv4, without a session */
 
 /* Twice NAT: the remote end is known by another address inside. */
 static inline bool session_is_redirected(const struct session *s)

@@ -100,6 +100,36 @@ static void rewrite_both(const struct nat *n, uint32_t session, struct nat_job *
 	}
 }
 
+/* About a datagram that went untranslated, to whoever sent it. Outside anybody on the way reports
+ * that; inside only the host it was for, whose address is known outside. */
+static bool quote_passes(const struct nat *n, const struct nat_job *job)
+{
+	struct pkt inner;
+
+	return n->passes_some && pkt_parse_quoted(&inner, job->p) == REASON_NONE &&
+	       memcmp(pkt_source(&inner), pkt_destination(job->p), 4) == 0 &&
+	       (job->from == SIDE_OUTSIDE ||
+		memcmp(pkt_destination(&inner), pkt_source(job->p), 4) == 0) &&
+	       policy_passes(n, &inner, side_other(job->from));
+}
+
+/* It would show to the outside who is another there. */
+static bool quotes_translated(const struct nat *n, const struct nat_job *job)
+{
+	const struct nat_policy *p;
+	struct pkt inner;
+
+	if (job->from != SIDE_INSIDE || pkt_parse_quoted(&inner, job->p) != REASON_NONE)
+		return false;
+	p = policy_of4(&n->config, be32_load(pkt_destination(&inner)));
+	return p && p->type != NAT_NONE && !policy_passes(n, &inner, SIDE_OUTSIDE);
+}
+
+bool icmp_error_passes(const struct nat *n, const struct nat_job *job)
+{
+	return (policy_passes(n, job->p, job->from) && !quotes_translated(n, job)) || quote_passes(n, job);
+}
+
 void icmp_error_process(struct nat *n, struct nat_job *job)
 {
 	uint32_t session = SLAB_NONE;

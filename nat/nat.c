@@ -202,31 +202,13 @@ bool is_about_session(enum reason r)
 	return r != REASON_ICMP_SUM && r != REASON_ICMP_QUOTE && r != REASON_ICMP_NO_SESSION;
 }
 
-/* About a datagram that went untranslated, to whoever sent it. Outside anybody on the way reports
- * that; inside only the host it was for, whose address is known outside. */
-static bool quote_passes(const struct nat *n, const struct nat_job *job)
-{
-	struct pkt inner;
-
-	return n->passes_some && pkt_parse_quoted(&inner, job->p) == REASON_NONE &&
-	       memcmp(pkt_source(&inner), pkt_destination(job->p), 4) == 0 &&
-	       (job->from == SIDE_OUTSIDE ||
-		memcmp(pkt_destination(&inner), pkt_source(job->p), 4) == 0) &&
-	       policy_passes(n, &inner, side_other(job->from));
-}
-
-static bool error_passes(const struct nat *n, const struct nat_job *job)
-{
-	return policy_passes(n, job->p, job->from) || quote_passes(n, job);
-}
-
 static void process_error(struct nat *n, struct nat_job *job)
 {
 	icmp_error_process(n, job);
 	/* The rest is for the NAT to judge only if it had to be translated. */
 	if (job->verdict != NAT_DROP || is_about_session(job->reason))
 		return;
-	if (job->known_only || (job->reason == REASON_ICMP_NO_SESSION && error_passes(n, job)))
+	if (job->known_only || (job->reason == REASON_ICMP_NO_SESSION && icmp_error_passes(n, job)))
 		conclude(job, NAT_FORWARD, REASON_NONE);
 }
 

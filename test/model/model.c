@@ -386,8 +386,9 @@ static struct model_answer pass_error(struct visit *v, const struct model_sessio
 static bool error_is_exempt(const struct visit *v, const struct datagram *inner)
 {
 	bool outwards = v->from == SIDE_OUTSIDE;
+	bool tells = !outwards && rule_reveals(&v->m->config, v->d, inner);
 
-	return is_exempt(v) ||
+	return v->known_only || (is_exempt(v) && !tells) ||
 	       ((outwards || inner->destination.address == v->d->source.address) &&
 		rule_exempts(&v->m->config, inner, outwards));
 }

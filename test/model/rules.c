@@ -105,6 +105,13 @@ bool rule_hides(const struct nat_config *c, ip_number inside)
 	return false;
 }
 
+bool rule_reveals(const struct nat_config *c, const struct datagram *error, const struct datagram *inner)
+{
+	const struct nat_policy *p = rule_policy(c, inner->destination.address, inner->source.address);
+
+	return error->version == 4 && p && p->type != NAT_NONE && !rule_exempts(c, inner, false);
+}
+
 bool rule_is_embedded(const struct nat_config *c, ip_number six)
 {
 	for (size_t i = 0; i < c->policy_count; i++)

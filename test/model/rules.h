@@ -36,6 +36,9 @@ const struct ip6_prefix *rule_prefix_with(const struct nat_config *c, ip_number 
 /* Whether an inside host of IPv6 has another address outside, whatever it is about. */
 bool rule_hides(const struct nat_config *c, ip_number inside);
 
+/* An error from inside shows by its quote who is another outside. */
+bool rule_reveals(const struct nat_config *c, const struct datagram *error, const struct datagram *inner);
+
 /* Whether some entry has the address in its Pref64. */
 bool rule_is_embedded(const struct nat_config *c, ip_number six);
 
