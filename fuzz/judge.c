@@ -458,7 +458,8 @@ static bool same_outside(const struct nat_mapping *a, const struct nat_mapping *
 	       ip6_equal(&a->outside.address6, &b->outside.address6);
 }
 
-/* RFC 4787 REQ-3: no outside endpoint is shared, not even between workers, but by targets of one forward.
+/* RFC 4787 REQ-3: no outside endpoint is shared, not even between workers, but by targets of one forward,
+ * or by a forward and who had it before there was that.
  * Where there are no ports, inside hosts share an address as long as their remote ones differ. */
 static void judge_ports(const struct nats *w)
 {
@@ -471,7 +472,8 @@ static void judge_ports(const struct nats *w)
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < i; j++)
 			assert(!has_own_ports(all[i].protocol) || !same_outside(&all[i], &all[j]) ||
-			       (w->groups && all[i].from_forward && all[j].from_forward));
+			       (w->groups && all[i].from_forward && all[j].from_forward) ||
+			       (w->reconfigured && all[i].from_forward != all[j].from_forward));
 }
 
 void judge_owner(const struct nats *w, uint16_t owner)

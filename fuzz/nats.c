@@ -190,6 +190,7 @@ void nats_open(struct nats *w, struct input *in, bool batches)
 static void configure(struct nats *w, struct input *in)
 {
 	read_behaviour(w, in);
+	w->reconfigured = true;
 	for (uint16_t i = 0; i < w->config.workers; i++) {
 		struct nat_config c = w->config;
 

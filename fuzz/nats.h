@@ -52,6 +52,7 @@ struct nats {
 	bool batches;
 	/* Once, in any configuration so far: sessions outlive theirs. */
 	bool hairpins_as_they_are, shares_ports, excepts, groups, helps;
+	bool reconfigured; /* there has been more than one */
 	unsigned recipes;
 	struct past past;
 	struct passage *held[HELD_MOST];
