@@ -208,6 +208,7 @@ static void readdress(struct nats *w, struct input *in)
 {
 	be32 *place = &w->pool[input_below(in, (unsigned)w->pool_of_four)];
 
+	w->reconfigured = true;
 	w->policies[1].on_address_change = input_below(in, 3);
 	*place = be32_from(be32_host(*place) ^ (w->pool_of_four <= 2 ? 2 : 16));
 	for (uint16_t i = 0; i < w->config.workers; i++) {
