@@ -310,6 +310,9 @@ void judge_reverse(const struct nats *w, const struct passage *p)
 		return;
 	assert(nat_owner(w->nat[0], &view, job.from) == p->owner);
 	nat_process(w->nat[p->owner], w->now, &job);
+	/* It said that it was one of ours. */
+	if (job.verdict == NAT_HAIRPIN && p->job.from == SIDE_OUTSIDE)
+		return;
 	assert(job.verdict == NAT_FORWARD);
 	one_zero(octets, p->p.len);
 	if (changes_ident(w, &view)) {

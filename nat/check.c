@@ -14,8 +14,8 @@ static bool same_local(const struct tuple *mapping, const struct tuple *session)
 static bool may_follow(const struct nat *n, uint32_t number, const struct mapping *m)
 {
 	return number >= n->sweep && n->pool.changed &&
-	       be16_equal(m->key[SIDE_OUTSIDE].local_port,
-			  session_at(n, number)->key[SIDE_OUTSIDE].local_port);
+	       be16_equal(tuple_local(&m->key[SIDE_OUTSIDE]).port,
+			  tuple_local(&session_at(n, number)->key[SIDE_OUTSIDE]).port);
 }
 
 static bool has_state(const struct tuple *t)

@@ -241,8 +241,9 @@ size_t conf_interface_meant(struct reader *r, const char *what, struct item item
 	size_t at = conf_interface_named(r, name);
 	const struct conf_interface *i = &r->conf->interfaces[at == SIZE_MAX ? 0 : at];
 
-	if (at == SIZE_MAX)
-		return at;
+	/* A side that is none has been told of. */
+	if (at == SIZE_MAX || (unsigned)i->side >= SIDE_COUNT)
+		return SIZE_MAX;
 	if (i->side != side)
 		reader_fault(r, item.line, "%s %s is an %s interface; one on the %s", what, item.text,
 			     names[i->side], names[side]);
