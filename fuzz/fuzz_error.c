@@ -240,7 +240,8 @@ static size_t carried_by(const struct datagram *d, const struct anatomy *a, bool
 	if (!joins)
 		return 0;
 	for (uint8_t next = d->octets[6]; a->version == 6 && at < a->header; next = d->octets[at]) {
-		if (next != 0 && next != 43 && next != 44 && next != 60)
+		/* AH and ESP are transport to the other family. */
+		if (next == 50 || next == 51)
 			break;
 		at += next == 44 ? 8 : (d->octets[at + 1] + 1u) * 8;
 	}
