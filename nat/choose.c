@@ -119,8 +119,8 @@ static bool is_free(const struct nat *n, const struct tuple *t, const struct por
 {
 	uint16_t beyond;
 
-	return port >= w->range.first && port <= w->range.last && ports_is_own(&n->ports, port) &&
-	       !ports_is_taken(&n->ports, w->address, w->protocol, port) &&
+	return port >= w->range.first && port <= w->range.last &&
+	       ports_is_free(&n->ports, w->address, w->protocol, port) &&
 	       !is_held(n, t, w, port, &beyond);
 }
 
@@ -229,8 +229,7 @@ int choose_guess(const struct nat *n, const struct nat_policy *p, const struct t
 
 	if (p->port_selection == NAT_PORT_PRESERVE) {
 		if (wanted >= w.range.first && wanted <= w.range.last &&
-		    ports_is_own(&n->ports, wanted) &&
-		    !ports_is_taken(&n->ports, address, w.protocol, wanted))
+		    ports_is_free(&n->ports, address, w.protocol, wanted))
 			return wanted;
 		random = p->conflict == NAT_CONFLICT_RANDOM;
 	}

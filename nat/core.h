@@ -323,6 +323,9 @@ bool sibling_endpoint(struct nat *n, const struct nat_policy *p, const struct tu
 		      uint16_t *address, uint16_t *port);
 enum reason sibling_let_in(struct nat *n, struct mapping *m, bool hairpinned);
 
+/* forward.c: what the mapping of a forward is beside its keys. */
+void forward_plan(const struct nat *n, struct mapping *m);
+
 /* mapping.c */
 struct tuple mapping_inside_key(const struct tuple *t, enum nat_dependence mapping);
 uint32_t mapping_find(const struct nat *n, const struct tuple *key);

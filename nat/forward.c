@@ -140,3 +140,22 @@ const struct nat_forward *forward_target(const struct nat *n, const struct nat_f
 		at -= f++->weight;
 	return f;
 }
+
+/* Whether the forwarded port is one of ours to take: of a pool, not shared by several targets, and not
+ * resting. */
+static bool may_take(const struct nat *n, struct mapping *m)
+{
+	const struct tuple *outside = &m->key[SIDE_OUTSIDE];
+
+	return !outside->remote.raw && pool_has(n, outside->local, &m->address) &&
+	       ports_is_free(&n->ports, m->address, ports_protocol(outside->protocol),
+			     be16_host(outside->local_port));
+}
+
+void forward_plan(const struct nat *n, struct mapping *m)
+{
+	if (!may_take(n, m))
+		m->address = NO_ADDRESS;
+	m->forward = true;
+	m->filtering = NAT_ENDPOINT_INDEPENDENT;
+}

@@ -176,18 +176,6 @@ no_host:
 	return REASON_SESSION_LIMIT;
 }
 
-/* Whether the forwarded port is one of ours to take: of a pool, not shared by several targets, and
- * not resting. */
-static bool may_take(const struct nat *n, struct mapping *m)
-{
-	const struct tuple *outside = &m->key[SIDE_OUTSIDE];
-	uint16_t port = be16_host(outside->local_port);
-
-	return !outside->remote.raw && pool_has(n, outside->local, &m->address) &&
-	       ports_is_own(&n->ports, port) &&
-	       !ports_is_taken(&n->ports, m->address, ports_protocol(outside->protocol), port);
-}
-
 /* The mapping of these endpoints: there already, or made. RFC 4787 REQ-3: one that somebody still has
  * from before the configuration said so is not shared. */
 static enum reason find_or_make(struct nat *n, const struct mapping *m, uint32_t *out)
@@ -206,10 +194,7 @@ static enum reason find_or_make(struct nat *n, const struct mapping *m, uint32_t
 
 static enum reason forward_mapping(struct nat *n, struct mapping *m, uint32_t *out)
 {
-	if (!may_take(n, m))
-		m->address = NO_ADDRESS;
-	m->forward = true;
-	m->filtering = NAT_ENDPOINT_INDEPENDENT;
+	forward_plan(n, m);
 	return find_or_make(n, m, out);
 }
 

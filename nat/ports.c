@@ -74,6 +74,11 @@ bool ports_is_taken(const struct ports *p, uint16_t address, enum ports_protocol
 	return row(p, address, o)[slot / WORD_BITS] >> slot % WORD_BITS & 1;
 }
 
+bool ports_is_free(const struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port)
+{
+	return ports_is_own(p, port) && !ports_is_taken(p, address, o, port);
+}
+
 const uint64_t *ports_word(const struct ports *p, uint16_t address, enum ports_protocol o,
 			   uint16_t port)
 {

@@ -66,6 +66,9 @@ uint32_t ports_rests(const struct nat_config *c);
 bool ports_is_own(const struct ports *p, uint16_t port);
 bool ports_is_taken(const struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port);
 
+/* This worker's, and nobody has it. */
+bool ports_is_free(const struct ports *p, uint16_t address, enum ports_protocol o, uint16_t port);
+
 /* Where that is kept: 64 ports. */
 const uint64_t *ports_word(const struct ports *p, uint16_t address, enum ports_protocol o,
 			   uint16_t port);

@@ -100,16 +100,6 @@ static int64_t time_of(const struct nat *n, const struct nat_saved *s, const str
 	return at < (int64_t)n->now.ms ? at : (int64_t)n->now.ms;
 }
 
-/* A port of the pool that nobody has. */
-static bool is_free(const struct nat *n, const struct mapping *m)
-{
-	const struct tuple *outside = &m->key[SIDE_OUTSIDE];
-	uint16_t port = be16_host(outside->local_port);
-
-	return ports_is_own(&n->ports, port) &&
-	       !ports_is_taken(&n->ports, m->address, ports_protocol(outside->protocol), port);
-}
-
 static bool plan_forward(const struct nat *n, const struct tuple *key, struct mapping *m)
 {
 	const struct tuple *outside = &key[SIDE_OUTSIDE];
@@ -117,12 +107,8 @@ static bool plan_forward(const struct nat *n, const struct tuple *key, struct ma
 
 	if (!f || !forward_has_target(n, f, key) || (f->grouped && !m->key[SIDE_OUTSIDE].remote.raw))
 		return false;
-	m->forward = true;
-	m->filtering = NAT_ENDPOINT_INDEPENDENT;
 	m->key[SIDE_INSIDE] = mapping_inside_key(&key[SIDE_INSIDE], NAT_ENDPOINT_INDEPENDENT);
-	if (m->key[SIDE_OUTSIDE].remote.raw || !pool_has(n, outside->local, &m->address) ||
-	    !is_free(n, m))
-		m->address = NO_ADDRESS;
+	forward_plan(n, m);
 	return true;
 }
 
@@ -144,7 +130,8 @@ static bool plan_dynamic(const struct nat *n, const struct nat_policy *p, const 
 	}
 	m->planned = nat_policy_is_planned(p);
 	claim = (struct block_claim){ .inside = key[SIDE_INSIDE].local, .address = m->address, .port = port };
-	return m->planned ? block_admits(n, p, &claim) : is_free(n, m);
+	return m->planned ? block_admits(n, p, &claim)
+			  : ports_is_free(&n->ports, m->address, ports_protocol(key->protocol), port);
 }
 
 /* The mapping of a session as today's configuration would make it; false: it would not. */

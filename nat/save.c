@@ -56,9 +56,11 @@ static void write(struct nat_saved *at, const struct nat_saved *s)
 {
 	struct nat_saved sealed = *s;
 
+	sealed.sum = at->sum;
+	if (memcmp(at, &sealed, sizeof(sealed)) == 0)
+		return;
 	sealed.sum = nat_saved_sum(s);
-	if (memcmp(at, &sealed, sizeof(sealed)) != 0)
-		*at = sealed;
+	*at = sealed;
 }
 
 static struct nat_saved_end end_at(const struct nat *n, struct endpoint e)

@@ -122,8 +122,7 @@ void mapping_unclaimed(struct nat *n, const struct tuple *t)
 		return;
 	p = policy_of_pool(&n->config, ref.address);
 	if (!p || p->behaviour[class].filtering != NAT_ENDPOINT_INDEPENDENT ||
-	    !ports_is_own(&n->ports, ref.port) ||
-	    ports_is_taken(&n->ports, ref.address, ref.protocol, ref.port))
+	    !ports_is_free(&n->ports, ref.address, ref.protocol, ref.port))
 		return;
 	ports_take(&n->ports, ref.address, ref.protocol, ref.port);
 	save_port(n, ports_rest(&n->ports, ref, n->now.ms + hold));

@@ -5,19 +5,16 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
+#include "clock.h"
 #include "gateway_core.h"
 #include "io_backend.h"
 
 nat_time gateway_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (nat_time){ (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 };
+	return (nat_time){ clock_ms(CLOCK_MONOTONIC) };
 }
 
 /* Several keys are taken out of it, and none may be what nobody has chosen. */

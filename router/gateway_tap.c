@@ -4,20 +4,14 @@
 #include <unistd.h>
 
 #include "gateway_core.h"
+#include "mix.h"
 
 enum { MACHINE_LEN = 32 };
 
-/* FNV-1a, 64 bits: nobody gains by finding another name with the same address. */
-static uint64_t mix(uint64_t h, const void *octets, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ ((const uint8_t *)octets)[i]) * 0x100000001b3;
-	return h;
-}
-
+/* Nobody gains by finding another name with the same address. */
 static uint64_t mix_text(uint64_t h, const char *text)
 {
-	return text ? mix(h, text, strlen(text) + 1) : mix(h, "", 1);
+	return text ? fnv1a(h, text, strlen(text) + 1) : fnv1a(h, "", 1);
 }
 
 /* The machine, and the network namespace, of which it may have several. */
@@ -28,11 +22,11 @@ static uint64_t mix_place(uint64_t h)
 	struct stat netns;
 
 	if (fd >= 0 && read(fd, machine, sizeof(machine)) > 0)
-		h = mix(h, machine, sizeof(machine));
+		h = fnv1a(h, machine, sizeof(machine));
 	if (fd >= 0)
 		close(fd);
 	if (stat("/proc/self/ns/net", &netns) == 0)
-		h = mix(h, &netns.st_ino, sizeof(netns.st_ino));
+		h = fnv1a(h, &netns.st_ino, sizeof(netns.st_ino));
 	return h;
 }
 
@@ -46,7 +40,7 @@ static void make_mac(uint8_t mac[static 6], uint64_t h)
 void gateway_learn_macs(struct conf *c)
 {
 	static const uint8_t none[6];
-	uint64_t place = mix(0xcbf29ce484222325, &c->seed, sizeof(c->seed));
+	uint64_t place = fnv1a(FNV1A_BEGIN, &c->seed, sizeof(c->seed));
 
 	if (!c->seed)
 		place = mix_text(mix_place(place), c->file);

@@ -7,17 +7,14 @@
 #include <nftables/libnftables.h>
 
 #include "io_backend.h"
+#include "mix.h"
 
 enum { HOLD_S = 10 };
 
 /* The same for the next gateway, and for no other; not 0. */
 static uint32_t number_of(const struct conf *c)
 {
-	uint32_t sum = 0x811c9dc5; /* FNV-1a */
-
-	for (const char *at = c->state_file; *at; at++)
-		sum = (sum ^ (uint8_t)*at) * 0x01000193;
-	return sum | 1;
+	return (uint32_t)fnv1a(FNV1A_BEGIN, c->state_file, strlen(c->state_file)) | 1;
 }
 
 /* What nftables says is the caller's to free; NULL: nothing, all is done. */

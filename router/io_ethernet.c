@@ -1,7 +1,8 @@
 #include "io_ethernet.h"
 
 #include <errno.h>
-#include <time.h>
+
+#include "clock.h"
 
 int device_find(struct nl **nl, struct nl_link *link, const struct conf_interface *c,
 		struct io_error *error)
@@ -55,8 +56,5 @@ bool ethernet_refresh(struct io *io, struct nl *nl, const char *device, const st
 
 uint64_t ethernet_now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return clock_ms(CLOCK_MONOTONIC_COARSE);
 }

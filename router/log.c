@@ -13,9 +13,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "router/log_collector.h"
 #include "router/log_ipfix.h"
 #include "router/log_syslog.h"
@@ -45,14 +45,6 @@ struct log {
 	int wakeup;
 	pthread_t thread;
 };
-
-static uint64_t clock_ms(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* Events have times of the monotonic clock: what the other clock said then, as far as one knows. */
 static uint64_t utc_of(nat_time at)

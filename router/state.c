@@ -14,10 +14,10 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
+#include "clock.h"
 #include "io_backend.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
@@ -57,10 +57,9 @@ static int fail(const struct state *s, struct io_error *error, int r, const char
 
 static uint64_t real_ms(void)
 {
-	struct timespec t;
+	uint64_t ms = clock_ms(CLOCK_REALTIME);
 
-	clock_gettime(CLOCK_REALTIME, &t);
-	return t.tv_sec < 0 ? 0 : (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (int64_t)ms < 0 ? 0 : ms;
 }
 
 static struct state_moment moment(nat_time now)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mix.h"
 #include "nat/config.h"
 
 enum { AT_ONCE = 512, PLACES_MOST = 1 << 30 };
@@ -31,12 +32,7 @@ _Static_assert(STATE_LINE * sizeof(struct nat_saved) == STATE_PAGE, "places are 
 
 uint64_t state_sum(const struct state_header *h)
 {
-	const uint8_t *octets = (const uint8_t *)h;
-	uint64_t sum = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-
-	for (size_t i = 0; i < offsetof(struct state_header, sum); i++)
-		sum = (sum ^ octets[i]) * UINT64_C(0x100000001b3);
-	return sum;
+	return fnv1a(FNV1A_BEGIN, h, offsetof(struct state_header, sum));
 }
 
 static uint64_t length_of(const struct state_header *h)

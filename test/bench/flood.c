@@ -33,14 +33,6 @@ static int fail(const char *what)
 	return 1;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static void put(uint8_t *at, uint16_t number)
 {
 	at[0] = (uint8_t)(number >> 8);
@@ -228,16 +220,16 @@ static int storm(char **words)
 	e.port = (uint16_t)atoi(port + 1);
 	if (inet_pton(AF_INET, words[4], &e.to) != 1 || storm_open(&s, words[1], words[2], &to))
 		return fail(words[1]);
-	s.chance = now_ns();
+	s.chance = wall_ns();
 	storm_make(&s, e, &to);
-	began = now_ns();
+	began = wall_ns();
 	until = began + (uint64_t)(atof(words[5]) * 1e9);
-	for (; now_ns() < until; count += BATCH) {
+	for (; wall_ns() < until; count += BATCH) {
 		for (int i = 0; s.kind->spoofed && i < BATCH; i++)
 			change(&s, s.octets[i]);
 		offer(&s);
 	}
-	printf("{\"offered\": %lu, \"ns\": %lu}\n", count, now_ns() - began);
+	printf("{\"offered\": %lu, \"ns\": %lu}\n", count, wall_ns() - began);
 	return 0;
 }
 
@@ -280,7 +272,7 @@ static int ask(char **words)
 {
 	size_t flows = (size_t)atoi(words[2]);
 	uint64_t per_tick = (uint64_t)atoi(words[3]) / (1000000000 / TICK_NS);
-	uint64_t until = now_ns() + (uint64_t)(atof(words[4]) * 1e9), sent = 0, heard = 0, ticks;
+	uint64_t until = wall_ns() + (uint64_t)(atof(words[4]) * 1e9), sent = 0, heard = 0, ticks;
 	const struct itimerspec tick = { { 0, TICK_NS }, { 0, TICK_NS } };
 	int fds[FLOWS_MOST], timer = timerfd_create(CLOCK_MONOTONIC, 0);
 	struct sockaddr_in to;
@@ -292,7 +284,7 @@ static int ask(char **words)
 		if (fds[i] < 0 || connect(fds[i], (struct sockaddr *)&to, sizeof(to)) < 0)
 			return fail(words[0]);
 	}
-	while (now_ns() < until && read(timer, &ticks, sizeof(ticks)) > 0) {
+	while (wall_ns() < until && read(timer, &ticks, sizeof(ticks)) > 0) {
 		/* What was missed is not made up for in a burst. */
 		for (uint64_t i = 0; i < per_tick; i++)
 			sent += send(fds[sent % flows], &sent, sizeof(sent), 0) > 0;

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common.h"
+
 enum { OCTETS = 64, WARM_UP = 100, COUNT_MOST = 1000000 };
 
 static int fail(const char *what)
@@ -87,24 +89,16 @@ static int serve(const struct sockaddr_in *at)
 	}
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* Nanoseconds; 0 if no answer comes. */
 static uint64_t round_trip(int s)
 {
 	char octets[OCTETS] = { 0 };
-	uint64_t begin = now_ns();
+	uint64_t begin = wall_ns();
 
 	if (send(s, octets, sizeof(octets), 0) != OCTETS ||
 	    recv(s, octets, sizeof(octets), MSG_WAITALL) != OCTETS)
 		return 0;
-	return now_ns() - begin;
+	return wall_ns() - begin;
 }
 
 static int by_size(const void *a, const void *b)

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common.h"
 #include "router/io.h"
 
 enum { BATCHES_MOST = 20000, SUPER_OCTETS = 40 * 1472 };
@@ -55,14 +56,6 @@ static int fail(const char *what)
 {
 	fprintf(stderr, "tun: %s: %s\n", what, strerror(errno));
 	return 1;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 static int open_source(unsigned number)
@@ -106,7 +99,7 @@ static int open_device(struct device *d, unsigned number)
 /* Exactly so many, as if there were always more; returns the time it took. */
 static uint64_t receive(struct device *d, size_t count)
 {
-	uint64_t begin = now_ns();
+	uint64_t begin = wall_ns();
 	size_t got = 0;
 
 	while (got < count) {
@@ -116,7 +109,7 @@ static uint64_t receive(struct device *d, size_t count)
 			return 0;
 		got += (size_t)r;
 	}
-	return now_ns() - begin;
+	return wall_ns() - begin;
 }
 
 static uint64_t transmit(struct device *d, size_t count)
@@ -131,8 +124,8 @@ static uint64_t transmit(struct device *d, size_t count)
 		if (pkt_parse(&f->p, frame_ip(f), f->len, &offload) != REASON_NONE)
 			return 0;
 	}
-	begin = now_ns();
-	return io_send(d->io, 0, d->batch, count, &sent) == REASON_NONE ? now_ns() - begin : 0;
+	begin = wall_ns();
+	return io_send(d->io, 0, d->batch, count, &sent) == REASON_NONE ? wall_ns() - begin : 0;
 }
 
 static bool measure(struct device *d, const struct setting *s, size_t round)

@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common.h"
+
 enum { BATCH = 64, OCTETS_MOST = 1472, RUN_OCTETS_MOST = 65000, FLOWS_MOST = 64 };
 
 /* Of either family. */
@@ -50,14 +52,6 @@ static int usage(void)
 	return 2;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static int sink(const struct peer *at)
 {
 	int s = socket(at->any.sa_family, SOCK_DGRAM, 0), least = 1;
@@ -79,7 +73,7 @@ static uint64_t send_all(const int *flows, const struct load *load, uint64_t end
 
 	for (int i = 0; i < BATCH; i++)
 		batch[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &payload, .msg_iovlen = 1 } };
-	while (now_ns() < end)
+	while (wall_ns() < end)
 		for (int i = 0; i < load->flow_count; i++) {
 			int count = sendmmsg(flows[i], batch, BATCH, 0);
 
@@ -109,9 +103,9 @@ static int send_flows(const struct peer *to, const struct load *load)
 		if (flows[i] < 0)
 			return fail("connect");
 	}
-	begin = now_ns();
+	begin = wall_ns();
 	sent = send_all(flows, load, begin + (uint64_t)(load->seconds * 1e9));
-	printf("%llu %llu\n", (unsigned long long)sent, (unsigned long long)(now_ns() - begin));
+	printf("%llu %llu\n", (unsigned long long)sent, (unsigned long long)(wall_ns() - begin));
 	return 0;
 }
 
