@@ -34,7 +34,7 @@ static uint16_t place_of(const struct nat *n, const struct mapping *m)
 		return m->address;
 	if (pool_has(n, outside, &place))
 		return place;
-	return n->pool.changed && !m->one_to_one ? place_before(n, outside) : NO_ADDRESS;
+	return n->pool.changed && m->pooled && !m->one_to_one ? place_before(n, outside) : NO_ADDRESS;
 }
 
 static enum fate fate_of(const struct nat *n, const struct mapping *m)

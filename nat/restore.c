@@ -126,7 +126,7 @@ static bool plan_dynamic(const struct nat *n, const struct nat_policy *p, const 
 		m->key[SIDE_INSIDE] = key[SIDE_INSIDE];
 		m->filtering = NAT_ADDRESS_PORT_DEPENDENT;
 		m->address = NO_ADDRESS;
-		return true;
+		return p->exhausted == NAT_EXHAUSTED_OVERLOAD;
 	}
 	m->planned = nat_policy_is_planned(p);
 	claim = (struct block_claim){ .inside = key[SIDE_INSIDE].local, .address = m->address, .port = port };
