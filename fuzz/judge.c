@@ -115,7 +115,7 @@ static void judge_sums(const struct passage *p)
 	       !load16(p->was.octets + before.checksum) == !load16(p->p.ip + after.checksum));
 }
 
-/* In all checksums but UDP's, 0000 and ffff say the same. */
+/* In all checksums but those of UDP and UDP-Lite, 0000 and ffff say the same. */
 static void one_zero(uint8_t *octets, size_t len)
 {
 	struct anatomy a;
@@ -124,7 +124,8 @@ static void one_zero(uint8_t *octets, size_t len)
 		return;
 	if (a.version == 4 && load16(octets + V4_CHECKSUM) == 0xffff)
 		store16(octets + V4_CHECKSUM, 0);
-	if (a.checksum && a.protocol != PROTO_UDP && load16(octets + a.checksum) == 0xffff)
+	if (a.checksum && a.protocol != PROTO_UDP && a.protocol != PROTO_UDPLITE &&
+	    load16(octets + a.checksum) == 0xffff)
 		store16(octets + a.checksum, 0);
 }
 

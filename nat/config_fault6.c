@@ -53,8 +53,9 @@ static const char *translated_fault(const struct nat_policy *p)
 		return prefix_fault(to);
 	if (p->type == NAT_NPTV6 && (p->v6.match.len > NPT66_LEN_MOST || to->len > NPT66_LEN_MOST))
 		return "prefixes of which NPTv6 leaves no word to adjust";
+	/* Only an interface's may come later. */
 	if (!is_known(p))
-		return NULL;
+		return p->type == NAT_NPTV6 ? NULL : "one-to-one translation to no prefix";
 	if (p->type == NAT_ONE_TO_ONE && to->len != p->v6.match.len)
 		return "one-to-one translation between prefixes of different lengths";
 	return overlap(to, &p->v6.match) ? "inside and outside prefix overlap" : NULL;

@@ -125,6 +125,9 @@ void conf_read_prefix6(const struct section *s, struct nat_policy *policy, size_
 		return;
 	else if (found.len != policy->v6.match.len)
 		fault_length(s, item, policy->v6.match.len);
+	else if (ip6_is_zero(&found.address))
+		reader_fault(s->r, item.line, "nat.prefix %s begins with ::, which is no host's address; another",
+			     item.text);
 	else if (nptv6 && found.len > NPT66_LEN_MOST)
 		reader_fault(s->r, item.line,
 			     "nat.prefix %s leaves no word to adjust checksums by; at most %d bits, or "

@@ -127,6 +127,8 @@ static const struct { struct entry entry; const char *fault; } entries[] = {
 	{ { { PLAIN, .type = NAT_ONE_TO_ONE }, "fd00::/128", "2001:db8:1::/128", { NULL } }, NULL },
 	{ { { PLAIN, .type = NAT_ONE_TO_ONE }, "fd00::/64", "2001:db8:1::/63", { NULL } },
 	  "one-to-one translation between prefixes of different lengths" },
+	{ { { PLAIN, .type = NAT_ONE_TO_ONE }, "fd00::/64", NULL, { NULL } },
+	  "one-to-one translation to no prefix" },
 	{ { { PLAIN, .type = NAT_FIREWALL }, "2001:db8:1::/56", NULL, { NULL } }, NULL },
 	{ { { .type = NAT_FIREWALL }, NULL, NULL, { NULL } },
 	  "inside hosts of a version that the type is not for" },
