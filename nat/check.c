@@ -44,7 +44,8 @@ static const char *check_session(const struct nat *n, uint32_t number, uint32_t 
 	if ((s->state != TCP_NONE) != has_state(in) ||
 	    s->state >= TCP_STATE_COUNT)
 		return "session state does not fit its protocol";
-	if (m->filtering == NAT_ADDRESS_DEPENDENT && !peer_is_known(n, m, out->remote))
+	if (m->filtering == NAT_ADDRESS_DEPENDENT && same_local(&m->key[SIDE_OUTSIDE], out) &&
+	    !peer_is_known(n, m, out->remote))
 		return "session without its peer record";
 	session_weigh(n, &again);
 	if (!csum_is_zero(csum_sub(again.addresses, s->addresses)) ||
