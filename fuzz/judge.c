@@ -463,7 +463,7 @@ static bool same_outside(const struct nat_mapping *a, const struct nat_mapping *
 }
 
 /* RFC 4787 REQ-3: no outside endpoint is shared, not even between workers, but by targets of one forward,
- * or by a forward and who had it before there was that.
+ * or by a forward and who had it before there was that, or when it had several targets.
  * Where there are no ports, inside hosts share an address as long as their remote ones differ. */
 static void judge_ports(const struct nats *w)
 {
@@ -477,7 +477,7 @@ static void judge_ports(const struct nats *w)
 		for (size_t j = 0; j < i; j++)
 			assert(!has_own_ports(all[i].protocol) || !same_outside(&all[i], &all[j]) ||
 			       (w->groups && all[i].from_forward && all[j].from_forward) ||
-			       (w->reconfigured && all[i].from_forward != all[j].from_forward));
+			       (w->reconfigured && (all[i].from_forward || all[j].from_forward)));
 }
 
 void judge_owner(const struct nats *w, uint16_t owner)
