@@ -418,13 +418,15 @@ static void judge_recipe(struct passage *const *pieces, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (!goes_on(pieces[i]))
 			continue;
+		/* A later piece of what need not be translated, but has a session (of before a reload, or
+		 * between inside hosts), goes on as it is; judge_leaving() saw to that. */
+		if (pieces[i]->job.session == NAT_NO_SESSION &&
+		    !memcmp(pieces[i]->p.ip, pieces[i]->was.octets, pieces[i]->was.len))
+			continue;
 		first = first ? first : pieces[i];
 		through++;
 		assert(pieces[i]->job.verdict == first->job.verdict);
 		judge_idents(pieces[i], first);
-		/* Only the first piece of an SCTP packet says what it is: others may find nothing. */
-		if (pieces[i]->job.known_only && pieces[i]->p.protocol == PROTO_SCTP)
-			continue;
 		assert(pieces[i]->p.version == first->p.version &&
 		       !memcmp(pkt_source(&pieces[i]->p), pkt_source(&first->p),
 			       first->p.version == 4 ? 8 : 32));

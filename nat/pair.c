@@ -348,7 +348,8 @@ static enum reason make_static(struct nat *n, const struct tuple *t, be32 inside
 	*mapping = mapping_find_outside(n, &m.key[SIDE_OUTSIDE]);
 	if (*mapping == SLAB_NONE)
 		return mapping_make(n, &m, mapping);
-	return be32_equal(n->mappings[*mapping].key[SIDE_INSIDE].local, inside)
+	return mapping_takes_more(n, &n->mappings[*mapping]) &&
+			       be32_equal(n->mappings[*mapping].key[SIDE_INSIDE].local, inside)
 		       ? REASON_NONE : REASON_SESSION_CONFLICT;
 }
 
@@ -362,7 +363,7 @@ enum reason pair_for_outside(struct nat *n, const struct tuple *t, enum reason o
 	bool forward;
 	be32 inside;
 
-	if (sole != SLAB_NONE) {
+	if (sole != SLAB_NONE && mapping_takes_more(n, &n->mappings[sole])) {
 		inside = n->mappings[sole].key[SIDE_INSIDE].local;
 		*mapping = sole;
 		return n->mappings[sole].sessions < SPIS_MOST ? host_admits_stranger(n, inside, t)

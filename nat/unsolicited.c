@@ -55,6 +55,17 @@ static bool wants_answer(const struct nat *n, const struct tuple *t)
 	       (has_port(p->ports, port) || has_port(p->low_ports, port));
 }
 
+/* Requirement ABU-8: whoever fills all places but one, as others, must not learn from the last whether one
+ * of his SYNs found an open port. */
+static bool has_place(struct nat *n)
+{
+	const struct unsolicited *u = &n->unsolicited;
+	uint32_t half = u->most / 2;
+
+	return u->count < half ||
+	       (u->count < u->most && nat_draw(n, u->most - half) >= u->count - half);
+}
+
 void unsolicited_hold(struct nat *n, const struct pkt *p, const struct tuple *outside)
 {
 	struct unsolicited *u = &n->unsolicited;
@@ -64,8 +75,8 @@ void unsolicited_hold(struct nat *n, const struct pkt *p, const struct tuple *ou
 	uint32_t at;
 
 	/* A checksum that the device would have completed cannot be, without all octets. */
-	if (u->count == u->most || (cut && (p->flags & PKT_PARTIAL)) || !wants_answer(n, outside) ||
-	    find(u, hash) < u->count)
+	if ((cut && (p->flags & PKT_PARTIAL)) || !wants_answer(n, outside) || find(u, hash) < u->count ||
+	    !has_place(n))
 		return;
 	at = place(u, u->count++);
 	u->hashes[at] = hash;

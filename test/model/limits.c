@@ -167,19 +167,31 @@ static size_t held_syns(const struct model *m)
 	return (m->config.unsolicited + m->config.workers - 1u) / m->config.workers;
 }
 
-void syn_hold(struct model *m, const struct datagram *d, uint64_t now)
+static struct model_syn *find_syn(struct model *m, const struct datagram *d)
 {
-	struct model_syn *s = &m->syns[m->syn_count];
-	bool cut = d->len > MODEL_SYN_OCTETS;
-
-	if (m->syn_count == held_syns(m) || (cut && d->partial) ||
-	    !is_answered(&m->config, d->destination))
-		return;
 	for (size_t i = 0; i < m->syn_count; i++)
 		if (!m->syns[i].forgotten && place_equal(m->syns[i].outside, d->destination) &&
 		    place_equal(m->syns[i].remote, d->source))
-			return;
+			return &m->syns[i];
+	return NULL;
+}
+
+/* Beyond half of all places chance decides. */
+void syn_hold(struct model *m, const struct datagram *d, uint64_t now)
+{
+	struct model_syn *s = &m->syns[m->syn_count];
+	const struct model_syn *same = find_syn(m, d);
+	bool cut = d->len > MODEL_SYN_OCTETS;
+
+	if (!held_syns(m) || (cut && d->partial) || !is_answered(&m->config, d->destination) ||
+	    (same && !same->maybe))
+		return;
+	if (m->syn_count == MODEL_SYNS) {
+		m->syns_missed = true;
+		return;
+	}
 	*s = (struct model_syn){
+		.maybe = same || m->syn_count > held_syns(m) / 2 || m->syn_count == held_syns(m),
 		.due_ms = now + m->config.timeout_ms[TIMEOUT_UNSOLICITED],
 		.outside = d->destination, .remote = d->source,
 		.len = cut ? MODEL_SYN_OCTETS : d->len,
@@ -206,5 +218,6 @@ bool syn_rejected(struct model *m, uint64_t now, struct model_syn *out)
 		if (!out->forgotten)
 			return true;
 	}
+	m->syns_missed = m->syns_missed && m->syn_count;
 	return false;
 }

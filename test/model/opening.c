@@ -359,8 +359,10 @@ static enum reason joining_fault(const struct visit *v, ip_number inside)
 	const struct nat_policy *p = rule_policy(&v->m->config, inside,
 						 v->d->destination.address);
 
-	if (!p || p->type != NAT_NAT64)
+	if (!ip_is_six(inside) || ip_is_six(v->d->destination.address))
 		return REASON_NONE;
+	if (!p || p->type != NAT_NAT64)
+		return REASON_UNTRANSLATABLE; /* the policy of before had a prefix */
 	return embed_is_wrong(&p->v6.prefixes[0], v->d->source.address)
 		       ? REASON_EMBEDDED : translate_fault(v->d, p);
 }

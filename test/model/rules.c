@@ -223,7 +223,7 @@ const struct nat_policy *rule_giver(const struct nat_config *c, ip_number addres
 	return NULL;
 }
 
-static bool in_pool(const struct nat_config *c, ip_number address)
+bool rule_in_pool(const struct nat_config *c, ip_number address)
 {
 	for (size_t i = 0; i < c->pool_count; i++)
 		if (rule_pool(c, i) == address)
@@ -236,7 +236,7 @@ bool rule_is_ours(const struct nat_config *c, ip_number address)
 	ip_number inside;
 	const struct nat_policy *p = rule_basic_inwards(c, address, &inside);
 
-	return in_pool(c, address) || (p && p->type == NAT_ONE_TO_ONE);
+	return rule_in_pool(c, address) || (p && p->type == NAT_ONE_TO_ONE);
 }
 
 static ip_number one_of_both(be32 four, const struct ip6 *six)

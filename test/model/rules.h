@@ -64,6 +64,7 @@ const struct nat_policy *rule_giver(const struct nat_config *c, ip_number addres
 
 /* The address in a place of the pool. */
 ip_number rule_pool(const struct nat_config *c, size_t place);
+bool rule_in_pool(const struct nat_config *c, ip_number address);
 
 /* Basic NAT: whose the outside address is; which one the inside address has. A firewall is basic NAT
  * that changes nothing. */

@@ -278,7 +278,7 @@ void model_readdress(struct model *m, ip_number was, ip_number now, bool moves, 
 			continue;
 		if (s->remote[SIDE_OUTSIDE].address == was)
 			s->hairpin = false;
-		if (s->outside.address != was)
+		if (s->outside.address != was || p->apart)
 			continue;
 		if (moves && (p->outside.address == now || !is_taken(m, p, now))) {
 			move_session(m, s, now);
@@ -317,6 +317,7 @@ struct model_mapping *mapping_add(struct model *m, const struct model_mapping *p
 		at++;
 	*at = *p;
 	at->alive = true;
+	at->apart = !rule_in_pool(&m->config, p->outside.address);
 	tell_of_mapping(m, at, EVENT_MAPPING_CREATED);
 	return at;
 }

@@ -15,7 +15,7 @@
 
 enum {
 	MODEL_SESSIONS = 512, MODEL_HOSTS = 256, MODEL_GIVEN = 64, MODEL_RESTS = 2048,
-	MODEL_VISITORS = 512, MODEL_IDENTS = 512, MODEL_SYNS = 16, MODEL_SYN_OCTETS = 128,
+	MODEL_VISITORS = 512, MODEL_IDENTS = 512, MODEL_SYNS = 64, MODEL_SYN_OCTETS = 128,
 };
 
 struct model_session {
@@ -38,6 +38,7 @@ struct model_mapping {
 	bool alone; /* others may have its outside endpoint: only its session knows it */
 	bool holds; /* an outside port that the NAT has given */
 	bool basic; /* of basic NAT */
+	bool apart; /* outside, at no address of the pool of then */
 	uint8_t protocol;
 	struct place inside, outside;
 	bool six; /* outside, so that it is not that of another family */
@@ -83,7 +84,7 @@ struct model_spender {
 /* A SYN that waits for the inside to open the same connection. */
 struct model_syn {
 	uint64_t due_ms;
-	bool forgotten;
+	bool forgotten, maybe; /* maybe: whether it waits was left to chance */
 	struct place outside, remote;
 	size_t len;
 	uint8_t octets[MODEL_SYN_OCTETS];
@@ -100,6 +101,7 @@ struct model {
 	struct model_spender spenders[MODEL_HOSTS];
 	struct model_syn syns[MODEL_SYNS];
 	size_t syn_count;
+	bool syns_missed; /* since there was none */
 	uint64_t begun; /* half-open sessions so far */
 	uint64_t created, ended, lost, moved;
 	uint64_t told; /* sum of what the log was told */
