@@ -421,7 +421,7 @@ static void judge_recipe(struct passage *const *pieces, size_t count)
 		/* A later piece of what need not be translated, but has a session (of before a reload, or
 		 * between inside hosts), goes on as it is; judge_leaving() saw to that. */
 		if (pieces[i]->job.session == NAT_NO_SESSION &&
-		    !memcmp(pieces[i]->p.ip, pieces[i]->was.octets, pieces[i]->was.len))
+		    !memcmp(pieces[i]->octets, pieces[i]->was.octets, pieces[i]->was.len))
 			continue;
 		first = first ? first : pieces[i];
 		through++;
