@@ -24,7 +24,10 @@ EVERY_SETUP = list(dict.fromkeys(EVERY_SETUP))  # rig.WORKERS may have made some
 OF_TWO_WORKERS = "is about another number of workers"
 WITHOUT_FILTER = "under a sanitizer there is no list of system calls"
 OWN_MEMORY = "measures memory, of which ThreadSanitizer has its own"
+MUCH_MEMORY = "limits memory, and ThreadSanitizer needs addresses without limit"
 NOT_UNDER_TSAN = {"test_crowd_at_the_control_socket": OWN_MEMORY,
+                  "test_out_of_memory": MUCH_MEMORY,
+                  "test_out_of_memory_at_start": MUCH_MEMORY,
                   "test_keeps_what_it_needs": WITHOUT_FILTER,
                   "test_process_that_undoes_things_has_few_rights": WITHOUT_FILTER,
                   "test_service_manager_hears": OF_TWO_WORKERS,
