@@ -3,7 +3,7 @@
  *
  *     latency serve ADDRESS PORT                          answers by UDP and TCP until it is killed
  *     latency ask udp|tcp ADDRESS PORT COUNT PAUSE_US     prints the times of COUNT round trips, in
- *                                                         nanoseconds: median, 99th percentile, most
+ *                                                         nanoseconds: median, 99th and 99.9th percentile, most
  *
  * PAUSE_US: from an answer to the next question. 0 finds everybody awake, 1000 finds them asleep.
  */
@@ -126,8 +126,9 @@ static int ask(int s, size_t count, unsigned pause_us)
 			nanosleep(&pause, NULL);
 	}
 	qsort(times, count, sizeof(*times), by_size);
-	printf("%llu %llu %llu\n", (unsigned long long)times[count / 2],
-	       (unsigned long long)times[count * 99 / 100], (unsigned long long)times[count - 1]);
+	printf("%llu %llu %llu %llu\n", (unsigned long long)times[count / 2],
+	       (unsigned long long)times[count * 99 / 100],
+	       (unsigned long long)times[count * 999 / 1000], (unsigned long long)times[count - 1]);
 	free(times);
 	return 0;
 }

@@ -17,7 +17,7 @@ import ways
 
 PORT = 7
 TRAFFIC = [(protocol, pause) for protocol in ("udp", "tcp") for pause in (0, 1000)]
-FIGURES = ("p50", "p99", "most")
+FIGURES = ("p50", "p99", "p99.9", "most")
 
 
 class Direct(ways.Way):
