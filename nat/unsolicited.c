@@ -6,6 +6,9 @@
 #include "core.h"
 #include "transport.h"
 
+/* Words that no other number by chance is made of. */
+enum { PLACES = 1 << 16 };
+
 static uint32_t place(const struct unsolicited *u, uint32_t i)
 {
 	return wrap_at(u->first, i, u->most);
@@ -55,15 +58,15 @@ static bool wants_answer(const struct nat *n, const struct tuple *t)
 	       (has_port(p->ports, port) || has_port(p->low_ports, port));
 }
 
-/* Requirement ABU-8: whoever fills all places but one, as others, must not learn from the last whether one
- * of his SYNs found an open port. */
-static bool has_place(struct nat *n)
+/* Requirement ABU-8: whoever fills the places, some of them as others, must not learn from what is left for
+ * himself whether one of the others' SYNs found an open port. So nobody knows how many there are: between
+ * half of them and all, in each time that a SYN waits, of each worker. */
+static uint32_t places_now(const struct nat *n)
 {
-	const struct unsolicited *u = &n->unsolicited;
-	uint32_t half = u->most / 2;
+	uint32_t most = n->unsolicited.most, wait = n->config.timeout_ms[TIMEOUT_UNSOLICITED];
+	uint64_t by_chance = hash_words(&n->draw, n->now.ms / (wait ? wait : 1), PLACES + n->config.worker);
 
-	return u->count < half ||
-	       (u->count < u->most && nat_draw(n, u->most - half) >= u->count - half);
+	return most - (uint32_t)(by_chance % (most / 2 + 1));
 }
 
 void unsolicited_hold(struct nat *n, const struct pkt *p, const struct tuple *outside)
@@ -76,7 +79,7 @@ void unsolicited_hold(struct nat *n, const struct pkt *p, const struct tuple *ou
 
 	/* A checksum that the device would have completed cannot be, without all octets. */
 	if ((cut && (p->flags & PKT_PARTIAL)) || !wants_answer(n, outside) || find(u, hash) < u->count ||
-	    !has_place(n))
+	    u->count >= places_now(n))
 		return;
 	at = place(u, u->count++);
 	u->hashes[at] = hash;

@@ -123,7 +123,8 @@ static const struct conf_key first_keys[] = {
 	  "there are more, the one that rested longest is free again." },
 	{ "limits", "unsolicited", KEY_NUMBER, 0, 1 << 12, "256", NULL,
 	  "Unsolicited TCP SYNs at once that wait for timeouts.unsolicited_syn; what is more is "
-	  "dropped without an answer, beyond half as many some by chance: who fills them learns nothing." },
+	  "dropped without an answer. By chance there is room for half as many or more, so that nobody "
+	  "learns from what is left." },
 	{ "limits", "icmp_errors", KEY_NUMBER, 1, 1000, "10", NULL,
 	  "ICMP errors in a second, and at once, that one destination is sent by a worker (RFC 4443 "
 	  "section 2.4 (f)); all together a thousand." },

@@ -19,7 +19,7 @@ static inline uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-/* FNV-1a, 64 bits, of octets behind others: for what nobody gains by meeting in. */
+/* FNV-1a, 64 bits, of octets behind others: where nobody gains by a collision. */
 static inline uint64_t fnv1a(uint64_t sum, const void *octets, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

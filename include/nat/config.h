@@ -220,7 +220,8 @@ struct nat_config {
 	uint32_t held_ports; /* ports at once in TIMEOUT_PORT_HOLD; the oldest gives way */
 	bool forgetful; /* mappings were lost when the NAT began: for TIMEOUT_PORT_HOLD, ports that
 			 * old peers still send to rest (RFC 6888 REQ-8) */
-	uint32_t unsolicited; /* SYNs at once in TIMEOUT_UNSOLICITED; what is more is dropped */
+	uint32_t unsolicited; /* SYNs at once in TIMEOUT_UNSOLICITED, or by chance as few as half of that;
+			       * what is more is dropped */
 	bool unique_idents; /* RFC 7857 section 10: what may be fragmented leaves with identifications
 			     * of the NAT's; a quoted datagram keeps those */
 	uint32_t events; /* room for events not fetched yet; 0: none are kept */

@@ -118,6 +118,8 @@ def measure(way, kind):
                                str(latency.PORT), str(TRIPS), str(PAUSE_US)], stdout=subprocess.PIPE, text=True)
     time.sleep(SETTLED_S)
     KINDS[kind](way)
+    if kind != "quiet" and asking.poll() is not None:
+        raise ways.Missing(f"the conversation was over too soon: {kind}")
     out = asking.communicate(timeout=120)[0]
     if asking.returncode:
         raise ways.Missing(f"the conversation broke off: {kind}")

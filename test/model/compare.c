@@ -151,24 +151,25 @@ static bool same_syn(const struct pkt *p, const struct model_syn *s)
 static bool rejects(struct nat *n, uint64_t now, const struct model_syn *due, size_t count)
 {
 	struct pkt p;
+	bool known = true;
 	size_t at = 0;
 
 	while (nat_rejected_next(n, (nat_time){ now }, &p)) {
 		while (at < count && due[at].maybe && !same_syn(&p, &due[at]))
 			at++;
-		if (at == count || !same_syn(&p, &due[at++]))
-			return false;
+		known = known && at < count && same_syn(&p, &due[at]);
+		at += at < count;
 	}
 	while (at < count && due[at].maybe)
 		at++;
-	return at == count;
+	return known && at == count;
 }
 
 void compare_rejected(struct nat *single, struct nat *batch, struct model *m, uint64_t now,
 		      char *difference)
 {
 	struct model_syn due[MODEL_SYNS];
-	bool missed = m->syns_missed;
+	bool missed = now <= m->syns_missed_until;
 	size_t count = 0;
 
 	while (syn_rejected(m, now, &due[count]))

@@ -187,11 +187,11 @@ void syn_hold(struct model *m, const struct datagram *d, uint64_t now)
 	    (same && !same->maybe))
 		return;
 	if (m->syn_count == MODEL_SYNS) {
-		m->syns_missed = true;
+		m->syns_missed_until = now + m->config.timeout_ms[TIMEOUT_UNSOLICITED];
 		return;
 	}
 	*s = (struct model_syn){
-		.maybe = same || m->syn_count > held_syns(m) / 2 || m->syn_count == held_syns(m),
+		.maybe = same || now < m->syns_missed_until || m->syn_count >= held_syns(m) - held_syns(m) / 2,
 		.due_ms = now + m->config.timeout_ms[TIMEOUT_UNSOLICITED],
 		.outside = d->destination, .remote = d->source,
 		.len = cut ? MODEL_SYN_OCTETS : d->len,
@@ -218,6 +218,5 @@ bool syn_rejected(struct model *m, uint64_t now, struct model_syn *out)
 		if (!out->forgotten)
 			return true;
 	}
-	m->syns_missed = m->syns_missed && m->syn_count;
 	return false;
 }

@@ -281,22 +281,42 @@ void setting_make(struct setting *s, struct chance *c, uint16_t workers,
 	make_forwards(s, c);
 }
 
+/* A forward at an address that no pool has would have its sessions at another worker. */
+static void follow(struct setting *s, be32 was, be32 now)
+{
+	for (size_t i = 0; i < s->config.forward_count && s->config.workers > 1; i++)
+		if (be32_equal(s->forwards[i].external, was))
+			s->forwards[i].external = now;
+}
+
+static void follow_six(struct setting *s, const struct ip6 *was, const struct ip6 *now)
+{
+	for (size_t i = 0; i < s->config.forward_count && s->config.workers > 1; i++)
+		if (nat_is_v6_beside(s->forwards[i].external) && ip6_equal(&s->forwards[i].external6, was))
+			s->forwards[i].external6 = *now;
+}
+
 /* Another address in a place or, sooner, the one of the beginning again. */
 static void change_address(struct setting *s, struct chance *c, size_t place)
 {
-	bool back = !be32_equal(s->pool[place], be32_from(pool_addresses[place]));
+	be32 was = s->pool[place];
+	bool back = !be32_equal(was, be32_from(pool_addresses[place]));
 
-	if (chance_one_in(c, back ? 2 : 5))
-		s->pool[place] = be32_from(pool_addresses[place + (back ? 0 : SETTING_POOL)]);
+	if (!chance_one_in(c, back ? 2 : 5))
+		return;
+	s->pool[place] = be32_from(pool_addresses[place + (back ? 0 : SETTING_POOL)]);
+	follow(s, was, s->pool[place]);
 }
 
 static void change_address_six(struct setting *s, struct chance *c, size_t place)
 {
-	struct ip6 *a = &s->pool6[SETTING_POOL + place];
+	struct ip6 *a = &s->pool6[SETTING_POOL + place], was = *a;
 	bool back = ip_of_six(a) != six_pool[place];
 
-	if (chance_one_in(c, back ? 2 : 5))
-		*a = ip_to_six(six_pool[place + (back ? 0 : SETTING_POOL_SIX)]);
+	if (!chance_one_in(c, back ? 2 : 5))
+		return;
+	*a = ip_to_six(six_pool[place + (back ? 0 : SETTING_POOL_SIX)]);
+	follow_six(s, &was, a);
 }
 
 void setting_change(struct setting *s, struct chance *c)

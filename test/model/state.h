@@ -101,7 +101,7 @@ struct model {
 	struct model_spender spenders[MODEL_HOSTS];
 	struct model_syn syns[MODEL_SYNS];
 	size_t syn_count;
-	bool syns_missed; /* since there was none */
+	uint64_t syns_missed_until; /* one that was missed may wait until then */
 	uint64_t begun; /* half-open sessions so far */
 	uint64_t created, ended, lost, moved;
 	uint64_t told; /* sum of what the log was told */

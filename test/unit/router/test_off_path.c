@@ -3,20 +3,21 @@
  * (CVE-2020-25705): ask as others at many ports, then as himself, and count what is left for him. */
 #include "rig.h"
 
-enum { TRIALS = 200, LESSONS = 100, OWN = 10, PATIENCE_MS = 7000, TURNS = 20, FORGOTTEN_MS = 8000000 };
+enum { TRIALS = 200, LESSONS = 200, OWN_MOST = 600, PATIENCE_MS = 7000, TURNS = 20, FORGOTTEN_MS = 8000000 };
 
-/* Ports asked at as others, of whom each is told ten times a second at most. */
-struct script { struct setting setting; unsigned others, ports; };
+/* Ports asked at as others, and how often as himself; each address is told ten times a second at most. */
+struct script { struct setting setting; unsigned others, ports, addresses, own; };
 
 #define ANYBODY .workers = 1, .nat = RIG_NAT("\"198.51.100.2\"", "filtering = \"endpoint-independent\";")
 
 static const struct script places[] = {
-	{ { ANYBODY }, 1, 255 }, { { ANYBODY }, 1, 256 }, { { ANYBODY }, 1, 257 }, { { ANYBODY }, 64, 400 },
+	{ { ANYBODY }, 1, 255, 1, 10 }, { { ANYBODY }, 1, 256, 1, 10 }, { { ANYBODY }, 1, 129, 100, 600 },
+	{ { ANYBODY }, 20, 200, 100, 600 }, { { ANYBODY }, 64, 400, 1, 10 },
 };
 static const struct script tokens[] = {
-	{ { ANYBODY, .limits = RIG_LIMITS "unsolicited = 4096;" }, 100, 490 },
-	{ { ANYBODY, .limits = RIG_LIMITS "unsolicited = 4096;" }, 100, 500 },
-	{ { ANYBODY, .limits = RIG_LIMITS "unsolicited = 4096;" }, 100, 990 },
+	{ { ANYBODY, .limits = RIG_LIMITS "unsolicited = 4096;" }, 100, 490, 1, 10 },
+	{ { ANYBODY, .limits = RIG_LIMITS "unsolicited = 4096;" }, 100, 500, 1, 10 },
+	{ { ANYBODY, .limits = RIG_LIMITS "unsolicited = 4096;" }, 100, 990, 1, 10 },
 };
 
 static void ask(struct rig *r, const char *way)
@@ -49,7 +50,7 @@ static unsigned told(struct rig *r)
 	for (unsigned turn = 0; turn < TURNS; turn++) {
 		rig_settle(r);
 		while (rig_pull(r, WAN0, &p))
-			count += p.octets[16] == 192 && p.octets[19] == 66;
+			count += p.octets[16] == 192;
 	}
 	return count;
 }
@@ -62,8 +63,8 @@ static unsigned try(struct rig *r, const struct script *s, unsigned number, bool
 	rig_settle(r);
 	for (unsigned i = 0; i < s->ports; i++)
 		ask(r, WAY("203.0.113.%u:443 > 198.51.100.2:%u", 9 + i % s->others, first + i));
-	for (unsigned i = 0; i < OWN; i++)
-		ask(r, WAY("192.0.2.66:%u > 198.51.100.2:%u", 1000 + i, 64000 + i));
+	for (unsigned i = 0; i < s->own; i++)
+		ask(r, WAY("192.0.2.%u:%u > 198.51.100.2:%u", 66 + i % s->addresses, 1000 + i, 64000 + i));
 	rig_settle(r);
 	rig_drain(r, LAN0);
 	rig_drain(r, WAN0);
@@ -74,7 +75,7 @@ static unsigned try(struct rig *r, const struct script *s, unsigned number, bool
 }
 
 /* What he makes of being told so often: what it meant more often when he was taught. */
-struct lesson { unsigned open[OWN + 1], closed[OWN + 1]; };
+struct lesson { unsigned open[OWN_MOST + 1], closed[OWN_MOST + 1]; };
 
 static bool guess(const struct lesson *l, unsigned count)
 {
@@ -95,7 +96,7 @@ static void a_coin_does_as_well(void **state)
 		chance = chance * 1103515245 + 12345;
 		open = chance >> 16 & 1;
 		count = try(r, s, i, open);
-		assert_in_range(count, 0, OWN);
+		assert_in_range(count, 0, s->own);
 		if (i >= LESSONS)
 			right += guess(&lesson, count) == open;
 		else if (open)
@@ -116,7 +117,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ROW(&places[0], "one place left for it"), ROW(&places[1], "just as many places"),
-		ROW(&places[2], "one place too few"), ROW(&places[3], "far too few places"),
+		ROW(&places[2], "just more than half of the places"), ROW(&places[3], "most places"),
+		ROW(&places[4], "far too few places"),
 		ROW(&tokens[0], "few tokens left"), ROW(&tokens[1], "about as many tokens"),
 		ROW(&tokens[2], "far too few tokens"),
 	};
