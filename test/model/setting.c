@@ -281,17 +281,17 @@ void setting_make(struct setting *s, struct chance *c, uint16_t workers,
 	make_forwards(s, c);
 }
 
-/* A forward at an address that no pool has would have its sessions at another worker. */
+/* A configuration has no forward at an address that no pool has. */
 static void follow(struct setting *s, be32 was, be32 now)
 {
-	for (size_t i = 0; i < s->config.forward_count && s->config.workers > 1; i++)
+	for (size_t i = 0; i < s->config.forward_count; i++)
 		if (be32_equal(s->forwards[i].external, was))
 			s->forwards[i].external = now;
 }
 
 static void follow_six(struct setting *s, const struct ip6 *was, const struct ip6 *now)
 {
-	for (size_t i = 0; i < s->config.forward_count && s->config.workers > 1; i++)
+	for (size_t i = 0; i < s->config.forward_count; i++)
 		if (nat_is_v6_beside(s->forwards[i].external) && ip6_equal(&s->forwards[i].external6, was))
 			s->forwards[i].external6 = *now;
 }
@@ -319,6 +319,18 @@ static void change_address_six(struct setting *s, struct chance *c, size_t place
 	follow_six(s, &was, a);
 }
 
+static void make_forwards_here(struct setting *s, struct chance *c)
+{
+	make_forwards(s, c);
+	for (size_t i = 0; i < SETTING_POOL; i++)
+		follow(s, be32_from(pool_addresses[i]), s->pool[i]);
+	for (size_t i = 0; i < SETTING_POOL_SIX && s->six; i++) {
+		struct ip6 was = ip_to_six(six_pool[i]);
+
+		follow_six(s, &was, &s->pool6[SETTING_POOL + i]);
+	}
+}
+
 void setting_change(struct setting *s, struct chance *c)
 {
 	for (size_t i = 0; i < SETTING_POOL; i++)
@@ -329,7 +341,7 @@ void setting_change(struct setting *s, struct chance *c)
 		s->config.timeout_ms[i] = some_timeout(c, i);
 	draw_knobs(s, c);
 	if (s->config.workers == 1 && chance_one_in(c, 2))
-		make_forwards(s, c);
+		make_forwards_here(s, c);
 }
 
 static const char *const dependence[] = { "independent", "address", "address and port" };
