@@ -65,7 +65,8 @@ static bool waits(const struct whole *x)
 
 static enum nat_fragment expect(struct scene *s, struct piece *x, enum reason *why)
 {
-	const struct stretch wanted = { x->ident, x->begin, x->begin + (x->len + 7) / 8, x->last };
+	const struct stretch wanted = { x->ident, x->p.was.from, x->begin, x->begin + (x->len + 7) / 8,
+					x->last };
 
 	*why = stretches_take(&s->stretches, s->w.now.ms, &wanted, &x->record);
 	if (*why != REASON_NONE)

@@ -20,32 +20,37 @@ static int find(const struct stretches *s, uint16_t ident)
 }
 
 /* A place for one more, perhaps the oldest's. */
-static int place(const struct stretches *s, uint64_t now_ms)
+static int place(const struct stretches *s, uint64_t now_ms, enum nat_side side)
 {
-	int oldest = STRETCHES_NONE, unused = STRETCHES_NONE;
-	size_t used = 0;
+	int oldest[SIDE_COUNT] = { STRETCHES_NONE, STRETCHES_NONE }, unused = STRETCHES_NONE;
+	size_t used[SIDE_COUNT] = { 0 };
 
 	for (int i = 0; i < STRETCHES_RECORDS; i++) {
-		used += s->record[i].used;
+		int *first = &oldest[s->record[i].side];
+
+		used[s->record[i].side] += s->record[i].used;
 		if (!s->record[i].used)
 			unused = i;
-		else if (oldest == STRETCHES_NONE || s->record[i].order < s->record[oldest].order)
-			oldest = i;
+		else if (*first == STRETCHES_NONE || s->record[i].order < s->record[*first].order)
+			*first = i;
 	}
-	if (used < s->most)
+	if (used[SIDE_INSIDE] + used[SIDE_OUTSIDE] < s->most)
 		return unused;
-	return used && now_ms - s->record[oldest].begun_ms >= YOUNG_MS ? oldest : STRETCHES_NONE;
+	if (used[side_other(side)] > used[side])
+		return oldest[side_other(side)];
+	return used[side] && now_ms - s->record[oldest[side]].begun_ms >= YOUNG_MS ? oldest[side] : STRETCHES_NONE;
 }
 
-static int make(struct stretches *s, uint64_t now_ms, uint16_t ident)
+static int make(struct stretches *s, uint64_t now_ms, uint16_t ident, enum nat_side side)
 {
-	int i = place(s, now_ms);
+	int i = place(s, now_ms, side);
 
 	if (i == STRETCHES_NONE)
 		return i;
 	memset(&s->record[i], 0, sizeof(s->record[i]));
 	s->record[i].used = true;
 	s->record[i].ident = ident;
+	s->record[i].side = side;
 	s->record[i].begun_ms = now_ms;
 	s->record[i].order = ++s->made;
 	return i;
@@ -86,7 +91,7 @@ enum reason stretches_take(struct stretches *s, uint64_t now_ms, const struct st
 	forget_old(s, now_ms);
 	*record = find(s, x->ident);
 	if (*record == STRETCHES_NONE)
-		*record = make(s, now_ms, x->ident);
+		*record = make(s, now_ms, x->ident, x->side);
 	return *record == STRETCHES_NONE ? REASON_FRAGMENT_LIMIT : join(s, *record, x);
 }
 

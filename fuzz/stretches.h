@@ -3,7 +3,8 @@
  *
  * Sources  RFC 4787 REQ-14, RFC 5722 section 4, RFC 1858 section 4.
  * Shape    Stretches count units of eight octets, [begin, end). A record per identification; at the limit
- *          one that is a second old gives way, and after thirty seconds each does.
+ *          the oldest of the other side gives way if that has more, or of this side if it is a second old;
+ *          and after thirty seconds each does.
  * Errors   The reason why a stretch is not taken.
  */
 #ifndef FUZZ_STRETCHES_H
@@ -13,12 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nat/config.h"
 #include "nat/reason.h"
 
 enum { STRETCHES_RECORDS = 16, STRETCHES_UNITS = 8192, STRETCHES_NONE = -1 };
 
 struct stretch {
 	uint16_t ident;
+	enum nat_side side;
 	size_t begin, end;
 	bool last;
 };
@@ -29,6 +32,7 @@ struct stretches {
 	struct {
 		bool used, dead;
 		uint16_t ident;
+		enum nat_side side;
 		uint64_t begun_ms, order;
 		unsigned count; /* of stretches, apart from one another */
 		size_t end;	/* 0: the last has not come */
