@@ -326,6 +326,18 @@ static bool is_of_interest(const struct passage *p, const struct anatomy *a)
 	       a->len + FRAGMENT_HEADER <= DATAGRAM_MOST;
 }
 
+/* Each time others may go, too. */
+static void drop_all_of(struct scene *s, const struct whole *x)
+{
+	for (size_t i = 0; i < s->held_count;)
+		if (s->held[i]->of == x) {
+			drop_held(s, s->held[i]->record);
+			i = 0;
+		} else {
+			i++;
+		}
+}
+
 static void read_whole(struct scene *s, struct input *in)
 {
 	static const struct past none;
@@ -341,9 +353,7 @@ static void read_whole(struct scene *s, struct input *in)
 		if (p->job.reason == REASON_NONE)
 			nat_process(s->w.nat[0], s->w.now, &p->job);
 		if (anatomy_of(&a, p->was.octets, p->was.len) && is_of_interest(p, &a)) {
-			for (size_t i = s->held_count; i--;)
-				if (s->held[i]->of == x)
-					drop_held(s, s->held[i]->record);
+			drop_all_of(s, x);
 			*x = (struct whole){ .d = p->was, .a = a, .serial = ++s->serials,
 					     .joins = p->p.version != a.version };
 		}
