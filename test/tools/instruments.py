@@ -56,7 +56,22 @@ def watched(commands):
     return check.programs(([*MEMCHECK, *command] for command in commands), 4 * PATIENCE)
 
 
-VALGRIND = [("units", lambda b: watched(check.unit_commands(b))),
+CHILDREN = "children that end where they stand, as memcheck does not like; AddressSanitizer watches them"
+OUTSIDE = "memcheck cannot follow: a list of system calls, limits of memory"
+SLOW = "is too slow under memcheck for what asks it"
+UNWATCHED = {"test_priv": OUTSIDE, "test_fib": OUTSIDE, "test_arp_gateway": SLOW, "test_plug": SLOW,
+             "test_guard": CHILDREN, "test_guard_install": CHILDREN, "test_io_packet": CHILDREN,
+             "test_io_tun": CHILDREN, "test_io_tun_batch": CHILDREN, "test_offload": CHILDREN,
+             "test_uring": CHILDREN}
+
+
+def watched_units(build):
+    commands = list(check.unit_commands(build))
+    return (watched(c for c in commands if c[0].name not in UNWATCHED) +
+            [Result(c[0].name, SKIPPED, [UNWATCHED[c[0].name]]) for c in commands if c[0].name in UNWATCHED])
+
+
+VALGRIND = [("units", watched_units),
             ("scenarios", lambda b: watched(check.story_commands(b)))]
 
 

@@ -116,7 +116,7 @@ static inline void put_lengths(struct built *b)
 		store16(b->octets + 2, (uint16_t)b->len);
 		octets_seal(b->octets);
 	}
-	if (at.protocol == 17 && at.at && !load16(b->octets + at.at + 4))
+	if (at.protocol == 17 && at.at && b->len >= at.at + 8u && !load16(b->octets + at.at + 4))
 		store16(b->octets + at.at + 4, (uint16_t)(b->len - at.at));
 }
 
