@@ -46,11 +46,11 @@ struct arrays {
 	struct bucket *names_by;
 };
 
-/* Of a session host, outside address and remote end; a host of a block; both ends of a datagram in
+/* Of a session host, outside address and remote end; the remote end of a mapping; a host of a block; both ends of a datagram in
  * pieces and of a SYN that waits; places of the pool, now and before. Besides, what is only looked at. */
 static uint32_t names_of_worker(const struct nat_config *c)
 {
-	return 4 * sessions_of_worker(c) +
+	return 5 * sessions_of_worker(c) +
 	       2 * (fragments_of_worker(c) + unsolicited_of_worker(c) + (uint32_t)c->pool_count) +
 	       NAMES_BESIDE;
 }

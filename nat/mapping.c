@@ -141,6 +141,13 @@ static bool holds_port(const struct mapping *m)
 	return !m->forward && !m->borrowed && (m->planned || m->address != NO_ADDRESS);
 }
 
+/* The sessions of a mapping hold its local addresses, but may be with others than the one it was made for. */
+static void hold_remotes(struct nat *n, const struct mapping *m, void (*hold)(struct nat *, be32))
+{
+	for (int side = 0; side < SIDE_COUNT; side++)
+		hold(n, m->key[side].remote);
+}
+
 /* Make a mapping of these keys; the outside port must be free, unless the mapping shares it. */
 enum reason mapping_make(struct nat *n, const struct mapping *m, uint32_t *out)
 {
@@ -162,6 +169,7 @@ enum reason mapping_make(struct nat *n, const struct mapping *m, uint32_t *out)
 		ports_take(&n->ports, m->address, ports_protocol(m->key[0].protocol),
 			   be16_host(m->key[SIDE_OUTSIDE].local_port));
 	n->hosts[host].mappings += holds_port(m);
+	hold_remotes(n, m, name_hold);
 	*out = number;
 	note(n, &n->mappings[number], EVENT_MAPPING_CREATED);
 	return REASON_NONE;
@@ -476,6 +484,7 @@ void mapping_drop_unused(struct nat *n, uint32_t mapping)
 	note(n, m, EVENT_MAPPING_DELETED);
 	unindex_mapping(n, mapping);
 	give_port(n, m);
+	hold_remotes(n, m, name_release);
 	n->hosts[m->host].mappings -= holds_port(m);
 	host_drop_unused(n, m->host);
 	m->key[SIDE_INSIDE].protocol = 0;

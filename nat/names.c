@@ -139,6 +139,10 @@ static uint64_t count_holds(const struct nat *n)
 		for (int side = 0; session_at(n, i)->key[0].protocol && side < SIDE_COUNT; side++)
 			holds += holds_of(session_at(n, i)->key[side].local,
 					  session_at(n, i)->key[side].remote);
+	for (uint32_t i = 0; i < n->mapping_slab.high; i++)
+		if (n->mappings[i].key[SIDE_INSIDE].protocol)
+			holds += holds_of(n->mappings[i].key[SIDE_INSIDE].remote,
+					  n->mappings[i].key[SIDE_OUTSIDE].remote);
 	for (int side = 0; side < SIDE_COUNT; side++)
 		for (uint32_t i = f->from[side].oldest; i != SLAB_NONE; i = f->datagrams[i].newer)
 			if (f->datagrams[i].key.protocol == PROTO_V6_FRAGMENT)
