@@ -55,6 +55,9 @@ enum reason translate_header_fault(const struct datagram *d)
 {
 	uint8_t next;
 	size_t out = left_out(d, &next), most = d->version == 4 ? 65535 : 65535 - 20;
+	/* What is quoted may be cut off, but says how long it was. */
+	size_t said = d->version == 4 ? load16(d->octets + 2) : 40u + load16(d->octets + 4);
+	size_t len = said > d->len ? said : d->len;
 
 	if (has_way_to_go(d))
 		return REASON_SOURCE_ROUTE;
@@ -63,7 +66,7 @@ enum reason translate_header_fault(const struct datagram *d)
 	if (next == (d->version == 4 ? PROTO_ICMPV6 : PROTO_ICMP) || next == IGMP ||
 	    is_for_six_only(next))
 		return REASON_NO_TRANSPORT;
-	if (d->len - out + (d->fragment ? load16(d->octets + d->fragment + 2) & 0xfff8u : 0) > most)
+	if (len - out + (d->fragment ? load16(d->octets + d->fragment + 2) & 0xfff8u : 0) > most)
 		return REASON_TOO_BIG;
 	return REASON_NONE;
 }
