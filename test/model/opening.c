@@ -102,13 +102,15 @@ static bool same_inside(const struct model_mapping *p, const struct model_mappin
 	return p->protocol == q->protocol && place_equal(p->inside, q->inside);
 }
 
-/* Basic NAT: what is reserved for a forward, or still another's from before, cannot be had. */
+/* Basic NAT: what is reserved for a forward, or still another's from before, cannot be had; what a forward
+ * of before has left to the same endpoint can. */
 static enum reason take_basic(struct model *m, struct beginning *b, struct place outside)
 {
 	b->new.outside = outside;
 	b->new.basic = true;
+	b->known = mapping_outside(m, b->new.protocol, outside);
 	return rule_forward(&m->config, b->new.protocol, outside) ||
-			       mapping_outside(m, b->new.protocol, outside)
+			       (b->known && !same_inside(b->known, &b->new))
 		       ? REASON_SESSION_CONFLICT : REASON_NONE;
 }
 
